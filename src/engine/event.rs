@@ -1,0 +1,131 @@
+//! The protocol: everything that happens in a crawl, as seen by those who listen.
+//!
+//! First file to read. The recorder tells the tale, in the order in which it commits; the tally
+//! that becomes the receipt, the live display, the logs and the metrics are its listeners, and
+//! nothing else counts anything.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    address::{CanonicalUrl, HostKey},
+    clock::Timestamp,
+    fetch::ErrorKind,
+    verdict::Refusal,
+};
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum CrawlEvent {
+    /// URLs that nobody had seen before entered the frontier or were refused at once.
+    Discovered {
+        /// How many.
+        n_urls: u64,
+    },
+    /// A URL's story ended: it has a record.
+    Concluded(Arc<Conclusion>),
+    /// A URL will be asked for again.
+    Retrying {
+        /// Which.
+        url: CanonicalUrl,
+        /// Attempts so far.
+        attempts: u32,
+        /// Not before.
+        at: Timestamp,
+        /// What went wrong this time.
+        why: Failure,
+    },
+    /// A robots.txt was asked for.
+    RobotsFetched {
+        /// On which host.
+        host: HostKey,
+        /// What it means: `rules`, `allow-all`, `unreachable`.
+        standing: &'static str,
+    },
+    /// A host is left in peace.
+    HostSlowed {
+        /// Which.
+        host: HostKey,
+        /// Until when.
+        until: Timestamp,
+        /// `http-429`, `timeout`, …
+        why: Failure,
+    },
+    /// A host failed too often in a row; its remaining URLs will be refused.
+    HostGivenUp {
+        /// Which.
+        host: HostKey,
+    },
+    /// Outputs and frontier agree on disk up to here.
+    Committed {
+        /// Visits in the batch.
+        n_visits: usize,
+        /// How long it took.
+        took: Duration,
+    },
+}
+
+/// How a URL's story ended.
+#[derive(Debug, Clone)]
+pub struct Conclusion {
+    /// Which URL.
+    pub url: CanonicalUrl,
+    /// Links away from a seed.
+    pub depth: u16,
+    /// The end.
+    pub outcome: Outcome,
+    /// The last answer's status, if there was one.
+    pub status: Option<u16>,
+    /// Decoded bytes of the body.
+    pub body_bytes: u64,
+    /// Bytes of the body over the wire.
+    pub wire_bytes: u64,
+    /// From request to first byte.
+    pub latency: Option<Duration>,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// The four ends of a URL; their sum, with what is pending, is what was discovered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A success (2xx): the body was kept and read.
+    Fetched,
+    /// A redirect (3xx with a `Location`); its target is a URL of its own.
+    Redirected,
+    /// An answer that is no success, or none at all, after all attempts.
+    Failed(Failure),
+    /// Judged, and not asked for.
+    Refused(Refusal),
+}
+
+impl Outcome {
+    /// As in records: `fetched`, `redirected`, `failed`, `refused`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::Redirected => "redirected",
+            Self::Failed(_) => "failed",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
+/// Why a URL failed. As text: `http-404`, or the error's kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Failure {
+    /// An answer with this status.
+    Status(u16),
+    /// No answer.
+    Error(ErrorKind),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "http-{status}"),
+            Self::Error(kind) => f.write_str(kind.as_str()),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The engine (contract to be written).
+pub mod event;
+pub mod stats;

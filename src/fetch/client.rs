@@ -1,0 +1,4 @@
+//! The fetcher over reqwest.
+/// See the contract in `mod.rs`.
+#[derive(Debug)]
+pub struct HttpFetcher;

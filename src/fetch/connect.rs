@@ -1,0 +1,1 @@
+//! Resolving and connecting: where the guard stands.

@@ -1,0 +1,95 @@
+//! What can go wrong in an exchange, as answers to the questions that are asked of it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Timings;
+
+/// Where in the exchange it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Name resolution.
+    Resolve,
+    /// TCP connect or TLS handshake.
+    Connect,
+    /// From the request's first byte to the end of the response's head.
+    Head,
+    /// While the body was read.
+    Body,
+}
+
+/// What happened, in the words of records and receipts (kebab-case).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The name has no address, or the resolver failed.
+    Dns,
+    /// Every address of the name is one that the guard does not let through.
+    AddressRefused,
+    /// No TCP connection: refused, unreachable, reset while connecting.
+    Connect,
+    /// The TLS handshake failed.
+    Tls,
+    /// A time limit ran out.
+    Timeout,
+    /// The connection broke before the response's head was complete, or before any of the body.
+    Closed,
+    /// What came is not HTTP, or breaks its rules or our bounds on header fields.
+    Protocol,
+    /// A fault of dragline's own; the record says so instead of hiding it.
+    Internal,
+}
+
+impl ErrorKind {
+    /// As in records: `address-refused`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::AddressRefused => "address-refused",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Closed => "closed",
+            Self::Protocol => "protocol",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// An exchange that gave no response.
+#[derive(Debug, Clone)]
+pub struct FetchError {
+    /// What happened.
+    pub kind: ErrorKind,
+    /// Where.
+    pub phase: Phase,
+    /// In words, lower case, without the URL (records and logs name it beside).
+    pub message: String,
+    /// How far it came.
+    pub timings: Timings,
+}
+
+impl FetchError {
+    /// Whether the same request might succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match self.kind {
+            ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Closed => true,
+            ErrorKind::AddressRefused | ErrorKind::Tls | ErrorKind::Protocol | ErrorKind::Internal => false,
+        }
+    }
+
+    /// Whether it is the host that is in trouble rather than this one URL.
+    pub fn blames_host(&self) -> bool {
+        matches!(self.kind, ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Tls)
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for FetchError {}

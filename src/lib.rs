@@ -1,0 +1,33 @@
+//! dragline: a polite, crash-proof HTTP crawler.
+//!
+//! Modules in reading order; imports run from later ones to earlier ones only.
+#![warn(missing_docs)]
+
+// Ground.
+pub mod address;
+pub mod clock;
+pub mod shutdown;
+pub mod verdict;
+
+// Pure rules: functions of bytes and time.
+pub mod parse;
+pub mod robots;
+pub mod scope;
+pub mod sitemap;
+
+// Ports: to servers, to hosts' patience, to disk.
+pub mod cache;
+pub mod fetch;
+pub mod frontier;
+pub mod politeness;
+pub mod sink;
+
+// The engine, the only one who knows both how a page is got and where it goes.
+pub mod engine;
+
+// Edges.
+pub mod cli;
+pub mod config;
+pub mod report;
+pub mod telemetry;
+pub mod vitro;

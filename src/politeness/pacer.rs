@@ -1,0 +1,4 @@
+//! When next?
+/// See the contract in `mod.rs`.
+#[derive(Debug)]
+pub struct Pacer;

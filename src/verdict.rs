@@ -1,0 +1,89 @@
+//! The words for "no": why a URL was not, or will not be, asked for.
+//!
+//! Ground vocabulary: scope, robots, guard, budgets and the engine all answer in it, records carry
+//! it, the receipt counts by it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What is to be done with a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may be asked for.
+    Fetch,
+    /// It may not, and a record says why.
+    Refuse(Refusal),
+}
+
+/// Why a URL was judged and refused. Serialised in kebab-case, as in records and receipts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// Outside of the scope's mode (another host, another prefix, …).
+    OutOfScope,
+    /// An `exclude` pattern matched, or `include` patterns exist and none did.
+    Excluded,
+    /// More links away from a seed than `limits.depth`.
+    TooDeep,
+    /// Longer than `limits.url_length`.
+    UrlTooLong,
+    /// The frontier holds `limits.queue` URLs already.
+    QueueFull,
+    /// robots.txt disallows it.
+    RobotsDenied,
+    /// robots.txt could not be had (5xx, network), which RFC 9309 reads as "disallow all".
+    RobotsUnreachable,
+    /// Its address is one that the guard does not let through.
+    AddressRefused,
+    /// The redirect chain that leads to it is longer than `fetch.max_redirects`.
+    RedirectLimit,
+    /// Its host has given `limits.pages_per_host` pages.
+    HostPageLimit,
+    /// Its host has given `limits.bytes_per_host` bytes.
+    HostByteLimit,
+    /// Its host failed `limits.errors_in_row` times in a row and was given up.
+    HostGivenUp,
+}
+
+impl Refusal {
+    /// Every value, in the order of declaration.
+    pub const ALL: [Self; 12] = [
+        Self::OutOfScope,
+        Self::Excluded,
+        Self::TooDeep,
+        Self::UrlTooLong,
+        Self::QueueFull,
+        Self::RobotsDenied,
+        Self::RobotsUnreachable,
+        Self::AddressRefused,
+        Self::RedirectLimit,
+        Self::HostPageLimit,
+        Self::HostByteLimit,
+        Self::HostGivenUp,
+    ];
+
+    /// As in records: `out-of-scope`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OutOfScope => "out-of-scope",
+            Self::Excluded => "excluded",
+            Self::TooDeep => "too-deep",
+            Self::UrlTooLong => "url-too-long",
+            Self::QueueFull => "queue-full",
+            Self::RobotsDenied => "robots-denied",
+            Self::RobotsUnreachable => "robots-unreachable",
+            Self::AddressRefused => "address-refused",
+            Self::RedirectLimit => "redirect-limit",
+            Self::HostPageLimit => "host-page-limit",
+            Self::HostByteLimit => "host-byte-limit",
+            Self::HostGivenUp => "host-given-up",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,1 @@
+//! The integration tests: the built binary and the library, from the outside.
