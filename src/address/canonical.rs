@@ -41,6 +41,14 @@ impl CanonicalUrl {
         self.0.as_str()
     }
 
+    /// Reads back what [`as_str`](Self::as_str) gave; it does not canonicalise.
+    ///
+    /// # Errors
+    /// When it is no URL at all.
+    pub fn from_stored(text: &str) -> Result<Self, AddressError> {
+        Ok(Self(Url::parse(text)?))
+    }
+
     /// As the `url` crate's type, for resolving and for requests.
     pub fn as_url(&self) -> &Url {
         &self.0
@@ -102,7 +110,7 @@ impl Serialize for CanonicalUrl {
 impl<'de> Deserialize<'de> for CanonicalUrl {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        Url::parse(&text).map(Self).map_err(serde::de::Error::custom)
+        Self::from_stored(&text).map_err(serde::de::Error::custom)
     }
 }
 

@@ -8,12 +8,13 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Conclusion, CrawlEvent, Outcome};
+pub use crate::frontier::HostTally;
 use crate::{address::HostKey, clock::Timestamp, verdict::Refusal};
 
 /// Depths beyond this are counted together.
 const MAX_DEPTH_COUNTED: u16 = 200;
 
-/// Counts of a whole crawl, over all of its runs. Also kept per host as [`HostTally`].
+/// Counts of a whole crawl, over all of its runs. A host's are in its [`HostTally`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// Distinct URLs known.
@@ -103,44 +104,18 @@ impl Tally {
     }
 }
 
-/// Counts of one host, kept in the frontier beside the host's state.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct HostTally {
-    /// Pages fetched.
-    pub fetched: u64,
-    /// Redirects.
-    pub redirected: u64,
-    /// URLs failed.
-    pub failed: u64,
-    /// URLs refused.
-    pub refused: u64,
-    /// Decoded body bytes.
-    pub body_bytes: u64,
-    /// Sum of times to first byte, milliseconds.
-    pub latency_sum_ms: u64,
-    /// How many times are in the sum.
-    pub latency_count: u64,
-}
-
-impl HostTally {
-    /// Counts one of this host's URLs.
-    pub fn conclude(&mut self, conclusion: &Conclusion) {
-        match conclusion.outcome {
-            Outcome::Fetched => self.fetched += 1,
-            Outcome::Redirected => self.redirected += 1,
-            Outcome::Failed(_) => self.failed += 1,
-            Outcome::Refused(_) => self.refused += 1,
-        }
-        self.body_bytes += conclusion.body_bytes;
-        if let Some(latency) = conclusion.latency {
-            self.latency_sum_ms += millis(latency);
-            self.latency_count += 1;
-        }
+/// Counts one of a host's URLs.
+pub fn count(tally: &mut HostTally, conclusion: &Conclusion) {
+    match conclusion.outcome {
+        Outcome::Fetched => tally.fetched += 1,
+        Outcome::Redirected => tally.redirected += 1,
+        Outcome::Failed(_) => tally.failed += 1,
+        Outcome::Refused(_) => tally.refused += 1,
     }
-
-    /// Mean time to first byte, milliseconds.
-    pub fn mean_latency_ms(&self) -> Option<u64> {
-        self.latency_sum_ms.checked_div(self.latency_count)
+    tally.body_bytes += conclusion.body_bytes;
+    if let Some(latency) = conclusion.latency {
+        tally.latency_sum_ms += millis(latency);
+        tally.latency_count += 1;
     }
 }
 

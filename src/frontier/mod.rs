@@ -1,1 +1,294 @@
-//! (contract to be written)
+//! The frontier: which URLs are known, and which are waiting.
+//!
+//! Two halves, so that neither waits for the other:
+//!
+//! - The [`Workbench`] is what may be asked *now*: the heads of the queues of active hosts, their
+//!   pacers and their robots.txt, ordered by time. In memory, pure, owned by the frontier task,
+//!   which hands out [`Lease`]s from it.
+//! - A [`Frontier`] is what is *known*: every URL ever seen, the queue of every host, how things
+//!   stand with each host, and the engine's book. Durable, owned by the recorder, which is the
+//!   only one to change it, in the same commit in which it declares the outputs written.
+//!
+//! They talk in messages: the recorder tells the workbench what is new and what is settled, the
+//! workbench asks for the next part of a host's queue. A lease is never durable: a URL stays in
+//! its queue until its outcome is committed, so whatever a crash interrupts is still waiting.
+//!
+//! Invariants:
+//! - a URL is either unseen, queued exactly once, or done; done is for ever;
+//! - [`Frontier::commit`] is atomic: after a crash everything since the last commit never happened;
+//! - memory follows active hosts and the size of a batch, not the number of URLs known.
+
+mod disk;
+mod memory;
+mod recent;
+mod stored;
+pub mod workbench;
+
+#[cfg(test)]
+mod contract;
+
+pub use disk::DiskFrontier;
+pub use memory::MemoryFrontier;
+pub use workbench::{Lease, Task, Workbench};
+
+use std::{path::PathBuf, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    address::{CanonicalUrl, Fingerprint, HostId, HostKey, Origin},
+    clock::Timestamp,
+    politeness::HostState,
+    robots::Policy,
+    verdict::{Refusal, Verdict},
+};
+
+/// What a crawl knows, durably. One contract suite (`contract.rs`) is passed by every adapter.
+///
+/// Changes are visible to the caller at once and durable with the next [`Frontier::commit`].
+/// Methods block on a store; the recorder calls them where blocking is allowed.
+pub trait Frontier: Send {
+    /// The book of the last commit, empty before the first.
+    fn book(&self) -> &[u8];
+
+    /// Sorts what was found into new and known: admits new URLs to their host's queue, remembers
+    /// those that were refused, moves a queued one forward when a shorter way to it was found.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn sift(&mut self, found: Vec<Discovery>) -> Result<Sifted, FrontierError>;
+
+    /// A URL's story has ended: takes it out of its queue. `true` when it was queued.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn conclude(&mut self, url: &CanonicalUrl) -> Result<bool, FrontierError>;
+
+    /// A URL will be tried again: rewrites its queue entry with the attempts and time in `url`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn postpone(&mut self, url: &QueuedUrl) -> Result<(), FrontierError>;
+
+    /// At most `limit` URLs of a host's queue, in order, from the first one behind `after`.
+    ///
+    /// # Errors
+    /// When the store fails or holds what it can't have written.
+    fn head(&mut self, host: HostId, after: Option<Place>, limit: usize) -> Result<Vec<QueuedUrl>, FrontierError>;
+
+    /// At most `limit` hosts that have queued URLs, in the order of their ids, behind `after`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn waiting_hosts(&mut self, after: Option<HostId>, limit: usize) -> Result<Vec<HostId>, FrontierError>;
+
+    /// What is known of a host, if anything is.
+    ///
+    /// # Errors
+    /// When the store fails or holds what it can't have written.
+    fn host(&mut self, host: HostId) -> Result<Option<HostRecord>, FrontierError>;
+
+    /// Replaces what is known of a host.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn set_host(&mut self, record: &HostRecord) -> Result<(), FrontierError>;
+
+    /// Calls `each` for every host known, for the report at the end.
+    ///
+    /// # Errors
+    /// When the store fails or holds what it can't have written.
+    fn for_each_host(&mut self, each: &mut dyn FnMut(HostRecord)) -> Result<(), FrontierError>;
+
+    /// How many URLs are queued.
+    fn n_queued(&self) -> u64;
+
+    /// Makes everything since the last commit durable, together with the engine's `book`, or none
+    /// of it.
+    ///
+    /// # Errors
+    /// When the store fails; the frontier must then be dropped.
+    fn commit(&mut self, book: &[u8]) -> Result<(), FrontierError>;
+}
+
+/// What can go wrong with a store.
+#[derive(Debug, thiserror::Error)]
+pub enum FrontierError {
+    /// Reading or writing failed: disk full, I/O error, …
+    #[error("the frontier's store failed: {0}")]
+    Store(String),
+    /// The file is not what was written. Nothing was changed.
+    #[error("the frontier in {} is damaged: {what}", .path.display())]
+    Corrupted {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Another process has it open.
+    #[error("the frontier in {} is in use by another process", .0.display())]
+    InUse(PathBuf),
+    /// Written by another version of dragline.
+    #[error("the frontier in {} has format {found}, this version reads {}", .path.display(), stored::FORMAT)]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+    },
+}
+
+/// Sizes of a frontier's parts.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Most URLs queued; further ones are refused. `None` is no limit.
+    pub max_queued: Option<u64>,
+    /// Bytes for fingerprints seen recently (`frontier.seen_cache`).
+    pub seen_cache_bytes: u64,
+    /// Bytes for the store's pages in memory (`frontier.store_cache`).
+    pub store_cache_bytes: u64,
+}
+
+/// A place in a host's queue: by depth, then by discovery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// Links away from a seed.
+    pub depth: u16,
+    /// Number of its discovery, below 2⁴⁸.
+    pub seq: u64,
+}
+
+/// A URL that waits in its host's queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueuedUrl {
+    /// Where in the queue.
+    pub place: Place,
+    /// The URL.
+    pub url: CanonicalUrl,
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// What it is expected to be.
+    pub kind: Kind,
+    /// The page it was found on.
+    pub via: Option<Arc<str>>,
+    /// The redirects that led to it, oldest first.
+    pub redirects: Vec<Hop>,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Not before this, after a failed attempt.
+    pub not_before: Timestamp,
+}
+
+impl QueuedUrl {
+    /// Whose queue.
+    pub fn host(&self) -> HostKey {
+        self.url.host()
+    }
+}
+
+/// What a URL is expected to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A page.
+    Page,
+    /// A sitemap: what it lists is visited, itself it is no page.
+    Sitemap,
+}
+
+/// One redirect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Hop {
+    /// The URL that answered with a redirect.
+    pub url: String,
+    /// Its status.
+    pub status: u16,
+}
+
+/// A URL that was found, with what is thought of it.
+#[derive(Debug, Clone)]
+pub struct Discovery {
+    /// The URL.
+    pub url: CanonicalUrl,
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// Links away from a seed.
+    pub depth: u16,
+    /// What it is expected to be.
+    pub kind: Kind,
+    /// The page it was found on.
+    pub via: Option<Arc<str>>,
+    /// The redirects that led to it, oldest first.
+    pub redirects: Vec<Hop>,
+    /// Whether to ask for it.
+    pub verdict: Verdict,
+}
+
+/// What [`Frontier::sift`] made of discoveries. URLs already known are left out.
+#[derive(Debug, Default)]
+pub struct Sifted {
+    /// New, and queued.
+    pub admitted: Vec<QueuedUrl>,
+    /// New, and refused: done, and owed a record.
+    pub refused: Vec<(Discovery, Refusal)>,
+    /// Known and queued, and now nearer to the front: where it was, and how it is queued now.
+    pub moved: Vec<(Place, QueuedUrl)>,
+}
+
+/// What is known of a host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HostRecord {
+    /// Which.
+    pub host: HostKey,
+    /// How things stand with it.
+    pub state: HostState,
+    /// What was counted of it.
+    pub tally: HostTally,
+    /// The robots.txt of its origins, at most [`HostRecord::MAX_ORIGINS`].
+    pub robots: Vec<(Origin, Policy)>,
+}
+
+impl HostRecord {
+    /// Most robots.txt remembered for one host (schemes times ports); older ones are dropped.
+    pub const MAX_ORIGINS: usize = 16;
+
+    /// Of a host of which nothing is known.
+    pub fn new(host: HostKey) -> Self {
+        Self { host, state: HostState::default(), tally: HostTally::default(), robots: Vec::new() }
+    }
+
+    /// Remembers an origin's robots.txt.
+    pub fn remember(&mut self, origin: Origin, policy: Policy) {
+        self.robots.retain(|(known, _)| *known != origin);
+        if self.robots.len() >= Self::MAX_ORIGINS {
+            self.robots.remove(0);
+        }
+        self.robots.push((origin, policy));
+    }
+}
+
+/// Counts of one host.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostTally {
+    /// Pages fetched.
+    pub fetched: u64,
+    /// Redirects.
+    pub redirected: u64,
+    /// URLs failed.
+    pub failed: u64,
+    /// URLs refused.
+    pub refused: u64,
+    /// Decoded body bytes.
+    pub body_bytes: u64,
+    /// Sum of times to first byte, milliseconds.
+    pub latency_sum_ms: u64,
+    /// How many times are in the sum.
+    pub latency_count: u64,
+}
+
+impl HostTally {
+    /// Mean time to first byte, milliseconds.
+    pub fn mean_latency_ms(&self) -> Option<u64> {
+        self.latency_sum_ms.checked_div(self.latency_count)
+    }
+}

@@ -1,10 +1,187 @@
-//! How things stand with a host.
-/// See the contract in `mod.rs`.
-#[derive(Debug)]
-pub struct Conduct;
-/// See the contract in `mod.rs`.
-#[derive(Debug)]
-pub struct HostState;
-/// See the contract in `mod.rs`.
-#[derive(Debug)]
-pub enum Signal {}
+//! How things stand with a host: what each answer does to the time of the next question.
+//!
+//! The same pure step is taken by the workbench, which acts on it, and by the recorder, which
+//! makes it durable; so both know the same after every visit.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::Policy;
+use crate::clock::Timestamp;
+
+/// How one request went, in time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conduct {
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// When the answer began to arrive: by then the server had the request for certain.
+    pub first_byte_at: Option<Timestamp>,
+    /// When it was over.
+    pub ended_at: Timestamp,
+    /// What the answer says about the host.
+    pub signal: Signal,
+    /// A random number in 0..1 that spreads a backoff (full jitter).
+    pub jitter: f64,
+}
+
+/// What an answer says about the host.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Signal {
+    /// It is well.
+    Fine,
+    /// It failed: unreachable, silent, or a 5xx that is not a request for a pause.
+    Trouble,
+    /// It asks for a pause (429, 503), for as long as `Retry-After` says if it says anything.
+    SlowDown(Option<Duration>),
+}
+
+/// How things stand with a host. Durable.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostState {
+    /// Nobody asks before this: interval, crawl-delay and backoff in one.
+    pub not_before: Timestamp,
+    /// Until when a process that has forgotten the token bucket must wait for it to be full.
+    pub refilled_at: Timestamp,
+    /// Set while `not_before` is there because of a failing host or a request for a pause.
+    pub backing_off: bool,
+    /// Failures since the last good answer.
+    pub errors_in_row: u32,
+    /// Failed too often; its remaining URLs are refused.
+    pub given_up: bool,
+    /// `Crawl-delay` of its robots.txt.
+    pub crawl_delay: Option<Duration>,
+}
+
+impl HostState {
+    /// Takes in how a request went.
+    pub fn settle(&mut self, conduct: &Conduct, policy: &Policy) {
+        let (interval, burst, connections) = self.pace(policy);
+        // With one connection the server's own answer proves when it had the request. With more,
+        // requests overlap, and the time of sending is the best that is known.
+        let heard = if connections.get() == 1 { conduct.first_byte_at.unwrap_or(conduct.ended_at) } else { conduct.sent_at };
+        if burst.get() == 1 {
+            self.hold_until(heard + interval);
+        }
+        self.refilled_at = self.refilled_at.max(heard + interval * burst.get());
+        match conduct.signal {
+            Signal::Fine => {
+                self.errors_in_row = 0;
+                self.backing_off = false;
+            }
+            Signal::Trouble => self.back_off(conduct, None, policy),
+            Signal::SlowDown(asked) => self.back_off(conduct, asked, policy),
+        }
+    }
+
+    /// Interval, burst and connections in force: the policy's, or the crawl-delay's, which is for
+    /// one request at a time.
+    pub fn pace(&self, policy: &Policy) -> (Duration, NonZeroU32, NonZeroU32) {
+        match self.crawl_delay {
+            Some(delay) if policy.honour_crawl_delay && delay > policy.interval => {
+                (delay.min(policy.max_delay).max(policy.interval), NonZeroU32::MIN, NonZeroU32::MIN)
+            }
+            _ => (policy.interval, policy.burst, policy.connections),
+        }
+    }
+
+    /// After a restart: the bucket's tokens are forgotten, so wait until it would be full. Bounds
+    /// what a stepped clock may have left in the file.
+    pub fn reopen(&mut self, policy: &Policy, now: Timestamp) {
+        let (interval, burst, _) = self.pace(policy);
+        self.hold_until(self.refilled_at.min(now + interval * burst.get()));
+        self.not_before = self.not_before.min(now + policy.max_delay.max(policy.backoff_max).max(interval));
+    }
+
+    fn back_off(&mut self, conduct: &Conduct, asked: Option<Duration>, policy: &Policy) {
+        self.errors_in_row = self.errors_in_row.saturating_add(1);
+        if policy.errors_in_row.is_some_and(|most| self.errors_in_row >= most.get()) {
+            self.given_up = true;
+        }
+        let doubled = policy.backoff_base.saturating_mul(1 << (self.errors_in_row - 1).min(20)).min(policy.backoff_max);
+        // Half of the pause is certain, half is jitter: a host in trouble is never asked at once.
+        let pause = match asked {
+            Some(asked) => asked.min(policy.max_delay),
+            None => doubled.mul_f64(0.5 + conduct.jitter.clamp(0.0, 1.0) / 2.0),
+        };
+        self.backing_off = true;
+        self.hold_until(conduct.ended_at + pause);
+    }
+
+    fn hold_until(&mut self, at: Timestamp) {
+        self.not_before = self.not_before.max(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: Timestamp = Timestamp(1_000_000_000);
+
+    fn conduct(signal: Signal) -> Conduct {
+        let ms = Duration::from_millis;
+        Conduct { sent_at: T, first_byte_at: Some(T + ms(300)), ended_at: T + ms(500), signal, jitter: 1.0 }
+    }
+
+    #[test]
+    fn the_interval_counts_from_the_first_byte() {
+        let mut state = HostState::default();
+        state.settle(&conduct(Signal::Fine), &Policy::default());
+        assert_eq!(state.not_before, T + Duration::from_millis(1300));
+        assert!(!state.backing_off);
+    }
+
+    #[test]
+    fn a_crawl_delay_replaces_a_shorter_interval_and_is_bounded() {
+        let policy = Policy { connections: NonZeroU32::new(4).expect("4"), ..Policy::default() };
+        let mut state = HostState { crawl_delay: Some(Duration::from_secs(7)), ..HostState::default() };
+        assert_eq!(state.pace(&policy), (Duration::from_secs(7), NonZeroU32::MIN, NonZeroU32::MIN));
+        state.crawl_delay = Some(Duration::from_secs(100_000));
+        assert_eq!(state.pace(&policy).0, policy.max_delay);
+        state.crawl_delay = Some(Duration::from_millis(10));
+        assert_eq!(state.pace(&policy), (policy.interval, policy.burst, policy.connections));
+    }
+
+    #[test]
+    fn trouble_backs_off_exponentially_and_ends_in_giving_up() {
+        let policy = Policy { errors_in_row: NonZeroU32::new(3), ..Policy::default() };
+        let mut state = HostState::default();
+        let mut pauses = Vec::new();
+        for _ in 0..3 {
+            state.not_before = Timestamp::default();
+            state.settle(&conduct(Signal::Trouble), &policy);
+            pauses.push(state.not_before.since(T + Duration::from_millis(500)).as_secs());
+        }
+        assert_eq!(pauses, [2, 4, 8]);
+        assert!(state.given_up);
+    }
+
+    #[test]
+    fn retry_after_is_obeyed_and_bounded() {
+        let mut state = HostState::default();
+        state.settle(&conduct(Signal::SlowDown(Some(Duration::from_secs(4)))), &Policy::default());
+        assert_eq!(state.not_before, T + Duration::from_millis(4500));
+        state.settle(&conduct(Signal::SlowDown(Some(Duration::from_secs(9999)))), &Policy::default());
+        assert_eq!(state.not_before, T + Duration::from_millis(500) + Policy::default().max_delay);
+    }
+
+    #[test]
+    fn a_good_answer_forgives() {
+        let mut state = HostState { errors_in_row: 5, backing_off: true, ..HostState::default() };
+        state.settle(&conduct(Signal::Fine), &Policy::default());
+        assert_eq!((state.errors_in_row, state.backing_off), (0, false));
+    }
+
+    #[test]
+    fn a_restart_waits_for_the_bucket_but_not_for_a_stepped_clock() {
+        let policy = Policy { burst: NonZeroU32::new(5).expect("5"), ..Policy::default() };
+        let mut state = HostState::default();
+        state.settle(&conduct(Signal::Fine), &policy);
+        state.reopen(&policy, T + Duration::from_secs(1));
+        assert_eq!(state.not_before, T + Duration::from_millis(5300));
+        let mut stepped = HostState { not_before: T + Duration::from_secs(1_000_000), ..HostState::default() };
+        stepped.reopen(&policy, T);
+        assert!(stepped.not_before <= T + policy.backoff_max);
+    }
+}

@@ -1,0 +1,228 @@
+//! What every [`Frontier`] promises, run against each adapter.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::address::Canonicalizer;
+
+const OPTIONS: Options = Options { max_queued: None, seen_cache_bytes: 1 << 12, store_cache_bytes: 1 << 20 };
+
+fn url(text: &str) -> CanonicalUrl {
+    Canonicalizer::default().parse(text).expect("valid")
+}
+
+fn found(text: &str, depth: u16) -> Discovery {
+    let url = url(text);
+    Discovery {
+        fingerprint: url.fingerprint(),
+        url,
+        depth,
+        kind: Kind::Page,
+        via: Some("http://via.example/".into()),
+        redirects: Vec::new(),
+        verdict: Verdict::Fetch,
+    }
+}
+
+fn host(name: &str) -> HostId {
+    url(&format!("http://{name}/")).host().id()
+}
+
+fn texts(queued: &[QueuedUrl]) -> Vec<&str> {
+    queued.iter().map(|q| q.url.as_str()).collect()
+}
+
+/// Runs `test` on an empty frontier of each kind; the disk's is in a folder of its own.
+fn each(options: &Options, test: impl Fn(&mut dyn Frontier)) {
+    test(&mut MemoryFrontier::new(options));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    test(&mut DiskFrontier::create(&folder.path().join("frontier.redb"), options).expect("created"));
+}
+
+#[test]
+fn a_url_is_admitted_once() {
+    each(&OPTIONS, |frontier| {
+        let sifted = frontier.sift(vec![found("http://a/1", 0), found("http://a/1", 0), found("http://a/2", 1)]).unwrap();
+        assert_eq!(texts(&sifted.admitted), ["http://a/1", "http://a/2"]);
+        assert!(frontier.sift(vec![found("http://a/2", 1)]).unwrap().admitted.is_empty());
+        assert_eq!(frontier.n_queued(), 2);
+        assert!(frontier.conclude(&url("http://a/1")).unwrap());
+        assert!(!frontier.conclude(&url("http://a/1")).unwrap(), "done is for ever");
+        assert!(frontier.sift(vec![found("http://a/1", 0)]).unwrap().admitted.is_empty());
+        assert_eq!(frontier.n_queued(), 1);
+    });
+}
+
+#[test]
+fn queues_are_per_host_and_ordered_by_depth_then_discovery() {
+    each(&OPTIONS, |frontier| {
+        frontier.sift(vec![found("http://a/deep", 2), found("http://b/1", 0), found("http://a/1", 1), found("http://a/2", 1)]).unwrap();
+        let queue = frontier.head(host("a"), None, 10).unwrap();
+        assert_eq!(texts(&queue), ["http://a/1", "http://a/2", "http://a/deep"]);
+        assert_eq!(queue[0].via.as_deref(), Some("http://via.example/"));
+        let rest = frontier.head(host("a"), Some(queue[0].place), 1).unwrap();
+        assert_eq!(texts(&rest), ["http://a/2"]);
+        let mut hosts = vec![host("a"), host("b")];
+        hosts.sort();
+        assert_eq!(frontier.waiting_hosts(None, 10).unwrap(), hosts);
+        assert_eq!(frontier.waiting_hosts(Some(hosts[0]), 10).unwrap(), hosts[1..]);
+    });
+}
+
+#[test]
+fn refused_urls_are_done_at_once() {
+    each(&OPTIONS, |frontier| {
+        let refused = Discovery { verdict: Verdict::Refuse(Refusal::OutOfScope), ..found("http://x/", 0) };
+        let sifted = frontier.sift(vec![refused.clone(), refused]).unwrap();
+        assert_eq!(sifted.refused.len(), 1);
+        assert!(frontier.sift(vec![found("http://x/", 0)]).unwrap().admitted.is_empty());
+        assert_eq!(frontier.n_queued(), 0);
+    });
+}
+
+#[test]
+fn a_full_queue_refuses() {
+    each(&Options { max_queued: Some(1), ..OPTIONS }, |frontier| {
+        let sifted = frontier.sift(vec![found("http://a/1", 0), found("http://a/2", 0)]).unwrap();
+        assert_eq!(texts(&sifted.admitted), ["http://a/1"]);
+        assert_eq!(sifted.refused[0].1, Refusal::QueueFull);
+    });
+}
+
+#[test]
+fn a_shorter_way_moves_a_url_forward() {
+    each(&OPTIONS, |frontier| {
+        frontier.sift(vec![found("http://a/1", 2), found("http://a/2", 5)]).unwrap();
+        let sifted = frontier.sift(vec![found("http://a/2", 1), found("http://a/1", 2)]).unwrap();
+        assert_eq!(sifted.moved.len(), 1);
+        assert_eq!(sifted.moved[0].0.depth, 5);
+        assert_eq!(texts(&frontier.head(host("a"), None, 9).unwrap()), ["http://a/2", "http://a/1"]);
+        assert!(frontier.conclude(&url("http://a/2")).unwrap());
+        assert!(frontier.sift(vec![found("http://a/2", 0)]).unwrap().moved.is_empty());
+    });
+}
+
+#[test]
+fn a_postponed_url_keeps_its_place() {
+    each(&OPTIONS, |frontier| {
+        let mut queued = frontier.sift(vec![found("http://a/1", 0)]).unwrap().admitted.remove(0);
+        queued.attempts = 2;
+        queued.not_before = Timestamp(99);
+        frontier.postpone(&queued).unwrap();
+        assert_eq!(frontier.head(host("a"), None, 9).unwrap(), [queued.clone()]);
+        frontier.conclude(&queued.url).unwrap();
+        frontier.postpone(&queued).unwrap();
+        assert!(frontier.head(host("a"), None, 9).unwrap().is_empty(), "done is for ever");
+    });
+}
+
+#[test]
+fn hosts_are_remembered() {
+    each(&OPTIONS, |frontier| {
+        let mut record = HostRecord::new(url("http://a/").host());
+        assert!(frontier.host(host("a")).unwrap().is_none());
+        record.state.errors_in_row = 7;
+        frontier.set_host(&record).unwrap();
+        assert_eq!(frontier.host(host("a")).unwrap().unwrap().state.errors_in_row, 7);
+        let mut names = Vec::new();
+        frontier.for_each_host(&mut |record| names.push(record.host.to_string())).unwrap();
+        assert_eq!(names, ["a"]);
+    });
+}
+
+#[test]
+fn what_is_not_committed_never_happened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("frontier.redb");
+    let mut frontier = DiskFrontier::create(&path, &OPTIONS).unwrap();
+    frontier.sift(vec![found("http://a/1", 0), found("http://a/2", 0)]).unwrap();
+    frontier.commit(b"first").unwrap();
+    frontier.conclude(&url("http://a/1")).unwrap();
+    frontier.sift(vec![found("http://a/3", 0)]).unwrap();
+    drop(frontier);
+
+    let mut again = DiskFrontier::open(&path, &OPTIONS).unwrap();
+    assert_eq!(again.book(), b"first");
+    assert_eq!(again.n_queued(), 2);
+    assert_eq!(texts(&again.head(host("a"), None, 9).unwrap()), ["http://a/1", "http://a/2"]);
+    let sifted = again.sift(vec![found("http://a/3", 0)]).unwrap();
+    assert_eq!(sifted.admitted[0].place.seq, 2, "numbers of discovery go on where the commit left them");
+}
+
+#[test]
+fn damage_is_named_and_nothing_is_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("frontier.redb");
+    let mut frontier = DiskFrontier::create(&path, &OPTIONS).unwrap();
+    frontier.sift((0..500).map(|i| found(&format!("http://a/{i}"), 0)).collect()).unwrap();
+    frontier.commit(b"book").unwrap();
+    assert!(matches!(DiskFrontier::open(&path, &OPTIONS), Err(FrontierError::InUse(_))));
+    drop(frontier);
+    let whole = std::fs::read(&path).unwrap();
+
+    let at = whole.windows(10).rposition(|bytes| bytes == b"http://a/7").expect("a queue entry");
+    let mut flipped = whole.clone();
+    flipped[at + 3] ^= 1;
+    let half = whole[..whole.len() / 2].to_vec();
+    for damaged in [flipped, half, Vec::new(), b"not a store at all, but some text".repeat(300)] {
+        std::fs::write(&path, &damaged).unwrap();
+        let error = DiskFrontier::open(&path, &OPTIONS).unwrap_err();
+        assert!(matches!(error, FrontierError::Corrupted { .. } | FrontierError::Store(_)), "{error}");
+    }
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(DiskFrontier::open(&path, &OPTIONS).unwrap().n_queued(), 500);
+}
+
+/// One random step, the same for a frontier and for the model that it is compared with.
+#[derive(Debug, Clone)]
+enum Step {
+    Sift(Vec<(u8, u8, u16)>),
+    Conclude(u8, u8),
+    Commit,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let name = (0u8..4, 0u8..20);
+    prop_oneof![
+        proptest::collection::vec((0u8..4, 0u8..20, 0u16..4), 1..12).prop_map(Step::Sift),
+        name.prop_map(|(host, page)| Step::Conclude(host, page)),
+        Just(Step::Commit),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn disk_and_memory_agree(steps in proptest::collection::vec(step(), 1..40)) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = DiskFrontier::create(&folder.path().join("f.redb"), &OPTIONS).unwrap();
+        let mut memory = MemoryFrontier::new(&OPTIONS);
+        let name = |host: u8, page: u8| format!("http://h{host}/{page}");
+        for step in steps {
+            match step {
+                Step::Sift(pages) => {
+                    let batch: Vec<_> = pages.iter().map(|(h, p, depth)| found(&name(*h, *p), *depth)).collect();
+                    let (a, b) = (disk.sift(batch.clone()).unwrap(), memory.sift(batch).unwrap());
+                    prop_assert_eq!(a.admitted, b.admitted);
+                    prop_assert_eq!(a.moved, b.moved);
+                }
+                Step::Conclude(h, p) => {
+                    let url = url(&name(h, p));
+                    // Only what was seen is ever concluded.
+                    if memory.sift(vec![found(&name(h, p), 9)]).unwrap().admitted.is_empty() {
+                        prop_assert_eq!(disk.conclude(&url).unwrap(), memory.conclude(&url).unwrap());
+                    } else {
+                        disk.sift(vec![found(&name(h, p), 9)]).unwrap();
+                    }
+                }
+                Step::Commit => disk.commit(b"x").unwrap(),
+            }
+            prop_assert_eq!(disk.n_queued(), memory.n_queued());
+        }
+        for h in 0..4 {
+            let id = host(&format!("h{h}"));
+            prop_assert_eq!(disk.head(id, None, 99).unwrap(), memory.head(id, None, 99).unwrap());
+        }
+        prop_assert_eq!(disk.waiting_hosts(None, 9).unwrap(), memory.waiting_hosts(None, 9).unwrap());
+    }
+}

@@ -1,0 +1,163 @@
+//! The frontier in memory: for small crawls whose state need not outlive the process, and for
+//! tests. Memory grows with the URLs known.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    Discovery, Frontier, FrontierError, HostRecord, Options, Place, QueuedUrl, Sifted,
+    stored::{Seen, queue_key},
+};
+use crate::{
+    address::{CanonicalUrl, Fingerprint, HostId},
+    verdict::{Refusal, Verdict},
+};
+
+/// A [`Frontier`] whose commits are promises to nobody.
+#[derive(Debug, Default)]
+pub struct MemoryFrontier {
+    seen: HashMap<Fingerprint, Seen>,
+    queue: BTreeMap<(u64, u64), QueuedUrl>,
+    hosts: BTreeMap<HostId, HostRecord>,
+    next_seq: u64,
+    max_queued: Option<u64>,
+    book: Vec<u8>,
+}
+
+impl MemoryFrontier {
+    /// An empty one.
+    pub fn new(options: &Options) -> Self {
+        Self { max_queued: options.max_queued, ..Self::default() }
+    }
+
+    fn admit(&mut self, found: Discovery, sifted: &mut Sifted) {
+        let full = self.max_queued.is_some_and(|most| self.n_queued() >= most);
+        let verdict = if full && found.verdict == Verdict::Fetch { Verdict::Refuse(Refusal::QueueFull) } else { found.verdict };
+        match verdict {
+            Verdict::Refuse(why) => {
+                self.seen.insert(found.fingerprint, Seen::Done);
+                sifted.refused.push((found, why));
+            }
+            Verdict::Fetch => {
+                let place = Place { depth: found.depth, seq: self.next_seq };
+                self.next_seq += 1;
+                let queued = found.queued_at(place);
+                self.put(&queued);
+                sifted.admitted.push(queued);
+            }
+        }
+    }
+
+    fn advance(&mut self, from: Place, found: Discovery, sifted: &mut Sifted) {
+        let key = queue_key(found.url.host().id(), from);
+        let Some(known) = self.queue.remove(&key) else { return };
+        let queued = found.nearer(&known);
+        self.put(&queued);
+        sifted.moved.push((from, queued));
+    }
+
+    fn put(&mut self, queued: &QueuedUrl) {
+        self.seen.insert(queued.fingerprint, Seen::Queued(queued.place));
+        self.queue.insert(queue_key(queued.host().id(), queued.place), queued.clone());
+    }
+}
+
+impl Frontier for MemoryFrontier {
+    fn book(&self) -> &[u8] {
+        &self.book
+    }
+
+    fn sift(&mut self, found: Vec<Discovery>) -> Result<Sifted, FrontierError> {
+        let mut sifted = Sifted::default();
+        for discovery in found {
+            match self.seen.get(&discovery.fingerprint) {
+                None => self.admit(discovery, &mut sifted),
+                Some(Seen::Queued(place)) if discovery.improves(*place) => {
+                    let place = *place;
+                    self.advance(place, discovery, &mut sifted);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(sifted)
+    }
+
+    fn conclude(&mut self, url: &CanonicalUrl) -> Result<bool, FrontierError> {
+        let Some(Seen::Queued(place)) = self.seen.insert(url.fingerprint(), Seen::Done) else { return Ok(false) };
+        Ok(self.queue.remove(&queue_key(url.host().id(), place)).is_some())
+    }
+
+    fn postpone(&mut self, url: &QueuedUrl) -> Result<(), FrontierError> {
+        if let Some(Seen::Queued(place)) = self.seen.get(&url.fingerprint) {
+            let place = *place;
+            self.put(&QueuedUrl { place, ..url.clone() });
+        }
+        Ok(())
+    }
+
+    fn head(&mut self, host: HostId, after: Option<Place>, limit: usize) -> Result<Vec<QueuedUrl>, FrontierError> {
+        let from = after.map_or(0, |place| place.pack() + 1);
+        Ok(self.queue.range((host.0, from)..=(host.0, u64::MAX)).take(limit).map(|(_, queued)| queued.clone()).collect())
+    }
+
+    fn waiting_hosts(&mut self, after: Option<HostId>, limit: usize) -> Result<Vec<HostId>, FrontierError> {
+        let mut hosts = Vec::new();
+        let mut from = after.map_or(Some(0), |host| host.0.checked_add(1));
+        while let Some(start) = from
+            && hosts.len() < limit
+            && let Some(((host, _), _)) = self.queue.range((start, 0)..).next()
+        {
+            hosts.push(HostId(*host));
+            from = host.checked_add(1);
+        }
+        Ok(hosts)
+    }
+
+    fn host(&mut self, host: HostId) -> Result<Option<HostRecord>, FrontierError> {
+        Ok(self.hosts.get(&host).cloned())
+    }
+
+    fn set_host(&mut self, record: &HostRecord) -> Result<(), FrontierError> {
+        self.hosts.insert(record.host.id(), record.clone());
+        Ok(())
+    }
+
+    fn for_each_host(&mut self, each: &mut dyn FnMut(HostRecord)) -> Result<(), FrontierError> {
+        self.hosts.values().cloned().for_each(each);
+        Ok(())
+    }
+
+    fn n_queued(&self) -> u64 {
+        self.queue.len() as u64
+    }
+
+    fn commit(&mut self, book: &[u8]) -> Result<(), FrontierError> {
+        book.clone_into(&mut self.book);
+        Ok(())
+    }
+}
+
+impl Discovery {
+    /// Whether this way is shorter than the one by which the URL is queued.
+    pub(super) fn improves(&self, place: Place) -> bool {
+        self.depth < place.depth && self.verdict == Verdict::Fetch
+    }
+
+    pub(super) fn queued_at(&self, place: Place) -> QueuedUrl {
+        QueuedUrl {
+            place,
+            url: self.url.clone(),
+            fingerprint: self.fingerprint,
+            kind: self.kind,
+            via: self.via.clone(),
+            redirects: self.redirects.clone(),
+            attempts: 0,
+            not_before: crate::clock::Timestamp::default(),
+        }
+    }
+
+    /// `known`, reached by this shorter way; its attempts stay counted.
+    pub(super) fn nearer(&self, known: &QueuedUrl) -> QueuedUrl {
+        let place = Place { depth: self.depth, seq: known.place.seq };
+        QueuedUrl { kind: known.kind, attempts: known.attempts, not_before: known.not_before, ..self.queued_at(place) }
+    }
+}

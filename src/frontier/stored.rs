@@ -1,0 +1,127 @@
+//! The form of things on disk: compact, versioned, checked when read.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Hop, Kind, Place, QueuedUrl};
+use crate::{
+    address::{CanonicalUrl, Fingerprint, HostId},
+    clock::Timestamp,
+};
+
+/// Number of this format; a store of another one is not opened.
+pub(super) const FORMAT: u32 = 1;
+
+const SEQ_BITS: u32 = 48;
+
+impl Place {
+    /// Sorts as the place does.
+    pub(super) fn pack(self) -> u64 {
+        (u64::from(self.depth) << SEQ_BITS) | (self.seq & ((1 << SEQ_BITS) - 1))
+    }
+
+    pub(super) fn unpack(packed: u64) -> Self {
+        let depth = u16::try_from(packed >> SEQ_BITS).expect("sixteen bits are left");
+        Self { depth, seq: packed & ((1 << SEQ_BITS) - 1) }
+    }
+}
+
+/// What the seen-set says of a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    Done,
+    Queued(Place),
+}
+
+impl Seen {
+    const DONE: u64 = u64::MAX;
+
+    pub(super) fn pack(self) -> u64 {
+        match self {
+            Self::Done => Self::DONE,
+            Self::Queued(place) => place.pack(),
+        }
+    }
+
+    pub(super) fn unpack(packed: u64) -> Self {
+        if packed == Self::DONE { Self::Done } else { Self::Queued(Place::unpack(packed)) }
+    }
+}
+
+/// Key of a queue entry: the host's entries are neighbours, in the order of their places.
+pub(super) fn queue_key(host: HostId, place: Place) -> (u64, u64) {
+    (host.0, place.pack())
+}
+
+/// A queue entry's value; its place is in the key.
+#[derive(Serialize, Deserialize)]
+struct Entry<'a> {
+    url: &'a str,
+    sitemap: bool,
+    via: Option<&'a str>,
+    redirects: Vec<Hop>,
+    attempts: u32,
+    not_before: Timestamp,
+}
+
+pub(super) fn encode(queued: &QueuedUrl) -> Vec<u8> {
+    let entry = Entry {
+        url: queued.url.as_str(),
+        sitemap: queued.kind == Kind::Sitemap,
+        via: queued.via.as_deref(),
+        redirects: queued.redirects.clone(),
+        attempts: queued.attempts,
+        not_before: queued.not_before,
+    };
+    postcard::to_stdvec(&entry).expect("strings and numbers always serialise")
+}
+
+/// # Errors
+/// Says what does not fit when the bytes are not what [`encode`] gives.
+pub(super) fn decode(place: Place, bytes: &[u8]) -> Result<QueuedUrl, String> {
+    let entry: Entry<'_> = postcard::from_bytes(bytes).map_err(|e| format!("a queue entry does not decode: {e}"))?;
+    let url = CanonicalUrl::from_stored(entry.url).map_err(|e| format!("a queue entry holds no URL: {e}"))?;
+    let fingerprint: Fingerprint = url.fingerprint();
+    Ok(QueuedUrl {
+        place,
+        fingerprint,
+        url,
+        kind: if entry.sitemap { Kind::Sitemap } else { Kind::Page },
+        via: entry.via.map(Arc::from),
+        redirects: entry.redirects,
+        attempts: entry.attempts,
+        not_before: entry.not_before,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Canonicalizer;
+
+    #[test]
+    fn places_sort_packed_as_unpacked() {
+        let places = [(0, 9), (1, 0), (1, 7), (300, 1)].map(|(depth, seq)| Place { depth, seq });
+        assert!(places.map(Place::pack).is_sorted());
+        assert_eq!(places.map(|p| Place::unpack(p.pack())), places);
+        assert_eq!(Seen::unpack(Seen::Done.pack()), Seen::Done);
+    }
+
+    #[test]
+    fn entries_survive_and_garbage_is_named() {
+        let url = Canonicalizer::default().parse("http://a.example/x?y=1").expect("valid");
+        let queued = QueuedUrl {
+            place: Place { depth: 3, seq: 77 },
+            fingerprint: url.fingerprint(),
+            url,
+            kind: Kind::Sitemap,
+            via: Some("http://a.example/".into()),
+            redirects: vec![Hop { url: "http://a.example/r".into(), status: 301 }],
+            attempts: 2,
+            not_before: Timestamp(5),
+        };
+        assert_eq!(decode(queued.place, &encode(&queued)), Ok(queued.clone()));
+        assert!(decode(queued.place, &[0xff; 7]).is_err());
+    }
+}

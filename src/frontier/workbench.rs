@@ -1,0 +1,7 @@
+//! stub
+/// stub
+pub struct Lease;
+/// stub
+pub struct Task;
+/// stub
+pub struct Workbench;
