@@ -64,8 +64,9 @@ fn queues_are_per_host_and_ordered_by_depth_then_discovery() {
         assert_eq!(texts(&rest), ["http://a/2"]);
         let mut hosts = vec![host("a"), host("b")];
         hosts.sort();
-        assert_eq!(frontier.waiting_hosts(None, 10).unwrap(), hosts);
-        assert_eq!(frontier.waiting_hosts(Some(hosts[0]), 10).unwrap(), hosts[1..]);
+        assert_eq!(frontier.waiting_hosts(None, 10, None).unwrap(), hosts);
+        assert_eq!(frontier.waiting_hosts(None, 10, Some(0)).unwrap(), [host("b")]);
+        assert_eq!(frontier.waiting_hosts(Some(hosts[0]), 10, None).unwrap(), hosts[1..]);
     });
 }
 
@@ -223,6 +224,6 @@ proptest! {
             let id = host(&format!("h{h}"));
             prop_assert_eq!(disk.head(id, None, 99).unwrap(), memory.head(id, None, 99).unwrap());
         }
-        prop_assert_eq!(disk.waiting_hosts(None, 9).unwrap(), memory.waiting_hosts(None, 9).unwrap());
+        prop_assert_eq!(disk.waiting_hosts(None, 9, None).unwrap(), memory.waiting_hosts(None, 9, None).unwrap());
     }
 }

@@ -4,8 +4,9 @@
 //! either happened or did not. Every page carries a checksum, and all are verified when an
 //! existing file is opened: a flipped byte is an error that names the file, never a wrong answer.
 //!
-//! Four tables. `seen`: fingerprint → done or place in the queue, 24 bytes a URL. `queue`: (host,
-//! place) → the URL and how it was found. `hosts`: host → its record. `meta`: format, the engine's
+//! Five tables. `seen`: fingerprint → done or place in the queue, 24 bytes a URL. `queue`: (host,
+//! place) → the URL and how it was found. `hosts`: host → its record. `robots`: host
+//! → the robots.txt of its origins. `meta`: format, the engine's
 //! book, the next number of discovery, the length of the queue.
 
 use std::{
@@ -18,16 +19,19 @@ use redb::{Builder, Database, DatabaseError, ReadableTable, StorageError, TableD
 use super::{
     Discovery, Frontier, FrontierError, HostRecord, Options, Place, QueuedUrl, Sifted,
     recent::Recent,
+    remember,
     stored::{self, FORMAT, Seen, queue_key},
 };
 use crate::{
-    address::{CanonicalUrl, HostId},
+    address::{CanonicalUrl, HostId, Origin},
+    robots::Policy,
     verdict::{Refusal, Verdict},
 };
 
 const SEEN: TableDefinition<'_, u128, u64> = TableDefinition::new("seen");
 const QUEUE: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("queue");
 const HOSTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("hosts");
+const ROBOTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("robots");
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 /// A [`Frontier`] in an embedded store.
@@ -269,7 +273,7 @@ impl Frontier for DiskFrontier {
             .collect()
     }
 
-    fn waiting_hosts(&mut self, after: Option<HostId>, limit: usize) -> Result<Vec<HostId>, FrontierError> {
+    fn waiting_hosts(&mut self, after: Option<HostId>, limit: usize, max_depth: Option<u16>) -> Result<Vec<HostId>, FrontierError> {
         let queue = self.txn_ref()?.open_table(QUEUE).map_err(store)?;
         let mut hosts = Vec::new();
         let mut from = after.map_or(Some(0), |host| host.0.checked_add(1));
@@ -277,8 +281,10 @@ impl Frontier for DiskFrontier {
             && hosts.len() < limit
         {
             let Some(first) = queue.range((start, 0)..).map_err(store)?.next() else { break };
-            let host = first.map_err(store)?.0.value().0;
-            hosts.push(HostId(host));
+            let (host, first) = first.map_err(store)?.0.value();
+            if max_depth.is_none_or(|most| Place::unpack(first).depth <= most) {
+                hosts.push(HostId(host));
+            }
             from = host.checked_add(1);
         }
         Ok(hosts)
@@ -294,6 +300,21 @@ impl Frontier for DiskFrontier {
         let bytes = serde_json::to_vec(record).map_err(|e| FrontierError::Store(format!("a host does not encode: {e}")))?;
         let mut hosts = self.txn_ref()?.open_table(HOSTS).map_err(store)?;
         hosts.insert(record.host.id().0, bytes.as_slice()).map_err(store)?;
+        Ok(())
+    }
+
+    fn robots(&mut self, host: HostId) -> Result<Vec<(Origin, Policy)>, FrontierError> {
+        let robots = self.txn_ref()?.open_table(ROBOTS).map_err(store)?;
+        let Some(bytes) = robots.get(host.0).map_err(store)? else { return Ok(Vec::new()) };
+        serde_json::from_slice(bytes.value()).map_err(|e| self.corrupted(format!("a robots.txt does not decode: {e}")))
+    }
+
+    fn set_robots(&mut self, host: HostId, origin: &Origin, policy: &Policy) -> Result<(), FrontierError> {
+        let mut known = self.robots(host)?;
+        remember(&mut known, origin, policy);
+        let bytes = serde_json::to_vec(&known).map_err(store)?;
+        let mut robots = self.txn_ref()?.open_table(ROBOTS).map_err(store)?;
+        robots.insert(host.0, bytes.as_slice()).map_err(store)?;
         Ok(())
     }
 

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Discovery, Frontier, FrontierError, HostRecord, Options, Place, QueuedUrl, Sifted,
+    Discovery, Frontier, FrontierError, HostRecord, Options, Place, QueuedUrl, Sifted, remember,
     stored::{Seen, queue_key},
 };
 use crate::{
-    address::{CanonicalUrl, Fingerprint, HostId},
+    address::{CanonicalUrl, Fingerprint, HostId, Origin},
+    robots::Policy,
     verdict::{Refusal, Verdict},
 };
 
@@ -18,6 +19,7 @@ pub struct MemoryFrontier {
     seen: HashMap<Fingerprint, Seen>,
     queue: BTreeMap<(u64, u64), QueuedUrl>,
     hosts: BTreeMap<HostId, HostRecord>,
+    robots: HashMap<HostId, Vec<(Origin, Policy)>>,
     next_seq: u64,
     max_queued: Option<u64>,
     book: Vec<u8>,
@@ -99,14 +101,16 @@ impl Frontier for MemoryFrontier {
         Ok(self.queue.range((host.0, from)..=(host.0, u64::MAX)).take(limit).map(|(_, queued)| queued.clone()).collect())
     }
 
-    fn waiting_hosts(&mut self, after: Option<HostId>, limit: usize) -> Result<Vec<HostId>, FrontierError> {
+    fn waiting_hosts(&mut self, after: Option<HostId>, limit: usize, max_depth: Option<u16>) -> Result<Vec<HostId>, FrontierError> {
         let mut hosts = Vec::new();
         let mut from = after.map_or(Some(0), |host| host.0.checked_add(1));
         while let Some(start) = from
             && hosts.len() < limit
-            && let Some(((host, _), _)) = self.queue.range((start, 0)..).next()
+            && let Some(((host, first), _)) = self.queue.range((start, 0)..).next()
         {
-            hosts.push(HostId(*host));
+            if max_depth.is_none_or(|most| Place::unpack(*first).depth <= most) {
+                hosts.push(HostId(*host));
+            }
             from = host.checked_add(1);
         }
         Ok(hosts)
@@ -118,6 +122,15 @@ impl Frontier for MemoryFrontier {
 
     fn set_host(&mut self, record: &HostRecord) -> Result<(), FrontierError> {
         self.hosts.insert(record.host.id(), record.clone());
+        Ok(())
+    }
+
+    fn robots(&mut self, host: HostId) -> Result<Vec<(Origin, Policy)>, FrontierError> {
+        Ok(self.robots.get(&host).cloned().unwrap_or_default())
+    }
+
+    fn set_robots(&mut self, host: HostId, origin: &Origin, policy: &Policy) -> Result<(), FrontierError> {
+        remember(self.robots.entry(host).or_default(), origin, policy);
         Ok(())
     }
 

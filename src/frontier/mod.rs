@@ -76,11 +76,12 @@ pub trait Frontier: Send {
     /// When the store fails or holds what it can't have written.
     fn head(&mut self, host: HostId, after: Option<Place>, limit: usize) -> Result<Vec<QueuedUrl>, FrontierError>;
 
-    /// At most `limit` hosts that have queued URLs, in the order of their ids, behind `after`.
+    /// At most `limit` hosts that have queued URLs, in the order of their ids, behind `after`; with
+    /// `max_depth` only those whose first URL is no deeper.
     ///
     /// # Errors
     /// When the store fails.
-    fn waiting_hosts(&mut self, after: Option<HostId>, limit: usize) -> Result<Vec<HostId>, FrontierError>;
+    fn waiting_hosts(&mut self, after: Option<HostId>, limit: usize, max_depth: Option<u16>) -> Result<Vec<HostId>, FrontierError>;
 
     /// What is known of a host, if anything is.
     ///
@@ -93,6 +94,18 @@ pub trait Frontier: Send {
     /// # Errors
     /// When the store fails.
     fn set_host(&mut self, record: &HostRecord) -> Result<(), FrontierError>;
+
+    /// The robots.txt of a host's origins, at most [`MAX_ORIGINS`].
+    ///
+    /// # Errors
+    /// When the store fails or holds what it can't have written.
+    fn robots(&mut self, host: HostId) -> Result<Vec<(Origin, Policy)>, FrontierError>;
+
+    /// Remembers an origin's robots.txt; beyond [`MAX_ORIGINS`] the oldest is forgotten.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn set_robots(&mut self, host: HostId, origin: &Origin, policy: &Policy) -> Result<(), FrontierError>;
 
     /// Calls `each` for every host known, for the report at the end.
     ///
@@ -235,36 +248,34 @@ pub struct Sifted {
     pub moved: Vec<(Place, QueuedUrl)>,
 }
 
-/// What is known of a host.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// How things stand with a host. Small: it is written at every commit in which it changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostRecord {
     /// Which.
     pub host: HostKey,
-    /// How things stand with it.
+    /// What is owed to it.
     pub state: HostState,
     /// What was counted of it.
     pub tally: HostTally,
-    /// The robots.txt of its origins, at most [`HostRecord::MAX_ORIGINS`].
-    pub robots: Vec<(Origin, Policy)>,
 }
 
 impl HostRecord {
-    /// Most robots.txt remembered for one host (schemes times ports); older ones are dropped.
-    pub const MAX_ORIGINS: usize = 16;
-
     /// Of a host of which nothing is known.
     pub fn new(host: HostKey) -> Self {
-        Self { host, state: HostState::default(), tally: HostTally::default(), robots: Vec::new() }
+        Self { host, state: HostState::default(), tally: HostTally::default() }
     }
+}
 
-    /// Remembers an origin's robots.txt.
-    pub fn remember(&mut self, origin: Origin, policy: Policy) {
-        self.robots.retain(|(known, _)| *known != origin);
-        if self.robots.len() >= Self::MAX_ORIGINS {
-            self.robots.remove(0);
-        }
-        self.robots.push((origin, policy));
+/// Most robots.txt remembered for one host (it has one for each scheme and port).
+pub const MAX_ORIGINS: usize = 16;
+
+/// Puts an origin's robots.txt into the list of its host.
+fn remember(robots: &mut Vec<(Origin, Policy)>, origin: &Origin, policy: &Policy) {
+    robots.retain(|(known, _)| known != origin);
+    if robots.len() >= MAX_ORIGINS {
+        robots.remove(0);
     }
+    robots.push((origin.clone(), policy.clone()));
 }
 
 /// Counts of one host.

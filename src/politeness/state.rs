@@ -30,6 +30,8 @@ pub struct Conduct {
 pub enum Signal {
     /// It is well.
     Fine,
+    /// It answered, and badly (500, garbage): that may be this URL's fault, so no pause, but it counts.
+    Faulty,
     /// It failed: unreachable, silent, or a 5xx that is not a request for a pause.
     Trouble,
     /// It asks for a pause (429, 503), for as long as `Retry-After` says if it says anything.
@@ -69,6 +71,7 @@ impl HostState {
                 self.errors_in_row = 0;
                 self.backing_off = false;
             }
+            Signal::Faulty => self.count_error(policy),
             Signal::Trouble => self.back_off(conduct, None, policy),
             Signal::SlowDown(asked) => self.back_off(conduct, asked, policy),
         }
@@ -93,11 +96,15 @@ impl HostState {
         self.not_before = self.not_before.min(now + policy.max_delay.max(policy.backoff_max).max(interval));
     }
 
-    fn back_off(&mut self, conduct: &Conduct, asked: Option<Duration>, policy: &Policy) {
+    fn count_error(&mut self, policy: &Policy) {
         self.errors_in_row = self.errors_in_row.saturating_add(1);
         if policy.errors_in_row.is_some_and(|most| self.errors_in_row >= most.get()) {
             self.given_up = true;
         }
+    }
+
+    fn back_off(&mut self, conduct: &Conduct, asked: Option<Duration>, policy: &Policy) {
+        self.count_error(policy);
         let doubled = policy.backoff_base.saturating_mul(1 << (self.errors_in_row - 1).min(20)).min(policy.backoff_max);
         // Half of the pause is certain, half is jitter: a host in trouble is never asked at once.
         let pause = match asked {

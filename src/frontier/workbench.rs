@@ -1,7 +1,0 @@
-//! stub
-/// stub
-pub struct Lease;
-/// stub
-pub struct Task;
-/// stub
-pub struct Workbench;

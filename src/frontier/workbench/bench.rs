@@ -1,0 +1,411 @@
+//! The hosts in turn.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use super::{
+    Ask, Errand, Fate, Lease, News, Next, Options, Returned, Task,
+    slot::{Slot, Turn, Why},
+};
+use crate::{
+    address::{HostId, HostKey},
+    clock::Timestamp,
+    frontier::QueuedUrl,
+    politeness::Pacer,
+};
+
+/// Hosts asked for in one [`Ask::Hosts`].
+const HOSTS_PER_ASK: usize = 256;
+
+/// The active hosts and their turns. See the module's essay.
+#[derive(Debug)]
+pub struct Workbench {
+    options: Options,
+    slots: HashMap<HostId, Placed>,
+    ready: VecDeque<HostId>,
+    waiting: BTreeSet<(Timestamp, HostId)>,
+    /// Hosts that may be dropped to make room.
+    idle: BTreeSet<HostId>,
+    asks: VecDeque<Ask>,
+    /// Asks without an answer yet.
+    n_asked: usize,
+    scan: Scan,
+    /// Leases not settled yet, whatever for.
+    n_out: u64,
+    n_fetched: u64,
+    in_flight: usize,
+    all_hosts: Pacer,
+    /// Nothing else is left: URLs that are too deep get their refusals.
+    flush: bool,
+}
+
+/// A slot and where it is.
+#[derive(Debug)]
+struct Placed {
+    slot: Slot,
+    turn: Whereabouts,
+    why: Option<Why>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whereabouts {
+    Ready,
+    Waiting(Timestamp),
+    Resting,
+}
+
+/// The search for hosts that wait on disk for a place in memory.
+#[derive(Debug)]
+struct Scan {
+    /// There may be some.
+    dormant: bool,
+    /// One was met for which there was no room since the pass began.
+    missed: bool,
+    cursor: Option<HostId>,
+    asked: bool,
+}
+
+impl Workbench {
+    /// With nothing in memory; it begins by asking for hosts. `n_fetched` pages of the crawl's
+    /// budget are used already.
+    pub fn new(options: Options, n_fetched: u64, now: Timestamp) -> Self {
+        Self {
+            all_hosts: Pacer::new(options.interval, options.burst, now),
+            options,
+            slots: HashMap::new(),
+            ready: VecDeque::new(),
+            waiting: BTreeSet::new(),
+            idle: BTreeSet::new(),
+            asks: VecDeque::new(),
+            n_asked: 0,
+            scan: Scan { dormant: true, missed: false, cursor: None, asked: false },
+            n_out: 0,
+            n_fetched,
+            in_flight: 0,
+            flush: false,
+        }
+    }
+
+    /// What may be done now.
+    pub fn next(&mut self, now: Timestamp) -> Next {
+        loop {
+            self.look_for_hosts();
+            self.ring(now);
+            while let Some(&host) = self.ready.front() {
+                if self.is_budget_out() {
+                    return Next::Rest;
+                }
+                match self.take_turn(host, now) {
+                    Ok(Some(lease)) => return Next::Lease(Box::new(lease)),
+                    Ok(None) => {}
+                    Err(at) => return Next::WaitUntil(at),
+                }
+            }
+            if let Some((at, _)) = self.waiting.first() {
+                return Next::WaitUntil(*at);
+            }
+            if self.is_something_under_way() {
+                return Next::Rest;
+            }
+            if self.flush || self.options.max_depth.is_none() {
+                return Next::Drained;
+            }
+            // All that is left is too deep, and no shorter way can turn up any more.
+            self.flush = true;
+            self.scan = Scan { dormant: true, missed: false, cursor: None, asked: false };
+            let hosts: Vec<HostId> = self.slots.keys().copied().collect();
+            hosts.into_iter().for_each(|host| self.wake(host));
+        }
+    }
+
+    /// Gives the front host its turn and puts it where it then belongs. An error is the time until
+    /// which all hosts together must wait.
+    fn take_turn(&mut self, host: HostId, now: Timestamp) -> Result<Option<Lease>, Timestamp> {
+        let Some(placed) = self.slots.get_mut(&host) else {
+            self.ready.pop_front();
+            return Ok(None);
+        };
+        match placed.slot.turn(now, &self.options, self.flush) {
+            Turn::Do(task) => {
+                if !matches!(task, Task::Refuse(..))
+                    && let Err(at) = self.all_hosts.take(now)
+                {
+                    placed.slot.put_back(task);
+                    return Err(at);
+                }
+                let key = placed.slot.key().cloned();
+                // Behind the others, so that one host can't starve them.
+                self.ready.rotate_left(1);
+                self.want(host);
+                Ok(Some(self.lease(key, task)))
+            }
+            Turn::Wait(at, why) => {
+                self.ready.pop_front();
+                placed.turn = Whereabouts::Waiting(at);
+                placed.why = Some(why);
+                self.waiting.insert((at, host));
+                self.want(host);
+                Ok(None)
+            }
+            Turn::Rest(why) => {
+                self.ready.pop_front();
+                placed.turn = Whereabouts::Resting;
+                placed.why = why;
+                self.want(host);
+                self.note_idle(host);
+                Ok(None)
+            }
+        }
+    }
+
+    fn lease(&mut self, key: Option<HostKey>, task: Task) -> Lease {
+        self.n_out += 1;
+        self.in_flight += usize::from(!matches!(task, Task::Refuse(..)));
+        let host = key.unwrap_or_else(|| match &task {
+            Task::Visit(queued) | Task::Refuse(queued, _) => queued.host(),
+            Task::Robots(errand) => errand.url.host(),
+        });
+        Lease { host, task }
+    }
+
+    /// A lease comes back.
+    pub fn returned(&mut self, returned: Returned) {
+        self.in_flight -= usize::from(returned.held_connection);
+        if let Some(placed) = self.slots.get_mut(&returned.host) {
+            placed.slot.returned(returned.held_connection, returned.conduct.as_ref());
+            self.wake(returned.host);
+        }
+        if let Some(errand) = returned.errand {
+            self.n_out -= 1;
+            self.run_errand(errand);
+        }
+    }
+
+    fn run_errand(&mut self, errand: Errand) {
+        let host = errand.url.host().id();
+        // A foreign robots.txt is worth a place beyond the bound: the host that waits for it has one.
+        if !self.slots.contains_key(&host) {
+            self.open(host);
+        }
+        if let Some(placed) = self.slots.get_mut(&host) {
+            placed.slot.errand(errand);
+            self.wake(host);
+        }
+    }
+
+    /// Takes in what the recorder did.
+    pub fn news(&mut self, news: News, now: Timestamp) {
+        match news {
+            News::Admitted(queued) => self.admitted(queued),
+            News::Moved { from, url } => {
+                let host = url.host().id();
+                if let Some(placed) = self.slots.get_mut(&host) {
+                    placed.slot.moved(from, url, &self.options);
+                    self.wake(host);
+                } else {
+                    self.admitted(url);
+                }
+            }
+            News::Settled { host, fingerprint, fate } => {
+                self.n_out -= 1;
+                if let Fate::Done { fetched, .. } = fate {
+                    self.n_fetched += u64::from(fetched);
+                }
+                self.with(host, |slot, _| slot.settled(fingerprint, fate));
+            }
+            News::Robots { host, origin, policy } => {
+                self.n_out -= 1;
+                self.with(host, |slot, _| slot.robots(origin, policy));
+            }
+            News::Opened { host, known, head, limit } => {
+                self.n_asked -= 1;
+                self.with(host, |slot, options| slot.open(known, head, limit, options, now));
+            }
+            News::Head { host, urls, limit } => {
+                self.n_asked -= 1;
+                self.with(host, |slot, _| slot.refill(urls, limit, now));
+            }
+            News::Hosts { hosts, limit } => {
+                self.n_asked -= 1;
+                self.found_hosts(&hosts, limit);
+            }
+        }
+    }
+
+    fn with(&mut self, host: HostId, change: impl FnOnce(&mut Slot, &Options)) {
+        if let Some(placed) = self.slots.get_mut(&host) {
+            change(&mut placed.slot, &self.options);
+            self.wake(host);
+        }
+    }
+
+    fn admitted(&mut self, queued: QueuedUrl) {
+        let host = queued.host().id();
+        if let Some(placed) = self.slots.get_mut(&host) {
+            placed.slot.offer(queued, &self.options);
+            self.wake(host);
+        } else if !self.flush && self.options.max_depth.is_some_and(|most| queued.place.depth > most) {
+            // Its turn comes at the end, when everything on disk is looked through once more.
+        } else if self.make_room() {
+            // It is in the store by now, and comes back with the answer to the opening.
+            self.open(host);
+        } else {
+            self.scan.dormant = true;
+            self.scan.missed = true;
+        }
+    }
+
+    fn open(&mut self, host: HostId) {
+        let placed = Placed { slot: Slot::opening(host), turn: Whereabouts::Resting, why: Some(Why::Disk) };
+        self.slots.insert(host, placed);
+        self.ask(Ask::Open { host, limit: self.options.head });
+    }
+
+    /// Drops an idle host if there is need. `false` when all places are taken.
+    fn make_room(&mut self) -> bool {
+        if self.slots.len() < self.options.active_hosts {
+            return true;
+        }
+        let Some(host) = self.idle.pop_first() else { return false };
+        self.slots.remove(&host);
+        true
+    }
+
+    fn look_for_hosts(&mut self) {
+        let room = (self.options.active_hosts + self.idle.len()).saturating_sub(self.slots.len());
+        if !self.scan.dormant || self.scan.asked || room == 0 {
+            return;
+        }
+        if self.scan.cursor.is_none() {
+            self.scan.missed = false;
+        }
+        self.scan.asked = true;
+        let max_depth = if self.flush { None } else { self.options.max_depth };
+        self.ask(Ask::Hosts { after: self.scan.cursor, limit: HOSTS_PER_ASK, max_depth });
+    }
+
+    fn found_hosts(&mut self, hosts: &[HostId], limit: usize) {
+        self.scan.asked = false;
+        for &host in hosts {
+            if self.slots.contains_key(&host) {
+                self.scan.cursor = Some(host);
+            } else if self.make_room() {
+                self.open(host);
+                self.scan.cursor = Some(host);
+            } else {
+                self.scan.missed = true;
+                return;
+            }
+        }
+        if hosts.len() < limit {
+            // The end of a pass. Another one is due if somebody was passed by.
+            self.scan.cursor = None;
+            self.scan.dormant = self.scan.missed;
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        self.n_asked += 1;
+        self.asks.push_back(ask);
+    }
+
+    /// Asks for more of a host's queue when little of it is left in memory.
+    fn want(&mut self, host: HostId) {
+        let Some(placed) = self.slots.get_mut(&host) else { return };
+        if let Some((after, limit)) = placed.slot.wants(self.options.head) {
+            self.ask(Ask::Head { host, after, limit });
+        }
+    }
+
+    /// The oldest question to the store that was not taken yet.
+    pub fn next_ask(&mut self) -> Option<Ask> {
+        self.asks.pop_front()
+    }
+
+    /// Puts a question back that could not be sent.
+    pub fn put_back_ask(&mut self, ask: Ask) {
+        self.asks.push_front(ask);
+    }
+
+    /// Something about the host changed: its turn is to be looked at again.
+    fn wake(&mut self, host: HostId) {
+        let Some(placed) = self.slots.get_mut(&host) else { return };
+        match placed.turn {
+            Whereabouts::Ready => return,
+            Whereabouts::Waiting(at) => {
+                self.waiting.remove(&(at, host));
+            }
+            Whereabouts::Resting => {
+                self.idle.remove(&host);
+            }
+        }
+        placed.turn = Whereabouts::Ready;
+        placed.why = None;
+        self.ready.push_back(host);
+    }
+
+    /// Wakes the hosts whose time has come.
+    fn ring(&mut self, now: Timestamp) {
+        while let Some(&(at, host)) = self.waiting.first()
+            && at <= now
+        {
+            self.wake(host);
+        }
+    }
+
+    fn note_idle(&mut self, host: HostId) {
+        if self.slots.get(&host).is_some_and(|placed| placed.slot.is_idle(&self.options, self.flush)) {
+            self.idle.insert(host);
+        }
+    }
+
+    fn is_something_under_way(&self) -> bool {
+        self.in_flight > 0 || self.n_out > 0 || self.n_asked > 0 || self.scan.dormant
+    }
+
+    /// Whether every page that may still be fetched is out.
+    fn is_budget_out(&self) -> bool {
+        self.options.max_pages.is_some_and(|most| self.n_fetched + self.n_out >= most)
+    }
+
+    /// Pages fetched, over all runs.
+    pub fn n_fetched(&self) -> u64 {
+        self.n_fetched
+    }
+
+    /// Leases that hold a connection and have not come back.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Hosts in memory.
+    pub fn n_active(&self) -> usize {
+        self.slots.len() - self.idle.len()
+    }
+
+    /// When the next host may be asked, if any waits for a time.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        self.waiting.first().map(|(at, _)| *at)
+    }
+
+    /// How many hosts wait for what.
+    pub fn waiting(&self) -> BTreeMap<Why, usize> {
+        let mut counts = BTreeMap::new();
+        for why in self.slots.values().filter_map(|placed| placed.why) {
+            *counts.entry(why).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The `n` hosts with most requests in flight, then most URLs in memory: (host, in flight,
+    /// queued in memory, fetched).
+    pub fn busiest(&self, n: usize) -> Vec<(HostKey, u32, usize, u64)> {
+        let mut loads: Vec<_> = self.slots.values().map(|placed| (placed.slot.load(), placed.slot.host())).collect();
+        loads.retain(|((in_flight, queued, _), _)| in_flight + u32::from(*queued > 0) > 0);
+        loads.sort_unstable_by(|a, b| b.cmp(a));
+        let named = loads.into_iter().take(n).filter_map(|((in_flight, queued, fetched), host)| {
+            let key = self.slots.get(&host)?.slot.key()?.clone();
+            Some((key, in_flight, queued, fetched))
+        });
+        named.collect()
+    }
+}

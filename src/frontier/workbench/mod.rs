@@ -1,0 +1,238 @@
+//! The workbench: what may be asked now.
+//!
+//! A pure state machine over handed-in time. It holds a [`slot`] for each active host (head of its
+//! queue, pacer, robots.txt, what is out) and a time-ordered queue of hosts. [`Workbench::next`]
+//! takes the host whose turn it is and gives a [`Lease`]: something that may be done *at once*. A
+//! host is in one place only: ready, waiting for a time, or resting until something about it
+//! changes. That is politeness by ownership: nobody can ask a host that is not ready.
+//!
+//! It never touches the store. What it wants to know it [`Ask`]s, and what the recorder tells it
+//! arrives as [`News`], in the order in which the recorder did it. So both halves of the frontier
+//! agree without sharing anything.
+//!
+//! Memory: at most `active_hosts` slots, at most `head` URLs in each, besides what is out.
+//!
+//! With a depth limit, a URL is leased only when no URL of its host that is two or more levels
+//! nearer is still out. No shorter way to it can be found then, so depths are exact and `limits.depth`
+//! cuts at the same place in every run. URLs that are too deep stay queued until nothing else is
+//! left, because a shorter way may still turn up.
+
+mod bench;
+mod slot;
+
+pub use bench::Workbench;
+pub use slot::Why;
+
+use std::{num::NonZeroU32, time::Duration};
+
+use super::{HostRecord, Place, QueuedUrl};
+use crate::{
+    address::{CanonicalUrl, Fingerprint, HostId, HostKey, Origin},
+    clock::Timestamp,
+    politeness::{self, Conduct},
+    robots::Policy,
+    verdict::Refusal,
+};
+
+/// What a [`Workbench`] is built from.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Most hosts in memory (`frontier.active_hosts`).
+    pub active_hosts: usize,
+    /// Most URLs of one host in memory (`frontier.head`).
+    pub head: usize,
+    /// Deepest level asked for (`limits.depth`).
+    pub max_depth: Option<u16>,
+    /// Pages fetched in all, at most (`limits.pages`).
+    pub max_pages: Option<u64>,
+    /// Pages fetched of one host, at most.
+    pub pages_per_host: Option<u64>,
+    /// Body bytes fetched of one host, about at most: what is out when it is reached still counts.
+    pub bytes_per_host: Option<u64>,
+    /// Whether robots.txt is asked for and obeyed.
+    pub obey_robots: bool,
+    /// Least time between requests, all hosts together; zero is "unlimited" (`limits.rate`).
+    pub interval: Duration,
+    /// How many may come at once after a pause, all hosts together.
+    pub burst: NonZeroU32,
+    /// What is promised to hosts.
+    pub politeness: politeness::Options,
+}
+
+/// Permission to do one thing now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lease {
+    /// Which host's.
+    pub host: HostKey,
+    /// What to do.
+    pub task: Task,
+}
+
+impl Lease {
+    /// Whether one of the host's connections is held for it.
+    pub fn holds_connection(&self) -> bool {
+        !matches!(self.task, Task::Refuse(..))
+    }
+}
+
+/// What a lease is for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Task {
+    /// Ask for a URL.
+    Visit(QueuedUrl),
+    /// Ask for a robots.txt.
+    Robots(Errand),
+    /// Ask nobody: write the record that says why not.
+    Refuse(QueuedUrl, Refusal),
+}
+
+/// A robots.txt to be got.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Errand {
+    /// For which origin.
+    pub origin: Origin,
+    /// Where it is: the origin's `/robots.txt`, or where redirects led, also on another host.
+    pub url: CanonicalUrl,
+    /// Redirects so far.
+    pub redirects: u8,
+    /// Attempts so far.
+    pub attempts: u8,
+}
+
+/// The answer to "what now?".
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// This.
+    Lease(Box<Lease>),
+    /// Nothing before that time, unless something changes.
+    WaitUntil(Timestamp),
+    /// Nothing until something changes.
+    Rest,
+    /// Nothing is left at all.
+    Drained,
+}
+
+/// What the workbench wants to know from the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// What is known of a host, and the head of its queue.
+    Open {
+        /// Which.
+        host: HostId,
+        /// How many URLs.
+        limit: usize,
+    },
+    /// The next part of a host's queue.
+    Head {
+        /// Which.
+        host: HostId,
+        /// Behind this place.
+        after: Option<Place>,
+        /// How many URLs.
+        limit: usize,
+    },
+    /// Hosts with something queued.
+    Hosts {
+        /// Behind this one.
+        after: Option<HostId>,
+        /// How many.
+        limit: usize,
+        /// Only those whose first URL is no deeper.
+        max_depth: Option<u16>,
+    },
+}
+
+/// What the recorder tells the workbench.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// A URL is new and queued.
+    Admitted(QueuedUrl),
+    /// A queued URL is now nearer to the front.
+    Moved {
+        /// Where it was.
+        from: Place,
+        /// As it is now.
+        url: QueuedUrl,
+    },
+    /// What a leased URL came to.
+    Settled {
+        /// Its host.
+        host: HostId,
+        /// Which.
+        fingerprint: Fingerprint,
+        /// What it came to.
+        fate: Fate,
+    },
+    /// An origin's robots.txt is known, or why nothing of the origin may be asked for.
+    Robots {
+        /// The origin's host.
+        host: HostId,
+        /// Which origin.
+        origin: Origin,
+        /// What was learnt.
+        policy: Result<Policy, Refusal>,
+    },
+    /// The answer to [`Ask::Open`].
+    Opened {
+        /// Which.
+        host: HostId,
+        /// What is known of it, if anything is.
+        known: Option<Box<Known>>,
+        /// The head of its queue.
+        head: Vec<QueuedUrl>,
+        /// As asked.
+        limit: usize,
+    },
+    /// The answer to [`Ask::Head`].
+    Head {
+        /// Which.
+        host: HostId,
+        /// The next part of its queue.
+        urls: Vec<QueuedUrl>,
+        /// As asked.
+        limit: usize,
+    },
+    /// The answer to [`Ask::Hosts`].
+    Hosts {
+        /// Hosts with something queued.
+        hosts: Vec<HostId>,
+        /// As asked.
+        limit: usize,
+    },
+}
+
+/// What the store knows of a host.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// How things stand with it, and its counts.
+    pub host: HostRecord,
+    /// The robots.txt of its origins.
+    pub robots: Vec<(Origin, Policy)>,
+}
+
+/// What a leased URL came to.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// It has a record.
+    Done {
+        /// Whether it counts as a page fetched.
+        fetched: bool,
+        /// Decoded body bytes.
+        body_bytes: u64,
+    },
+    /// It will be tried again.
+    Again(QueuedUrl),
+}
+
+/// A lease comes back.
+#[derive(Debug, Clone)]
+pub struct Returned {
+    /// Which host's.
+    pub host: HostId,
+    /// Whether one of its connections was held.
+    pub held_connection: bool,
+    /// How the request went, if the host was contacted at all.
+    pub conduct: Option<Conduct>,
+    /// A robots.txt to be looked for elsewhere, or again.
+    pub errand: Option<Errand>,
+}

@@ -1,0 +1,430 @@
+//! One active host: the head of its queue, what it was promised, and what is out.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::{
+    super::{HostTally, MAX_ORIGINS, Place, QueuedUrl},
+    Errand, Fate, Known, Options, Task,
+};
+use crate::{
+    address::{Fingerprint, HostId, HostKey, Origin},
+    clock::Timestamp,
+    politeness::{Conduct, HostState, Pacer, Policy},
+    robots,
+    verdict::Refusal,
+};
+
+/// What a host's turn came to.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// This may be done now.
+    Do(Task),
+    /// Nothing before that time.
+    Wait(Timestamp, Why),
+    /// Nothing until something about the host changes.
+    Rest(Option<Why>),
+}
+
+/// Why a host with URLs is not asked now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// Its interval has not passed.
+    Politeness,
+    /// All of its connections, or its budget, are out.
+    Connections,
+    /// It failed or asked for a pause, or its URLs wait for another attempt.
+    Backoff,
+    /// Its robots.txt is being asked for.
+    Robots,
+    /// Its queue is being read.
+    Disk,
+}
+
+#[derive(Debug)]
+enum Robots {
+    Pending,
+    Known(robots::Policy),
+    Blocked(Refusal),
+}
+
+/// How much of the queue on disk is in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Nothing is known yet: the store has been asked for everything.
+    Opening,
+    /// All of it.
+    All,
+    /// Up to this place (`None`: nothing of it); whether the store has been asked for more.
+    UpTo(Option<Place>, bool),
+}
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    host: HostId,
+    /// Known from the first URL or errand on.
+    key: Option<HostKey>,
+    policy: Policy,
+    state: HostState,
+    pacer: Option<Pacer>,
+    /// A token was taken from the pacer and not used yet.
+    token: bool,
+    tally: HostTally,
+    robots: Vec<(Origin, Robots)>,
+    errands: VecDeque<Errand>,
+    head: BTreeMap<Place, QueuedUrl>,
+    delayed: BTreeMap<(Timestamp, Place), QueuedUrl>,
+    /// Leased, or waiting to be settled, or delayed: not to be taken from the queue again.
+    out: HashMap<Fingerprint, u16>,
+    /// How many are out at each depth.
+    out_depths: BTreeMap<u16, u32>,
+    reach: Reach,
+    in_flight: u32,
+}
+
+impl Slot {
+    pub(super) fn opening(host: HostId) -> Self {
+        Self {
+            host,
+            key: None,
+            policy: Policy::default(),
+            state: HostState::default(),
+            pacer: None,
+            token: false,
+            tally: HostTally::default(),
+            robots: Vec::new(),
+            errands: VecDeque::new(),
+            head: BTreeMap::new(),
+            delayed: BTreeMap::new(),
+            out: HashMap::new(),
+            out_depths: BTreeMap::new(),
+            reach: Reach::Opening,
+            in_flight: 0,
+        }
+    }
+
+    /// The store's answer to the opening.
+    pub(super) fn open(&mut self, known: Option<Box<Known>>, head: Vec<QueuedUrl>, limit: usize, options: &Options, now: Timestamp) {
+        let key = known.as_ref().map(|known| known.host.host.clone()).or_else(|| head.first().map(QueuedUrl::host));
+        if let Some(key) = key.or_else(|| self.errands.front().map(|errand| errand.url.host())) {
+            self.name(key, options);
+        }
+        if let Some(known) = known {
+            self.state = known.host.state;
+            self.tally = known.host.tally;
+            self.robots = known.robots.into_iter().map(|(origin, policy)| (origin, Robots::Known(policy))).collect();
+            self.state.reopen(&self.policy, now);
+        }
+        self.reach = Reach::UpTo(None, true);
+        self.refill(head, limit, now);
+    }
+
+    fn name(&mut self, key: HostKey, options: &Options) {
+        self.policy = options.politeness.policy(key.as_str()).clone();
+        self.key = Some(key);
+    }
+
+    /// What may be done now. Takes it from the queue if anything may.
+    pub(super) fn turn(&mut self, now: Timestamp, options: &Options, flush: bool) -> Turn {
+        if self.reach == Reach::Opening {
+            return Turn::Rest(Some(Why::Disk));
+        }
+        self.ripen(now);
+        loop {
+            if !self.errands.is_empty() {
+                return self.paced(now).unwrap_or_else(|| self.lease_errand());
+            }
+            let Some((place, first)) = self.head.first_key_value() else { return self.nothing_queued() };
+            let place = *place;
+            match self.judge(first, now, options, flush) {
+                Judgement::Fetch => return self.paced(now).unwrap_or_else(|| self.lease(place, None)),
+                Judgement::Refuse(why) => return self.lease(place, Some(why)),
+                Judgement::Rest(why) => return Turn::Rest(why),
+                Judgement::AskRobots => {
+                    let url = first.url.robots_txt();
+                    let origin = first.url.origin();
+                    self.set_robots(origin.clone(), Robots::Pending);
+                    self.errands.push_back(Errand { origin, url, redirects: 0, attempts: 0 });
+                }
+            }
+        }
+    }
+
+    fn nothing_queued(&self) -> Turn {
+        match (self.reach, self.delayed.first_key_value()) {
+            (Reach::UpTo(..) | Reach::Opening, _) => Turn::Rest(Some(Why::Disk)),
+            (Reach::All, Some(((at, _), _))) => Turn::Wait(*at, Why::Backoff),
+            (Reach::All, None) => Turn::Rest((self.in_flight > 0).then_some(Why::Connections)),
+        }
+    }
+
+    /// Everything that is judged before a URL is asked for, except for time.
+    fn judge(&self, queued: &QueuedUrl, now: Timestamp, options: &Options, flush: bool) -> Judgement {
+        if self.is_too_deep(queued, options) {
+            return if flush { Judgement::Refuse(Refusal::TooDeep) } else { Judgement::Rest(None) };
+        }
+        if self.state.given_up {
+            return Judgement::Refuse(Refusal::HostGivenUp);
+        }
+        let nearest_out = self.out_depths.first_key_value().map(|(depth, _)| *depth);
+        if options.max_depth.is_some() && nearest_out.is_some_and(|depth| queued.place.depth >= depth.saturating_add(2)) {
+            return Judgement::Rest(Some(Why::Connections));
+        }
+        if let Some(most) = options.pages_per_host {
+            if self.tally.fetched >= most {
+                return Judgement::Refuse(Refusal::HostPageLimit);
+            }
+            if self.tally.fetched + self.out.len() as u64 >= most {
+                return Judgement::Rest(Some(Why::Connections));
+            }
+        }
+        if options.bytes_per_host.is_some_and(|most| self.tally.body_bytes >= most) {
+            return Judgement::Refuse(Refusal::HostByteLimit);
+        }
+        if !options.obey_robots {
+            return Judgement::Fetch;
+        }
+        let origin = queued.url.origin();
+        match self.robots.iter().find(|(known, _)| *known == origin).map(|(_, robots)| robots) {
+            None => Judgement::AskRobots,
+            Some(Robots::Pending) => Judgement::Rest(Some(Why::Robots)),
+            Some(Robots::Blocked(why)) => Judgement::Refuse(*why),
+            Some(Robots::Known(policy)) if policy.is_expired(now) => Judgement::AskRobots,
+            Some(Robots::Known(policy)) => policy.decide(&queued.url).map_or_else(Judgement::Refuse, |()| Judgement::Fetch),
+        }
+    }
+
+    fn is_too_deep(&self, queued: &QueuedUrl, options: &Options) -> bool {
+        options.max_depth.is_some_and(|most| queued.place.depth > most)
+    }
+
+    /// `None` when the host may be asked now.
+    fn paced(&mut self, now: Timestamp) -> Option<Turn> {
+        let (interval, burst, connections) = self.state.pace(&self.policy);
+        if self.in_flight >= connections.get() {
+            return Some(Turn::Rest(Some(Why::Connections)));
+        }
+        if now < self.state.not_before {
+            let why = if self.state.backing_off { Why::Backoff } else { Why::Politeness };
+            return Some(Turn::Wait(self.state.not_before, why));
+        }
+        if !self.token {
+            let pacer = self.pacer.get_or_insert_with(|| Pacer::new(interval, burst, now));
+            if let Err(at) = pacer.take(now) {
+                return Some(Turn::Wait(at, Why::Politeness));
+            }
+            self.token = true;
+        }
+        None
+    }
+
+    fn lease(&mut self, place: Place, refusal: Option<Refusal>) -> Turn {
+        let Some(queued) = self.head.remove(&place) else { return Turn::Rest(None) };
+        self.take_out(&queued);
+        Turn::Do(match refusal {
+            Some(why) => Task::Refuse(queued, why),
+            None => {
+                self.token = false;
+                self.in_flight += 1;
+                Task::Visit(queued)
+            }
+        })
+    }
+
+    fn lease_errand(&mut self) -> Turn {
+        let Some(errand) = self.errands.pop_front() else { return Turn::Rest(None) };
+        self.token = false;
+        self.in_flight += 1;
+        Turn::Do(Task::Robots(errand))
+    }
+
+    /// A lease that could not be used after all (all hosts together are at their limit).
+    pub(super) fn put_back(&mut self, task: Task) {
+        match task {
+            Task::Visit(queued) => {
+                self.in_flight -= 1;
+                self.token = true;
+                self.bring_in(queued.fingerprint);
+                self.head.insert(queued.place, queued);
+            }
+            Task::Robots(errand) => {
+                self.in_flight -= 1;
+                self.token = true;
+                self.errands.push_front(errand);
+            }
+            Task::Refuse(queued, _) => {
+                self.bring_in(queued.fingerprint);
+                self.head.insert(queued.place, queued);
+            }
+        }
+    }
+
+    pub(super) fn returned(&mut self, held_connection: bool, conduct: Option<&Conduct>) {
+        self.in_flight -= u32::from(held_connection);
+        if let Some(conduct) = conduct {
+            self.state.settle(conduct, &self.policy);
+        }
+    }
+
+    pub(super) fn settled(&mut self, fingerprint: Fingerprint, fate: Fate) {
+        match fate {
+            Fate::Done { fetched, body_bytes } => {
+                self.bring_in(fingerprint);
+                self.tally.fetched += u64::from(fetched);
+                self.tally.body_bytes += body_bytes;
+            }
+            // Stays out until its time has come.
+            Fate::Again(queued) => {
+                self.delayed.insert((queued.not_before, queued.place), queued);
+            }
+        }
+    }
+
+    pub(super) fn errand(&mut self, errand: Errand) {
+        self.errands.push_back(errand);
+    }
+
+    pub(super) fn robots(&mut self, origin: Origin, policy: Result<robots::Policy, Refusal>) {
+        match policy {
+            Ok(policy) => {
+                let before = self.state.pace(&self.policy);
+                self.state.crawl_delay = policy.crawl_delay();
+                if self.state.pace(&self.policy) != before {
+                    self.pacer = None;
+                    self.token = false;
+                }
+                self.set_robots(origin, Robots::Known(policy));
+            }
+            Err(why) => self.set_robots(origin, Robots::Blocked(why)),
+        }
+    }
+
+    fn set_robots(&mut self, origin: Origin, robots: Robots) {
+        match self.robots.iter_mut().find(|(known, _)| *known == origin) {
+            Some((_, known)) => *known = robots,
+            None => {
+                if self.robots.len() >= MAX_ORIGINS
+                    && let Some(oldest) = self.robots.iter().position(|(_, known)| !matches!(known, Robots::Pending))
+                {
+                    self.robots.remove(oldest);
+                }
+                self.robots.push((origin, robots));
+            }
+        }
+    }
+
+    /// A URL was queued, or queued nearer to the front. What does not fit is on disk.
+    pub(super) fn offer(&mut self, queued: QueuedUrl, options: &Options) {
+        if self.key.is_none() {
+            self.name(queued.host(), options);
+        }
+        match self.reach {
+            Reach::Opening => return,
+            Reach::UpTo(reached, _) if reached.is_none_or(|place| queued.place > place) => return,
+            Reach::UpTo(..) | Reach::All => self.head.insert(queued.place, queued),
+        };
+        // While the store is reading on from where memory ended, that place must not move.
+        let asked = matches!(self.reach, Reach::UpTo(_, true));
+        if self.head.len() > options.head && !asked {
+            self.head.pop_last();
+            self.reach = Reach::UpTo(self.head.last_key_value().map(|(place, _)| *place), false);
+        }
+    }
+
+    pub(super) fn moved(&mut self, from: Place, queued: QueuedUrl, options: &Options) {
+        if self.out.contains_key(&queued.fingerprint) {
+            return;
+        }
+        self.head.remove(&from);
+        self.offer(queued, options);
+    }
+
+    /// The next part of the queue arrives from the store.
+    pub(super) fn refill(&mut self, urls: Vec<QueuedUrl>, limit: usize, now: Timestamp) {
+        let Reach::UpTo(reached, _) = self.reach else { return };
+        let last = urls.last().map(|queued| queued.place);
+        self.reach = if urls.len() < limit { Reach::All } else { Reach::UpTo(last.or(reached), false) };
+        for queued in urls {
+            if self.out.contains_key(&queued.fingerprint) {
+                continue;
+            }
+            if queued.not_before > now {
+                self.take_out(&queued);
+                self.delayed.insert((queued.not_before, queued.place), queued);
+            } else {
+                self.head.insert(queued.place, queued);
+            }
+        }
+    }
+
+    /// From which place on the store should be asked for how many more, if it should.
+    pub(super) fn wants(&mut self, head: usize) -> Option<(Option<Place>, usize)> {
+        let Reach::UpTo(reached, false) = self.reach else { return None };
+        if self.head.len() > head / 2 {
+            return None;
+        }
+        self.reach = Reach::UpTo(reached, true);
+        Some((reached, head - self.head.len()))
+    }
+
+    fn ripen(&mut self, now: Timestamp) {
+        while let Some(entry) = self.delayed.first_entry()
+            && entry.key().0 <= now
+        {
+            let queued = entry.remove();
+            self.bring_in(queued.fingerprint);
+            self.head.insert(queued.place, queued);
+        }
+    }
+
+    fn take_out(&mut self, queued: &QueuedUrl) {
+        if self.out.insert(queued.fingerprint, queued.place.depth).is_none() {
+            *self.out_depths.entry(queued.place.depth).or_default() += 1;
+        }
+    }
+
+    fn bring_in(&mut self, fingerprint: Fingerprint) {
+        let Some(depth) = self.out.remove(&fingerprint) else { return };
+        if let Some(n_out) = self.out_depths.get_mut(&depth) {
+            *n_out -= 1;
+            if *n_out == 0 {
+                self.out_depths.remove(&depth);
+            }
+        }
+    }
+
+    /// Whether nothing would be lost if the slot were dropped: all that it knows is on disk.
+    pub(super) fn is_idle(&self, options: &Options, flush: bool) -> bool {
+        let parked = || !flush && self.head.values().next().is_some_and(|first| self.is_too_deep(first, options));
+        let queue_rests = match self.reach {
+            Reach::Opening => false,
+            Reach::All => self.head.is_empty() || parked(),
+            Reach::UpTo(_, asked) => !asked && parked(),
+        };
+        queue_rests
+            && self.out.is_empty()
+            && self.in_flight == 0
+            && self.errands.is_empty()
+            && !self.robots.iter().any(|(_, robots)| matches!(robots, Robots::Pending))
+    }
+
+    pub(super) fn host(&self) -> HostId {
+        self.host
+    }
+
+    pub(super) fn key(&self) -> Option<&HostKey> {
+        self.key.as_ref()
+    }
+
+    /// Requests in flight, URLs queued in memory, pages fetched.
+    pub(super) fn load(&self) -> (u32, usize, u64) {
+        (self.in_flight, self.head.len() + self.delayed.len(), self.tally.fetched)
+    }
+}
+
+/// What [`Slot::judge`] says.
+enum Judgement {
+    Fetch,
+    Refuse(Refusal),
+    AskRobots,
+    Rest(Option<Why>),
+}
