@@ -1,3 +1,132 @@
-//! The engine (contract to be written).
+//! The engine: the only one who knows both how a page is got and where it goes.
+//!
+//! Three stations, joined by bounded channels, none of which owns what another needs:
+//!
+//! ```text
+//!   dispatcher ── Lease ──▶ pool of workers ── Visit ──▶ recorder
+//!       ▲  ▲                      │                        │
+//!       │  └───── Returned ───────┘                        │
+//!       └────────────────────── News ──────────────────────┘
+//! ```
+//!
+//! - The [`dispatcher`] is the frontier task: it owns the workbench, and hands out a lease only for
+//!   what may be done at once. It never waits for a channel, so the ring can't lock up.
+//! - A [`worker`] does what one lease says. It owns nothing: whatever happens to it, its URL is
+//!   still queued. It judges the links that it finds and serialises its record itself, because that
+//!   is work that can be spread.
+//! - The [`recorder`] owns the store and the outputs. It is the only one who writes, and it commits
+//!   both together.
+//!
+//! [`event`] is what they tell the world, [`stats`] what is counted of it, [`visit`] what they tell
+//! each other. [`run`] puts them together and ends when all have.
+//!
+//! Invariants:
+//! - a URL's record is appended in the very batch that takes it out of its queue;
+//! - no lease is outstanding that no permit is free for, so none grows stale in a channel;
+//! - when asked to stop, nothing new is leased, and whatever is in flight at the deadline is left
+//!   queued.
+
+mod book;
+mod dispatcher;
 pub mod event;
+mod judge;
+mod pool;
+mod recorder;
+mod run;
 pub mod stats;
+pub mod visit;
+mod worker;
+
+pub use book::{Book, End, Limit};
+pub use run::{Finished, Job, run};
+pub use worker::Stack;
+
+use std::time::Duration;
+
+use crate::{
+    address::CanonicalUrl,
+    fetch::FetchError,
+    frontier::{FrontierError, workbench},
+    parse,
+    robots,
+    sink::SinkError,
+};
+
+/// What a crawl is built from, beside the parts that do the work.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Requests in flight at once (`fetch.concurrency`).
+    pub concurrency: usize,
+    /// Most bytes kept of a body (`fetch.body`).
+    pub max_body_bytes: usize,
+    /// Attempts beyond the first (`fetch.retries`).
+    pub retries: u32,
+    /// The first pause before another attempt at a URL; it doubles.
+    pub retry_base: Duration,
+    /// The longest such pause.
+    pub retry_max: Duration,
+    /// Longest chain of redirects (`fetch.max_redirects`).
+    pub max_redirects: usize,
+    /// Whether links marked `nofollow` are left alone (`fetch.nofollow`).
+    pub obey_nofollow: bool,
+    /// Bounds of one page's harvest.
+    pub parse: parse::Limits,
+    /// Most bytes of a sitemap after unpacking.
+    pub max_sitemap_bytes: usize,
+    /// How robots.txt is treated.
+    pub robots: robots::Options,
+    /// What records hold beyond the usual.
+    pub extras: Extras,
+    /// A commit is due this long after the last one … (`frontier.commit_every`)
+    pub commit_every: Duration,
+    /// … or after this many visits (`frontier.commit_urls`).
+    pub commit_visits: usize,
+    /// Body bytes in all, over all runs (`limits.bytes`).
+    pub max_bytes: Option<u64>,
+    /// Time spent crawling, over all runs (`limits.duration`).
+    pub max_duration: Option<Duration>,
+    /// How long what is in flight may take when asked to stop (`shutdown.deadline`).
+    pub drain_deadline: Duration,
+    /// Which URLs may be asked for when.
+    pub workbench: workbench::Options,
+}
+
+/// Parts of a record that are left out unless asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extras {
+    /// The visible text.
+    pub text: bool,
+    /// The distinct links.
+    pub links: bool,
+    /// The response's headers.
+    pub headers: bool,
+}
+
+/// A URL to start from.
+#[derive(Debug, Clone)]
+pub struct Seed {
+    /// Which.
+    pub url: CanonicalUrl,
+    /// A page, or a sitemap.
+    pub kind: crate::frontier::Kind,
+}
+
+/// What ends a crawl early. What was committed stays committed.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store failed.
+    #[error(transparent)]
+    Frontier(#[from] FrontierError),
+    /// An output failed.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// The client could not be built.
+    #[error("building the HTTP client failed: {0}")]
+    Client(#[source] FetchError),
+    /// The engine's book does not decode.
+    #[error("the crawl's book is damaged: {0}")]
+    Book(String),
+    /// A task of the engine's own ended when it should not have.
+    #[error("the {0} stopped unexpectedly; this is a fault in dragline")]
+    Task(&'static str),
+}

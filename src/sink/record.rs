@@ -1,0 +1,127 @@
+//! The record: what the outputs say of one URL.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{fetch::Truncation, frontier::Hop};
+
+/// One line of `pages.jsonl`: one URL, whatever became of it. Fields that don't apply are left out.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[schemars(title = "dragline page record")]
+pub struct Record<'a> {
+    /// The URL, canonical.
+    pub url: Cow<'a, str>,
+    /// Where the content is: the URL itself, or the target when it answered with a redirect (the
+    /// target has a record of its own).
+    pub final_url: Cow<'a, str>,
+    /// The redirects that led to this URL when it was first found, oldest first.
+    #[serde(skip_serializing_if = "<[Hop]>::is_empty")]
+    pub redirects: &'a [Hop],
+    /// The page on which it was first found; none for a seed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<&'a str>,
+    /// Links away from a seed.
+    pub depth: u16,
+    /// `page` or `sitemap`.
+    pub kind: &'static str,
+    /// `fetched`, `redirected`, `failed` or `refused`.
+    pub outcome: &'static str,
+    /// Why it failed (`http-404`, `timeout`, …) or was refused (`robots-denied`, …).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Cow<'a, str>>,
+    /// In words, when it failed without an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'a str>,
+    /// The last answer's status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// `HTTP/1.1`, `HTTP/2.0`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_version: Option<Cow<'a, str>>,
+    /// The address and port that answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_address: Option<String>,
+    /// `Content-Type` as sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<&'a str>,
+    /// The encoding that the text was read in, by its WHATWG name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub charset: Option<&'a str>,
+    /// Length of the body after decoding its content encodings, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_bytes: Option<u64>,
+    /// Length of the body over the wire, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wire_bytes: Option<u64>,
+    /// Why the body is not whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<Truncation>,
+    /// SHA-256 of the decoded body, `sha256:` and 64 hex digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// `<title>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<&'a str>,
+    /// `<meta name=description>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<&'a str>,
+    /// `<html lang>`, else `Content-Language`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<&'a str>,
+    /// `<link rel=canonical>`, resolved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canonical: Option<&'a str>,
+    /// Tokens of `<meta name=robots>`.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub robots: &'a [String],
+    /// Links to other documents on the page (or entries of the sitemap), all occurrences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outlinks: Option<usize>,
+    /// Whether there were more links than `limits.links_per_page`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub outlinks_truncated: bool,
+    /// How long it took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timings: Option<RecordTimings>,
+    /// Requests made for it.
+    pub attempts: u32,
+    /// When the last request was sent, or when it was refused: RFC 3339, UTC.
+    pub fetched_at: String,
+    /// Visible text, when `outputs.text` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
+    /// Distinct URLs that the page links to, canonical, when `outputs.links` asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links: Option<Vec<&'a str>>,
+    /// Response headers, names in lower case, when `outputs.headers` asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers: Option<BTreeMap<&'a str, Vec<Cow<'a, str>>>>,
+}
+
+/// Durations of one exchange, milliseconds; what did not take place is left out.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct RecordTimings {
+    /// Name resolution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_ms: Option<f64>,
+    /// TCP connect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect_ms: Option<f64>,
+    /// TLS handshake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_ms: Option<f64>,
+    /// From sending the request to the head of the answer, all of the above included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_byte_ms: Option<f64>,
+    /// From sending the request to the last byte.
+    pub total_ms: f64,
+}
+
+impl Record<'_> {
+    /// As one line of JSON, without its end.
+    pub fn to_line(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings and numbers always serialise")
+    }
+}
