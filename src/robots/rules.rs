@@ -1,7 +1,276 @@
 //! One parsed robots.txt as one crawler reads it.
-/// See the contract in `mod.rs`.
-#[derive(Debug, Clone)]
-pub struct Rules;
-/// See the contract in `mod.rs`.
-#[derive(Debug, Clone)]
-pub struct Decision;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{
+    index::{Index, Rule},
+    read::{Reading, read},
+};
+
+/// What one robots.txt says to one crawler. Serialises compactly, without what concerns others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rules {
+    index: Index,
+    crawl_delay: Option<Duration>,
+    sitemaps: Vec<String>,
+    truncated: bool,
+}
+
+/// What the rules say about one path, and which rule says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision<'a> {
+    /// Whether it may be asked for.
+    pub allowed: bool,
+    /// The line of the rule that decided, from 1; `None` when no rule matches.
+    pub line: Option<u32>,
+    /// That rule's pattern, normalised.
+    pub rule: Option<&'a str>,
+}
+
+impl Rules {
+    /// Reads at most `max_bytes` of a file on behalf of the product token `agent`
+    /// (RFC 9309 section 2.2). Any bytes parse; what is no rule is ignored.
+    pub fn parse(text: &[u8], agent: &str, max_bytes: usize) -> Self {
+        let Reading { rules, crawl_delay, sitemaps, truncated } = read(text, agent, max_bytes);
+        Self { index: Index::new(rules), crawl_delay, sitemaps, truncated }
+    }
+
+    /// Judges a path with its query, such as `/a?b=c`, as in a URL (RFC 9309 section 2.2.2).
+    pub fn decide(&self, path_and_query: &str) -> Decision<'_> {
+        let rule = match path_and_query {
+            "/robots.txt" => None,
+            "" => self.index.find("/"),
+            path_and_query => self.index.find(path_and_query),
+        };
+        Decision {
+            allowed: rule.is_none_or(|rule| rule.allow),
+            line: rule.map(|rule| rule.line),
+            rule: rule.map(|rule| &*rule.pattern),
+        }
+    }
+
+    /// How long to wait between two requests, at most [`MAX_CRAWL_DELAY`](super::MAX_CRAWL_DELAY).
+    pub fn crawl_delay(&self) -> Option<Duration> {
+        self.crawl_delay
+    }
+
+    /// The values of `Sitemap:` lines, whichever group they stand in, as written and in order.
+    pub fn sitemaps(&self) -> &[String] {
+        &self.sitemaps
+    }
+
+    /// Number of rules that concern us.
+    pub fn n_rules(&self) -> usize {
+        self.index.rules().len()
+    }
+
+    /// Whether lines were left out because a bound was reached.
+    pub fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+}
+
+/// [`Rules`] as stored: the index is built again on reading.
+#[derive(Serialize, Deserialize)]
+struct Stored<R, S> {
+    /// Line, whether it allows, pattern.
+    rules: R,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crawl_delay_us: Option<u64>,
+    sitemaps: S,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
+}
+
+impl Serialize for Rules {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let rules: Vec<(u32, bool, &str)> =
+            self.index.rules().iter().map(|rule| (rule.line, rule.allow, &*rule.pattern)).collect();
+        let crawl_delay_us = self.crawl_delay.map(|delay| u64::try_from(delay.as_micros()).unwrap_or(u64::MAX));
+        Stored { rules, crawl_delay_us, sitemaps: &self.sitemaps, truncated: self.truncated }.serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rules {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let stored = Stored::<Vec<(u32, bool, Box<str>)>, Vec<String>>::deserialize(d)?;
+        let rules = stored.rules.into_iter().map(|(line, allow, pattern)| Rule { line, allow, pattern });
+        Ok(Self {
+            index: Index::new(rules.collect()),
+            crawl_delay: stored.crawl_delay_us.map(Duration::from_micros),
+            sitemaps: stored.sitemaps,
+            truncated: stored.truncated,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MAX_BYTES: usize = 512 * 1024;
+
+    fn parse(text: &str, agent: &str) -> Rules {
+        Rules::parse(text.as_bytes(), agent, MAX_BYTES)
+    }
+
+    #[track_caller]
+    fn check(rules: &Rules, allowed: &[&str], denied: &[&str]) {
+        for (paths, expected) in [(allowed, true), (denied, false)] {
+            for path in paths {
+                assert_eq!(rules.decide(path).allowed, expected, "{path}: {:?}", rules.decide(path));
+            }
+        }
+    }
+
+    /// The paths that a pattern matches and some that it does not.
+    #[track_caller]
+    fn check_pattern(pattern: &str, matching: &[&str], others: &[&str]) {
+        check(&parse(&format!("User-agent: *\nDisallow: {pattern}"), "dragline"), others, matching);
+    }
+
+    #[test]
+    fn rfc_9309_section_5_1() {
+        let text = "User-Agent: *\nDisallow: *.gif$\nDisallow: /example/\nAllow: /publications/\n\n\
+            User-Agent: foobot\nDisallow:/\nAllow:/example/page.html\nAllow:/example/allowed.gif\n\n\
+            User-Agent: barbot\nUser-Agent: bazbot\nDisallow: /example/page.html\n\nUser-Agent: quxbot\n";
+        check(
+            &parse(text, "dragline"),
+            &["/", "/publications/", "/a.gif?b", "/publications/x.html"],
+            &["/example/", "/example/page.html", "/a.gif"],
+        );
+        check(&parse(text, "FooBot"), &["/example/page.html", "/example/allowed.gif"], &["/", "/example/", "/x.gif"]);
+        for agent in ["barbot", "bazbot"] {
+            check(&parse(text, agent), &["/", "/a.gif", "/example/"], &["/example/page.html"]);
+        }
+        check(&parse(text, "quxbot"), &["/", "/a.gif", "/example/page.html"], &[]);
+    }
+
+    #[test]
+    fn rfc_9309_section_5_2_longest_match() {
+        let text = "User-Agent: foobot\nAllow: /example/page/\nDisallow: /example/page/disallowed.gif";
+        check(&parse(text, "foobot"), &["/example/page/", "/example/page/a.gif"], &["/example/page/disallowed.gif"]);
+    }
+
+    #[test]
+    fn rfc_9309_section_2_2_1_merges_groups() {
+        let text = "user-agent: ExampleBot\ndisallow: /foo\ndisallow: /bar\n\nuser-agent: ExampleBot\ndisallow: /baz\n";
+        check(&parse(text, "examplebot"), &["/"], &["/foo", "/bar", "/baz"]);
+    }
+
+    #[test]
+    fn rfc_9309_section_2_2_3_special_characters() {
+        check_pattern("/this/path/exactly$", &["/this/path/exactly"], &["/this/path/exactly/", "/this/path/exactly?"]);
+        check_pattern("/this/*/exactly", &["/this/path/exactly", "/this/a/b/exactly!"], &["/this/exactly"]);
+        check_pattern("/path/file-with-a-%2A.html", &["/path/file-with-a-*.html"], &["/path/file-with-a-b.html"]);
+        check_pattern("/path/foo-%24", &["/path/foo-$", "/path/foo-$x"], &["/path/foo-"]);
+    }
+
+    #[test]
+    fn rfc_9309_section_2_2_2_escapes() {
+        check_pattern("/foo/bar?baz=https://foo.bar", &["/foo/bar?baz=https%3A%2F%2Ffoo.bar"], &["/foo/bar?baz="]);
+        check_pattern("/foo/bar?baz=https%3A%2F%2Ffoo.bar", &["/foo/bar?baz=https://foo.bar"], &["/foo/bar"]);
+        check_pattern("/foo/bar/ツ", &["/foo/bar/%E3%83%84", "/foo/bar/%e3%83%84/x"], &["/foo/bar/%E3%83%85"]);
+        check_pattern("/foo/bar/%E3%83%84", &["/foo/bar/ツ"], &["/foo/bar/"]);
+        check_pattern("/foo/bar/%62%61%7A", &["/foo/bar/baz", "/foo/bar/b%61z"], &["/foo/bar/"]);
+        check_pattern("/a%2Fb", &["/a%2fb"], &["/a/b"]);
+        check_pattern("/*url=http%3A", &["/go?url=http%3a%2F"], &["/go?url=x"]);
+        check_pattern("/*/secret", &["/a/secret", "/a?b=/secret"], &["/secret"]);
+        check_pattern("/*?f[0]=*x", &["/s?f%5B0%5D=ax"], &["/s?f%5B1%5D=ax"]);
+    }
+
+    #[test]
+    fn googles_table_of_paths() {
+        check_pattern("/", &["/", "/a", "/a?b"], &[]);
+        check_pattern("/*", &["/", "/a", "/a?b"], &[]);
+        check_pattern("/$", &["/"], &["/a", "/?"]);
+        for fish in ["/fish", "/fish*"] {
+            check_pattern(
+                fish,
+                &["/fish", "/fish.html", "/fish/salmon.html", "/fishheads/yummy.html", "/fish.php?id=anything"],
+                &["/Fish.asp", "/catfish", "/?id=fish", "/desert/fish"],
+            );
+        }
+        check_pattern(
+            "/fish/",
+            &["/fish/", "/fish/?id=anything", "/fish/salmon.htm"],
+            &["/fish", "/fish.html", "/animals/fish/", "/Fish/Salmon.asp"],
+        );
+        check_pattern(
+            "/*.php",
+            &["/index.php", "/folder/filename.php?parameters", "/folder/any.php.file.html", "/filename.php/"],
+            &["/", "/windows.PHP"],
+        );
+        check_pattern(
+            "/*.php$",
+            &["/filename.php", "/folder/filename.php"],
+            &["/filename.php?parameters", "/filename.php/", "/filename.php5", "/windows.PHP"],
+        );
+        check_pattern("/fish*.php", &["/fish.php", "/fishheads/catfish.php?parameters"], &["/Fish.PHP"]);
+    }
+
+    #[test]
+    fn googles_table_of_precedence() {
+        let rules =
+            |allow: &str, deny: &str| parse(&format!("User-agent: *\nAllow: {allow}\nDisallow: {deny}"), "dragline");
+        check(&rules("/p", "/"), &["/page"], &["/"]);
+        check(&rules("/folder", "/folder"), &["/folder/page"], &[]);
+        check(&rules("/page", "/*.htm"), &["/page"], &["/page.htm"]);
+        check(&rules("/page", "/*.ph"), &["/page.php5"], &["/x.ph"]);
+        check(&rules("/$", "/"), &["/"], &["/page.htm"]);
+    }
+
+    #[test]
+    fn robots_txt_itself_is_always_allowed() {
+        check(
+            &parse("User-agent: *\nDisallow: /", "dragline"),
+            &["/robots.txt"],
+            &["/robots.txt?x", "/robots.txt/", ""],
+        );
+    }
+
+    #[test]
+    fn a_decision_names_its_rule() {
+        let rules = parse("User-agent: *\n\nDisallow: /%61*z", "dragline");
+        assert_eq!(rules.decide("/abz"), Decision { allowed: false, line: Some(3), rule: Some("/a*z") });
+        assert_eq!(rules.decide("/b"), Decision { allowed: true, line: None, rule: None });
+    }
+
+    #[test]
+    fn stored_rules_decide_as_before() {
+        let text = "User-agent: *\nDisallow: /%%341\nDisallow: /a?b=%2F\nDisallow: /c$\nAllow: /c*d";
+        let rules = parse(text, "dragline");
+        let json = serde_json::to_string(&rules).expect("serialises");
+        assert_eq!(serde_json::from_str::<Rules>(&json).expect("deserialises"), rules);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_parse_and_any_path_is_decided(text in prop::collection::vec(any::<u8>(), 0..300), path in any::<String>()) {
+            let _ = Rules::parse(&text, "dragline", 200).decide(&path);
+        }
+
+        #[test]
+        fn any_patterns_parse_store_and_decide(patterns in prop::collection::vec(any::<String>(), 0..6), path in any::<String>()) {
+            let lines: String = patterns.iter().map(|p| format!("Disallow: {p}\n")).collect();
+            let rules = parse(&format!("User-agent: *\n{lines}"), "dragline");
+            let json = serde_json::to_string(&rules).expect("serialises");
+            let again: Rules = serde_json::from_str(&json).expect("deserialises");
+            prop_assert_eq!(again.decide(&path), rules.decide(&path));
+        }
+
+        #[test]
+        fn a_path_that_is_disallowed_literally_is_denied(path in "/[ -\"%-)+-~é]{0,20}[a-z]") {
+            // Without `#`, `*` and `$`, and without an escape that the rule's end could cut.
+            let rules = parse(&format!("User-agent: *\nDisallow: {path}"), "dragline");
+            prop_assume!(path != "/robots.txt");
+            prop_assert!(!rules.decide(&path).allowed);
+            let below = path + "/x";
+            prop_assert!(!rules.decide(&below).allowed);
+        }
+    }
+}
