@@ -1,7 +1,187 @@
-//! Which encoding a page is in.
-/// See the contract in `mod.rs`.
-#[derive(Debug, Clone)]
-pub struct Charset;
-/// See the contract in `mod.rs`.
-#[derive(Debug, Clone)]
-pub enum CharsetSource {}
+//! Which encoding a page is in, and its text.
+//!
+//! The order is that of the HTML standard ("determining the character encoding") and of the
+//! Encoding standard: a byte order mark, the HTTP header, a declaration within the first 1024
+//! bytes, and then a guess from the bytes. Browsers never guess UTF-8 for a page from the network;
+//! we do, because nothing but UTF-8 is valid UTF-8 by accident and we have no authors to educate.
+//! The text is borrowed from the body wherever the body already is UTF-8.
+
+use std::borrow::Cow;
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, UTF_8};
+use url::Url;
+
+use super::{content_type::charset_label, prescan::prescan};
+
+/// How much of a page is searched for a declaration: the standard's number.
+const PRESCAN_BYTES: usize = 1024;
+
+/// How much is searched where the first bytes declare nothing and the page is not UTF-8. A browser
+/// that meets `<meta charset>` later on starts the page again in that encoding.
+const LATE_PRESCAN_BYTES: usize = 16 * 1024;
+
+/// How many bytes, from the first that is not ASCII, a guess is based on.
+const MAX_DETECT_BYTES: usize = 128 * 1024;
+
+/// The encoding of a page and how it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charset {
+    /// The encoding, by the Encoding standard.
+    pub encoding: &'static Encoding,
+    /// What it was concluded from.
+    pub source: CharsetSource,
+}
+
+impl Charset {
+    /// The encoding's name in the Encoding standard: `UTF-8`, `windows-1252`, `Shift_JIS`, …
+    pub fn name(&self) -> &'static str {
+        self.encoding.name()
+    }
+}
+
+/// What an encoding was concluded from, most trusted first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CharsetSource {
+    /// The byte order mark.
+    Bom,
+    /// The `charset` parameter of `Content-Type`.
+    Header,
+    /// `<meta charset>`, `<meta http-equiv=content-type>` or an XML declaration.
+    Meta,
+    /// The bytes themselves.
+    Detected,
+    /// Nothing said and nothing to guess from: the page is plain ASCII.
+    Default,
+}
+
+/// The encoding of `body` and its text without the byte order mark. Malformed sequences become U+FFFD.
+pub(super) fn decode<'b>(body: &'b [u8], content_type: Option<&str>, url: &Url) -> (Charset, Cow<'b, str>) {
+    let (charset, bom_bytes) = determine(body, content_type, url);
+    let (text, _malformed) = charset.encoding.decode_without_bom_handling(&body[bom_bytes..]);
+    (charset, text)
+}
+
+/// The encoding of `body` and the length of its byte order mark.
+fn determine(body: &[u8], content_type: Option<&str>, url: &Url) -> (Charset, usize) {
+    if let Some((encoding, bom_bytes)) = Encoding::for_bom(body) {
+        return (Charset { encoding, source: CharsetSource::Bom }, bom_bytes);
+    }
+    let header = content_type.and_then(charset_label).and_then(|label| Encoding::for_label(label.as_bytes()));
+    if let Some(encoding) = header {
+        return (Charset { encoding, source: CharsetSource::Header }, 0);
+    }
+    if let Some(encoding) = prescan(&body[..body.len().min(PRESCAN_BYTES)]) {
+        return (Charset { encoding, source: CharsetSource::Meta }, 0);
+    }
+    (guess(body, url), 0)
+}
+
+fn guess(body: &[u8], url: &Url) -> Charset {
+    let first_foreign = Encoding::ascii_valid_up_to(body);
+    // ISO-2022-JP is the one encoding of the web that hides in ASCII bytes, behind escapes.
+    let first_escape = Encoding::iso_2022_jp_ascii_valid_up_to(&body[..first_foreign]);
+    if first_escape == body.len() {
+        return Charset { encoding: UTF_8, source: CharsetSource::Default };
+    }
+    if first_escape == first_foreign && is_utf8(&body[first_foreign..]) {
+        return Charset { encoding: UTF_8, source: CharsetSource::Detected };
+    }
+    if let Some(encoding) = prescan(&body[..body.len().min(LATE_PRESCAN_BYTES)]) {
+        return Charset { encoding, source: CharsetSource::Meta };
+    }
+    let start = first_escape.saturating_sub(2); // the detector looks at what a letter follows
+    let end = body.len().min(start + MAX_DETECT_BYTES);
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(&body[start..end], end == body.len());
+    let encoding = detector.guess(top_level_domain(url), Utf8Detection::Allow);
+    Charset { encoding, source: CharsetSource::Detected }
+}
+
+/// Whether the bytes are UTF-8, be it cut off within a character as a capped body is.
+fn is_utf8(bytes: &[u8]) -> bool {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => error.valid_up_to() > 0 && error.error_len().is_none(),
+    }
+}
+
+/// The last label of the host's name in the form the detector takes, which panics on any other.
+fn top_level_domain(url: &Url) -> Option<&[u8]> {
+    let label = url.domain()?.rsplit('.').find(|label| !label.is_empty())?.as_bytes();
+    let is_clean = label.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    is_clean.then_some(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(body: &[u8], content_type: Option<&str>, name: &str, source: CharsetSource, text: &str) {
+        let url = Url::parse("http://example.jp/").unwrap();
+        let (charset, decoded) = decode(body, content_type, &url);
+        assert_eq!((charset.name(), charset.source, &*decoded), (name, source, text), "{:?}", body.escape_ascii());
+    }
+
+    #[test]
+    fn the_order_is_the_standards() {
+        use CharsetSource::{Bom, Default, Detected, Header, Meta};
+        let latin = Some("text/html; charset=latin1");
+        check(b"\xEF\xBB\xBF\xC3\xA9", latin, "UTF-8", Bom, "é");
+        check(b"\xFF\xFEa\0b\0", latin, "UTF-16LE", Bom, "ab");
+        check(b"\xFE\xFF\0a\0b", None, "UTF-16BE", Bom, "ab");
+        check(b"<meta charset=utf-8>\xE9", latin, "windows-1252", Header, "<meta charset=utf-8>é");
+        check(
+            b"<meta charset=latin1>\xE9",
+            Some("text/html; charset=nonsense"),
+            "windows-1252",
+            Meta,
+            "<meta charset=latin1>é",
+        );
+        check(b"<meta charset=utf-8>\xE9", None, "UTF-8", Meta, "<meta charset=utf-8>\u{FFFD}");
+        check("héé".as_bytes(), None, "UTF-8", Detected, "héé");
+        check(b"plain", None, "UTF-8", Default, "plain");
+        check(b"", None, "UTF-8", Default, "");
+        check(b"\xC3", Some("text/html; charset=utf-8"), "UTF-8", Header, "\u{FFFD}");
+    }
+
+    #[test]
+    fn guesses_from_the_bytes() {
+        let japanese = "これは日本語の文章です。文字コードを推測します。";
+        for encoding in [encoding_rs::SHIFT_JIS, encoding_rs::EUC_JP, encoding_rs::ISO_2022_JP] {
+            let (bytes, ..) = encoding.encode(japanese);
+            check(&bytes, None, encoding.name(), CharsetSource::Detected, japanese);
+        }
+        let cut = &"日本語".as_bytes()[..8];
+        check(cut, None, "UTF-8", CharsetSource::Detected, "日本\u{FFFD}");
+    }
+
+    #[test]
+    fn a_late_declaration_still_counts() {
+        let mut body = vec![b' '; 4000];
+        body.extend(b"<meta charset=koi8-r>\xD4");
+        let url = Url::parse("http://example.org/").unwrap();
+        let (charset, text) = decode(&body, None, &url);
+        assert_eq!((charset.name(), charset.source), ("KOI8-R", CharsetSource::Meta));
+        assert!(text.ends_with('т'));
+    }
+
+    #[test]
+    fn utf8_is_not_copied() {
+        let url = Url::parse("http://example.org/").unwrap();
+        for (body, content_type) in
+            [("é", None), ("é", Some("text/html; charset=utf-8")), ("ascii", Some("text/html; charset=latin1"))]
+        {
+            assert!(matches!(decode(body.as_bytes(), content_type, &url).1, Cow::Borrowed(_)), "{body}");
+        }
+    }
+
+    #[test]
+    fn odd_hosts_do_not_upset_the_detector() {
+        for url in
+            ["http://192.168.0.1/", "http://localhost/", "http://example.xn--p1ai./", "foo://EXAMPLE.Ü/", "data:x"]
+        {
+            decode(b"\xE9\xE8 caf\xE9", None, &Url::parse(url).unwrap());
+        }
+    }
+}

@@ -1,16 +1,41 @@
 //! Pages: what a body says, as far as a crawler asks.
 //!
 //! [`page`] turns bytes into a [`Page`]: encoding, links in document order, and what the head says
-//! about the document. Pure; linear in the size of the body; every list and text is bounded by
-//! [`Limits`]. It does not judge links, fetch anything or build a tree.
+//! about the document. [`is_html`] tells whether a body should be handed to it. Pure; linear in
+//! the size of the body; every list and text is bounded by [`Limits`] or by a named constant
+//! ([`MAX_REFERENCE_BYTES`], [`MAX_ROBOTS_TOKENS`]). It does not judge links, fetch anything,
+//! resolve links (the caller does, against [`Page::base`]) or build a tree.
+//!
+//! In reading order: `content_type` (is it a page, what encoding does the header claim),
+//! `charset` and `prescan` (bytes to text), `emitter` (the tokenizer's events become tags with the
+//! few attributes that matter), `harvest` (tags become links and metadata), `tag`, `foreign`,
+//! `refresh` and `text` (the rules they look up).
 
 mod charset;
+mod content_type;
+mod emitter;
+mod foreign;
+mod harvest;
 mod html;
+mod prescan;
+mod refresh;
+mod tag;
+#[cfg(test)]
+mod tests;
+mod text;
 
 pub use charset::{Charset, CharsetSource};
+pub use content_type::is_html;
 pub use html::page;
 
 use url::Url;
+
+/// Longest reference kept, bytes. One that is longer is left out and [`Page::links_truncated`]
+/// says so; no server accepts a request line of this size.
+pub const MAX_REFERENCE_BYTES: usize = 64 * 1024;
+
+/// Most robots tokens kept of one page; the known vocabulary has about a dozen.
+pub const MAX_ROBOTS_TOKENS: usize = 32;
 
 /// Bounds of one page's harvest.
 #[derive(Debug, Clone, Copy)]
@@ -28,30 +53,37 @@ pub struct Limits {
 pub struct Page {
     /// The encoding that the text was decoded from.
     pub charset: Charset,
-    /// `<title>`, white space collapsed.
+    /// The first `<title>` (outside of SVG and templates), white space collapsed.
     pub title: Option<String>,
-    /// `<meta name=description>`.
+    /// `<meta name=description>`, white space collapsed.
     pub description: Option<String>,
     /// `<html lang>`.
     pub language: Option<String>,
-    /// `<link rel=canonical>`, resolved.
+    /// `<link rel=canonical>`, resolved; only if it is http(s).
     pub canonical: Option<String>,
-    /// Tokens of `<meta name=robots>`, lower case: `noindex`, `nofollow`, …
+    /// Tokens of `<meta name=robots>` and `<meta name=dragline>`, lower case, each once:
+    /// `noindex`, `nofollow`, …
     pub robots: Vec<String>,
-    /// Links to other documents, in document order, all occurrences.
+    /// Links to other documents, in document order, all occurrences. References that name no
+    /// document on a server are not among them: `javascript:`, `mailto:`, `tel:`, `data:`, and
+    /// fragments alone (`#x`) unless a `<base>` makes them name another document.
     pub links: Vec<Link>,
-    /// Whether there were more links than [`Limits::max_links`].
+    /// Whether links were left out: more than [`Limits::max_links`], or one longer than
+    /// [`MAX_REFERENCE_BYTES`].
     pub links_truncated: bool,
-    /// Against what links are resolved: the first valid `<base href>`, or the page's own URL.
+    /// Against what links are resolved: the first `<base href>` that is a valid http(s) URL, or
+    /// the page's own URL.
     pub base: Url,
-    /// The visible text when it was asked for.
+    /// The visible text when it was asked for: blocks on lines of their own, white space
+    /// collapsed, nothing of scripts, styles, templates, `<noscript>`, form fields or SVG.
     pub text: Option<String>,
 }
 
 /// One reference to another document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The reference as written, entities decoded, white space at the ends stripped.
+    /// The reference as written, entities decoded, C0 controls and spaces at the ends stripped.
+    /// May be empty: the base itself.
     pub href: String,
     /// Which element it was found in.
     pub kind: LinkKind,
@@ -62,7 +94,7 @@ pub struct Link {
 /// Where a link was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkKind {
-    /// `<a href>` and `<area href>`.
+    /// `<a href>` and `<area href>`; in SVG also `<a xlink:href>`.
     Anchor,
     /// `<link href>` with a rel that names a document: `next`, `prev`, `alternate`, `canonical`, …
     LinkRel,

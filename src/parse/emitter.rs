@@ -1,0 +1,213 @@
+//! Between the tokenizer and the harvest: events become tags with the few attributes that matter.
+//!
+//! html5gum drives this through its `Emitter` trait, piece by piece. Names go into small fixed
+//! buffers, values only of wanted attributes into buffers that are used again for every tag, and
+//! the rest (comments, doctypes, other attributes, text that nobody asked for) is not kept at all:
+//! a tag costs no allocation. Errors in the markup are nobody's concern here.
+
+use std::convert::Infallible;
+
+use html5gum::{Emitter, Error, State};
+
+use super::{
+    MAX_REFERENCE_BYTES,
+    harvest::Harvest,
+    tag::{Name, SLOTS, Tag},
+};
+
+/// The wanted attributes of the current tag.
+#[derive(Debug, Default)]
+pub(super) struct Attributes {
+    values: [Vec<u8>; SLOTS],
+    is_present: [bool; SLOTS],
+}
+
+impl Attributes {
+    /// The value in a slot (see [`Tag::slot`]), entities decoded. At most [`MAX_REFERENCE_BYTES`]
+    /// and one more byte, which tells that there were more.
+    pub(super) fn get(&self, slot: usize) -> Option<&[u8]> {
+        self.is_present[slot].then_some(self.values[slot].as_slice())
+    }
+
+    fn clear(&mut self) {
+        self.is_present = [false; SLOTS];
+    }
+
+    /// Opens a slot for its value; `false` if it has one: the first of equal attributes wins.
+    fn open(&mut self, slot: usize) -> bool {
+        if self.is_present[slot] {
+            return false;
+        }
+        self.is_present[slot] = true;
+        self.values[slot].clear();
+        true
+    }
+
+    fn push(&mut self, slot: usize, part: &[u8]) {
+        let value = &mut self.values[slot];
+        let room = (MAX_REFERENCE_BYTES + 1).saturating_sub(value.len());
+        value.extend_from_slice(&part[..part.len().min(room)]);
+    }
+}
+
+/// What becomes of the current attribute.
+#[derive(Debug, Clone, Copy)]
+enum Current {
+    /// Nothing.
+    Unwanted,
+    /// Its name is being read.
+    Name,
+    /// Its value goes to this slot.
+    Value(usize),
+}
+
+/// An emitter that tells a [`Harvest`] what a page consists of.
+#[derive(Debug)]
+pub(super) struct TagEmitter<'h, 'p> {
+    harvest: &'h mut Harvest<'p>,
+    name: Name,
+    is_end_tag: bool,
+    is_self_closing: bool,
+    /// The element, known once its name is complete.
+    tag: Option<Tag>,
+    attribute_name: Name,
+    attribute: Current,
+    attributes: Attributes,
+}
+
+impl<'h, 'p> TagEmitter<'h, 'p> {
+    pub(super) fn new(harvest: &'h mut Harvest<'p>) -> Self {
+        Self {
+            harvest,
+            name: Name::default(),
+            is_end_tag: false,
+            is_self_closing: false,
+            tag: None,
+            attribute_name: Name::default(),
+            attribute: Current::Unwanted,
+            attributes: Attributes::default(),
+        }
+    }
+
+    fn init_tag(&mut self, is_end_tag: bool) {
+        self.name.clear();
+        self.is_end_tag = is_end_tag;
+        self.is_self_closing = false;
+        self.tag = None;
+        self.attribute = Current::Unwanted;
+        self.attributes.clear();
+    }
+
+    /// The name of the current attribute is complete: decides where its value goes.
+    #[inline]
+    fn end_attribute_name(&mut self) {
+        if matches!(self.attribute, Current::Name) {
+            let slot = self.tag.and_then(|tag| tag.slot(self.attribute_name.as_bytes()));
+            self.attribute = match slot {
+                Some(slot) if self.attributes.open(slot) => Current::Value(slot),
+                _ => Current::Unwanted,
+            };
+        }
+    }
+}
+
+impl Emitter for TagEmitter<'_, '_> {
+    type Token = Infallible;
+
+    #[inline]
+    fn should_emit_errors(&mut self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn pop_token(&mut self) -> Option<Infallible> {
+        None
+    }
+
+    #[inline]
+    fn emit_string(&mut self, text: &[u8]) {
+        self.harvest.text(text);
+    }
+
+    #[inline]
+    fn init_start_tag(&mut self) {
+        self.init_tag(false);
+    }
+
+    #[inline]
+    fn init_end_tag(&mut self) {
+        self.init_tag(true);
+    }
+
+    #[inline]
+    fn push_tag_name(&mut self, part: &[u8]) {
+        self.name.push(part);
+    }
+
+    #[inline]
+    fn init_attribute(&mut self) {
+        self.end_attribute_name();
+        let tag = *self.tag.get_or_insert_with(|| Tag::of(self.name.as_bytes()));
+        self.attribute = if tag.wants_attributes() && !self.is_end_tag {
+            self.attribute_name.clear();
+            Current::Name
+        } else {
+            Current::Unwanted
+        };
+    }
+
+    #[inline]
+    fn push_attribute_name(&mut self, part: &[u8]) {
+        if matches!(self.attribute, Current::Name) {
+            self.attribute_name.push(part);
+        }
+    }
+
+    #[inline]
+    fn push_attribute_value(&mut self, part: &[u8]) {
+        self.end_attribute_name();
+        if let Current::Value(slot) = self.attribute {
+            self.attributes.push(slot, part);
+        }
+    }
+
+    #[inline]
+    fn set_self_closing(&mut self) {
+        self.is_self_closing = true;
+    }
+
+    #[inline]
+    fn emit_current_tag(&mut self) -> Option<State> {
+        self.end_attribute_name();
+        let tag = self.tag.unwrap_or_else(|| Tag::of(self.name.as_bytes()));
+        if self.is_end_tag {
+            self.harvest.end_tag(tag, self.name.as_bytes());
+            None
+        } else {
+            self.harvest.start_tag(tag, self.name.as_bytes(), &self.attributes, self.is_self_closing)
+        }
+    }
+
+    fn current_is_appropriate_end_tag_token(&mut self) -> bool {
+        self.is_end_tag && self.harvest.is_raw_text_of(Tag::of(self.name.as_bytes()))
+    }
+
+    fn adjusted_current_node_present_but_not_in_html_namespace(&mut self) -> bool {
+        self.harvest.takes_cdata()
+    }
+
+    fn set_last_start_tag(&mut self, _last_start_tag: Option<&[u8]>) {}
+    fn emit_eof(&mut self) {}
+    fn emit_error(&mut self, _error: Error) {}
+    fn init_comment(&mut self) {}
+    fn push_comment(&mut self, _part: &[u8]) {}
+    fn emit_current_comment(&mut self) {}
+    fn init_doctype(&mut self) {}
+    fn push_doctype_name(&mut self, _part: &[u8]) {}
+    fn set_doctype_public_identifier(&mut self, _value: &[u8]) {}
+    fn push_doctype_public_identifier(&mut self, _part: &[u8]) {}
+    fn set_doctype_system_identifier(&mut self, _value: &[u8]) {}
+    fn push_doctype_system_identifier(&mut self, _part: &[u8]) {}
+    fn set_force_quirks(&mut self) {}
+    fn emit_current_doctype(&mut self) {}
+}

@@ -1,0 +1,374 @@
+//! Pages in, harvest out: a table of what the web serves, and bodies made to hurt.
+
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+use proptest::prelude::*;
+use url::Url;
+
+use super::*;
+
+const PAGE_URL: &str = "https://example.org/dir/page.html?q=1";
+const LIMITS: Limits = Limits { max_links: 1_000, max_meta_bytes: 200, max_text_bytes: 1_000 };
+
+fn parse(body: &str) -> Page {
+    parse_as(body.as_bytes(), Some("text/html; charset=utf-8"))
+}
+
+fn parse_as(body: &[u8], content_type: Option<&str>) -> Page {
+    page(body, content_type, &Url::parse(PAGE_URL).unwrap(), &LIMITS)
+}
+
+/// The references found in `body`, in order.
+fn check(body: &str, expected: &[&str]) {
+    let page = parse(body);
+    let found: Vec<&str> = page.links.iter().map(|link| link.href.as_str()).collect();
+    assert_eq!(found, expected, "{body}");
+}
+
+fn check_text(body: &str, expected: &str) {
+    assert_eq!(parse(body).text.unwrap_or_default(), expected, "{body}");
+}
+
+#[test]
+fn finds_links_wherever_browsers_have_them() {
+    check("<a href=/a>x</a><A HREF='b' ReL=x>y<area href=\"c\">", &["/a", "b", "c"]);
+    check("<a class=x href = /a title=y>x", &["/a"]);
+    check("<a/href=/a/>", &["/a/"]);
+    check("<a href>", &[""]);
+    check("<a href=''>", &[""]);
+    check("<a href=a href=b>", &["a"]);
+    check("<a name=x>", &[]);
+    check("<a href=a", &[]);
+    check("</a href=a>", &[]);
+    check("<ahref=a><abbr href=a><b href=a><ins cite=a>", &[]);
+    check("<iframe src=/f></iframe><frame src=/g>", &["/f", "/g"]);
+    check("<iframe src=/f><a href=/no></iframe><a href=/yes>", &["/f", "/yes"]);
+    check("<noscript><a href=a></noscript><template><a href=b></template>", &["a", "b"]);
+    check("<select><option><a href=a></select>", &["a"]);
+    check("<A\nHREF\n=\n\"a\nb\"\n>", &["a\nb"]);
+    check("<a href='a'href='b'rel=c>", &["a"]);
+}
+
+#[test]
+fn decodes_references_and_strips_their_ends() {
+    check("<a href='/?a=1&amp;b=2&copy=3&amp'>", &["/?a=1&b=2&copy=3&"]);
+    check("<a href=/&#x41;&#66;&eacute;>", &["/ABé"]);
+    check("<a href='&nbsp;/a'>", &["\u{a0}/a"]);
+    check("<a href=' \t\n/a b \u{1}'>", &["/a b"]);
+    check("<a href='&#32;/a&#x20;'>", &["/a"]);
+    check("<a href=\"/a\0b\">", &["/a\u{FFFD}b"]);
+    check("<a href='/ü'>", &["/ü"]);
+}
+
+#[test]
+fn leaves_out_what_is_not_markup() {
+    check("<!-- <a href=a> --><a href=b>", &["b"]);
+    check("<!--><a href=a>--><!---><a href=b><!-- --!><a href=c>", &["a", "b", "c"]);
+    check("<!-- <!-- --><a href=a> -->", &["a"]);
+    check("<!x <a href=a><a href=b>", &["b"]);
+    check("<? <a href=a><a href=b>", &["b"]);
+    check("<![CDATA[ <a href=a> ]]><a href=b>", &["b"]);
+    check("<script><a href=a></script><a href=b>", &["b"]);
+    check("<script><!-- <script> </script> <a href=a> --></script><a href=b>", &["b"]);
+    check("<script>'</scripty>'<a href=a></SCRIPT\t><a href=b>", &["b"]);
+    check("<script>x='</scr'+'ipt>';<a href=a></script x='<a href=c>'><a href=b>", &["b"]);
+    for element in ["style", "textarea", "title", "xmp", "noembed", "noframes", "iframe"] {
+        check(&format!("<{element}><a href=a></b></{element}x></{element}><a href=b>"), &["b"]);
+    }
+    check("<style/><a href=a></style><a href=b>", &["b"]);
+    check("<title>&lt;/title><a href=a></title><a href=b>", &["b"]);
+    check("<plaintext><a href=a></plaintext><a href=b>", &[]);
+    check("<textarea><a href=a>", &[]);
+    check("<p title='<a href=a>'><a href=b>", &["b"]);
+    check("a < b <1 <> </> <a href=a>", &["a"]);
+}
+
+#[test]
+fn svg_and_mathml_have_rules_of_their_own() {
+    check("<svg><a href=a /><a xlink:href=b></a><a href=c xlink:href=d></svg>", &["a", "b", "c"]);
+    check("<svg><title><a href=a></title><style><a href=b></style><script><a href=c></script></svg>", &["a", "b", "c"]);
+    check("<svg/><title><a href=a></title><a href=b>", &["b"]);
+    check("<svg><![CDATA[<a href=a>]]></svg><![CDATA[<a href=b>]]><a href=c>", &["c"]);
+    check("<svg><foreignObject><style><a href=a></style></foreignObject><style><a href=b></style></svg>", &["b"]);
+    check("<svg><g><div><style><a href=a></style><a href=b>", &["b"]);
+    check("<div><svg><g></div><style><a href=a></style><a href=b>", &["b"]);
+    check("<svg><font><style><a href=a></style></font><font size=1><style><a href=b></style>", &["a"]);
+    check("<math><mi><style><a href=a></style></mi><style><a href=b></style></math>", &["b"]);
+    check("<math><annotation-xml encoding=text/html><style><a href=a></style></math><a href=b>", &["b"]);
+    check("<math><annotation-xml><style><a href=a></style></math>", &["a"]);
+    check("<svg><iframe src=a></iframe><base href=b><area href=c><link rel=next href=d></svg>", &[]);
+    assert_eq!(parse("<svg><title>icon</title></svg><title>page</title>").title.as_deref(), Some("page"));
+}
+
+#[test]
+fn xhtml_closes_what_says_so() {
+    let body = b"<script src='x'/><title/><a href='a'/><![CDATA[<a href='b'>]]><a href='c'/>";
+    let hrefs = |page: Page| page.links.into_iter().map(|link| link.href).collect::<Vec<_>>();
+    assert_eq!(hrefs(parse_as(body, Some("application/xhtml+xml"))), ["a", "c"]);
+    assert_eq!(hrefs(parse_as(body, Some("text/html"))), [""; 0]);
+}
+
+#[test]
+fn links_with_a_rel_that_names_a_document() {
+    check("<link rel=next href=a><link rel='PREV x' href=b><link href=c rel=alternate>", &["a", "b", "c"]);
+    check("<link rel=stylesheet href=a><link rel='alternate stylesheet' href=b><link rel=icon href=c>", &[]);
+    check("<link rel=preload href=a><link rel=dns-prefetch href=//b><link href=c><link rel='' href=d>", &[]);
+    check("<link rel=next>", &[]);
+    assert_eq!(parse("<link rel=canonical href=a>").links[0].kind, LinkKind::LinkRel);
+}
+
+#[test]
+fn refreshes_lead_elsewhere() {
+    check("<meta http-equiv=refresh content='0; url=/a'>", &["/a"]);
+    check("<noscript><META CONTENT='1;URL=\"b&amp;c\"' HTTP-EQUIV=Refresh></noscript>", &["b&c"]);
+    check("<meta http-equiv=refresh content=30><meta http-equiv=refresh><meta content='0;url=/a'>", &[]);
+    check("<meta http-equiv=refresh content='0; url=javascript:x'>", &[]);
+    assert_eq!(parse("<meta http-equiv=refresh content='0;a'>").links[0].kind, LinkKind::Refresh);
+}
+
+#[test]
+fn references_that_name_no_document_are_dropped() {
+    check("<a href='#x'><a href='#'><a href=' #'><a href=x#y>", &["x#y"]);
+    check("<a href=JavaScript:x><a href=' \u{1}java\tscr\nipt:x'><a href='javascript&colon;x'>", &[]);
+    check("<a href=mailto:a@b><a href=TEL:1><a href=data:,x><iframe src='data:text/html,x'></iframe>", &[]);
+    check(
+        "<a href=data><a href=telephone:1><a href=mailto><a href=java/script:x>",
+        &["data", "telephone:1", "mailto", "java/script:x"],
+    );
+}
+
+#[test]
+fn nofollow_and_kinds() {
+    let page = parse("<a href=a rel='x NoFollow'><a href=b rel=nofollows><area href=c rel=nofollow><iframe src=d>");
+    let found: Vec<_> = page.links.iter().map(|link| (link.href.as_str(), link.kind, link.nofollow)).collect();
+    assert_eq!(
+        found,
+        [
+            ("a", LinkKind::Anchor, true),
+            ("b", LinkKind::Anchor, false),
+            ("c", LinkKind::Anchor, true),
+            ("d", LinkKind::Frame, false),
+        ]
+    );
+}
+
+#[test]
+fn the_base_is_the_first_that_is_valid() {
+    for (body, expected) in [
+        ("", PAGE_URL),
+        ("<base href=/x/><base href=/y/>", "https://example.org/x/"),
+        ("<base target=_top><base href=' sub/ '>", "https://example.org/dir/sub/"),
+        (
+            "<base href='http://['><base href='data:,x'><base href='javascript:x'><base href=/y/>",
+            "https://example.org/y/",
+        ),
+        ("<template><base href=/x/></template><svg><base href=/y/></svg><base href=/z/>", "https://example.org/z/"),
+        ("<a href=x><p><base href=//other.example>", "https://other.example/"),
+        ("<base href>", PAGE_URL),
+    ] {
+        assert_eq!(parse(body).base.as_str(), expected, "{body}");
+    }
+}
+
+#[test]
+fn a_fragment_alone_names_the_base() {
+    check("<a href=a><a href='#x'><a href=b><a href='#y'><base href=/other>", &["a", "#x", "b"]);
+    check("<a href='#x'><base href='page.html?q=1#z'>", &[]);
+}
+
+#[test]
+fn the_head_describes_the_page() {
+    let page = parse(
+        "<!doctype html><html lang=' de-AT '><head><title> A &amp;\n <b>B</b> </title><title>C</title>\
+         <meta name=Description content='  what\n it is '><meta name=description content=no>\
+         <link rel=canonical href='?p=1'><link rel=canonical href='?p=2'><base href=/base/>\
+         <meta name=ROBOTS content='NoIndex, nofollow,noindex'><meta name=dragline content='none noarchive'>\
+         <meta name=robots content='unavailable_after: 25 Jun 2030, max-snippet:-1 x'><meta name=googlebot content=all>",
+    );
+    assert_eq!(page.title.as_deref(), Some("A & <b>B</b>"));
+    assert_eq!(page.description.as_deref(), Some("what it is"));
+    assert_eq!(page.language.as_deref(), Some("de-AT"));
+    assert_eq!(page.canonical.as_deref(), Some("https://example.org/base/?p=1"));
+    assert_eq!(
+        page.robots,
+        ["noindex", "nofollow", "none", "noarchive", "unavailable_after: 25 jun 2030", "max-snippet:-1 x"]
+    );
+    let bare =
+        parse("<html lang=''><title> </title><title>late</title><meta name=robots><link rel=canonical href='foo:x'>");
+    assert_eq!((bare.title, bare.language, bare.canonical), (None, None, None));
+    assert!(bare.robots.is_empty());
+    let inert =
+        parse("<template><title>t</title><meta name=robots content=none><link rel=canonical href=a></template>");
+    assert_eq!((inert.title, inert.robots.len(), inert.canonical), (None, 0, None));
+}
+
+#[test]
+fn everything_kept_is_bounded_in_whole_characters() {
+    let long = "é".repeat(1_000);
+    let page = parse(&format!(
+        "<html lang={long}><title>{long}</title><meta name=description content={long}>\
+         <meta name=robots content='{long}'>{long}"
+    ));
+    let bounded = "é".repeat(LIMITS.max_meta_bytes / 2);
+    assert_eq!(page.title.as_ref(), Some(&bounded));
+    assert_eq!(page.description.as_ref(), Some(&bounded));
+    assert_eq!(page.language.as_ref(), Some(&bounded));
+    assert_eq!(page.robots, [bounded]);
+    assert_eq!(page.text.unwrap(), "é".repeat(LIMITS.max_text_bytes / 2));
+
+    let mut many = String::new();
+    for i in 0..=LIMITS.max_links {
+        write!(many, "<a href={i}><meta name=robots content=x{i}>").unwrap();
+    }
+    let page = parse(&many);
+    assert_eq!((page.links.len(), page.links_truncated), (LIMITS.max_links, true));
+    assert_eq!(page.robots.len(), MAX_ROBOTS_TOKENS);
+
+    let fits = parse(&format!("<a href={}>", "a".repeat(MAX_REFERENCE_BYTES)));
+    assert_eq!((fits.links.len(), fits.links_truncated), (1, false));
+    let long = parse(&format!("<a href={}><a href=b>", "a".repeat(MAX_REFERENCE_BYTES + 1)));
+    assert_eq!((long.links.len(), long.links_truncated), (1, true));
+    assert!(!parse(&format!("<a href='data:,{}'>", "a".repeat(MAX_REFERENCE_BYTES))).links_truncated);
+}
+
+#[test]
+fn visible_text_reads_like_the_page() {
+    check_text("<title>no</title><h1>One</h1><p>two <b>th</b>ree\n\n four<br>five", "One\ntwo three four\nfive");
+    check_text("a<script>no</script><style>no</style><template>no</template><noscript>no</noscript>b", "ab");
+    check_text("<table><tr><td>a</td><td>b</td></tr><tr><td>c</table>", "a b\nc");
+    check_text("a<svg><title>no</title><text>no</text></svg><textarea>no</textarea><iframe>no</iframe> b", "a b");
+    check_text("a &lt; b &amp; c<é", "a < b & c<é");
+    check_text("<xmp><b>x</b></xmp>y<plaintext><i>", "<b>x</b>\ny\n<i>");
+    check_text("", "");
+    let without = Limits { max_text_bytes: 0, ..LIMITS };
+    assert_eq!(page(b"<p>x", None, &Url::parse(PAGE_URL).unwrap(), &without).text, None);
+}
+
+#[test]
+fn text_is_decoded_before_it_is_read() {
+    let utf16: Vec<u8> = "\u{FEFF}<a href=ü>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (body, content_type, name, href) in [
+        (&utf16[..], Some("text/html; charset=latin1"), "UTF-16LE", "ü"),
+        (b"<a href=\xFC>", Some("text/html; charset=iso-8859-1"), "windows-1252", "ü"),
+        (b"<meta charset=shift_jis><a href=\x93\xFA>", None, "Shift_JIS", "日"),
+        (b"<a href=\xFF\xFE>", Some("text/html; charset=utf-8"), "UTF-8", "\u{FFFD}\u{FFFD}"),
+    ] {
+        let page = parse_as(body, content_type);
+        assert_eq!((page.charset.name(), page.links[0].href.as_str()), (name, href));
+    }
+}
+
+/// Bodies made to be slow. All together take seconds even unoptimized and on a loaded machine; a
+/// single quadratic one would take many minutes.
+#[test]
+fn hostile_bodies_take_linear_time() {
+    const N: usize = 200_000;
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let begin = Instant::now();
+    let nested = |open: &str, close: &str| open.repeat(N / 8) + &close.repeat(N / 8);
+    for body in [
+        "<".repeat(N),
+        "</".repeat(N),
+        "<!".repeat(N),
+        "<!--".repeat(N),
+        "<!--->".repeat(N),
+        "&".repeat(N),
+        "&#".repeat(N),
+        "&notit".repeat(N / 4),
+        "\0".repeat(N),
+        "<a ".repeat(N),
+        "<a href=".repeat(N),
+        "<a href='".repeat(N),
+        "<a href=&amp;x>".repeat(N / 8),
+        "<a b=c ".repeat(N),
+        format!("<a {}>", "href=x ".repeat(N)),
+        format!("<{}>", "a".repeat(N)),
+        format!("<a {}=1>", "b".repeat(N)),
+        format!("<a href={}>", "c".repeat(N)),
+        format!("<script>{}", "</script".repeat(N / 8)),
+        format!("<script><!--{}", "<script ".repeat(N / 8)),
+        format!("<title>{}", "</titl>".repeat(N / 8)),
+        format!("<textarea></{}", "t".repeat(N)),
+        nested("<div>", "</div>"),
+        nested("<svg>", "</svg>"),
+        nested("<svg><foreignObject>", "</math>"),
+        nested("<template>", "</template>"),
+        "<base href=http://[>".repeat(N / 20),
+        "<meta name=robots content='a b,c:d'>".repeat(N / 20),
+        format!("<meta name=robots content='{}'>", "a ".repeat(N)),
+        format!("<meta http-equiv=refresh content='{}'>", "0".repeat(N)),
+        format!("<link href=a rel='{}'>", "next ".repeat(N)),
+        format!("<meta {}", "charset= ".repeat(N)),
+        "<![CDATA[".repeat(N / 8),
+    ] {
+        parse_as(body.as_bytes(), None);
+        parse_as(body.as_bytes(), Some("application/xhtml+xml; charset=utf-8"));
+        assert!(begin.elapsed() < PATIENCE, "too slow: {}…", &body[..body.len().min(40)]);
+    }
+}
+
+/// What the random bodies are made of, besides random bytes.
+const PIECES: [&[u8]; 21] = [
+    b"<a href=",
+    b"<meta name=robots content='",
+    b"<meta http-equiv=refresh content='0;",
+    b"<meta charset=",
+    b"<base href=",
+    b"<link rel=canonical href=",
+    b"<svg>",
+    b"<title>",
+    b"</title>",
+    b"<script>",
+    b"<!--",
+    b"-->",
+    b"<![CDATA[",
+    b"&am",
+    b"&#x110000;",
+    b"'",
+    b">",
+    b" ",
+    b"\x1B$B",
+    b"\xE6\x97",
+    b"\xFF\xFE",
+];
+
+/// Bytes in which markup is likelier than by chance.
+fn markup() -> impl Strategy<Value = Vec<u8>> {
+    let pieces = prop::sample::select(&PIECES[..]).prop_map(<[u8]>::to_vec);
+    let piece = prop_oneof![pieces, prop::collection::vec(any::<u8>(), 0..6)];
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_bytes_panic_and_all_bounds_hold(
+        body in prop_oneof![markup(), prop::collection::vec(any::<u8>(), 0..300)],
+        content_type in prop::option::of(prop_oneof![
+            Just("text/html".to_owned()),
+            Just("application/xhtml+xml".to_owned()),
+            Just("text/html; charset=iso-2022-jp".to_owned()),
+            "text/[a-z]{0,4};? ?charset ?=[\"']?.{0,6}",
+            ".{0,20}",
+        ]),
+        max_links in 0_usize..4,
+        max_meta_bytes in 0_usize..8,
+        max_text_bytes in 0_usize..8,
+    ) {
+        let limits = Limits { max_links, max_meta_bytes, max_text_bytes };
+        let url = Url::parse(PAGE_URL).unwrap();
+        is_html(content_type.as_deref(), &body);
+        let page = page(&body, content_type.as_deref(), &url, &limits);
+        prop_assert!(page.links.len() <= max_links);
+        prop_assert!(page.title.is_none_or(|title| title.len() <= max_meta_bytes));
+        prop_assert!(page.description.is_none_or(|description| description.len() <= max_meta_bytes));
+        prop_assert!(page.language.is_none_or(|language| language.len() <= max_meta_bytes));
+        prop_assert!(page.robots.iter().all(|token| token.len() <= max_meta_bytes));
+        prop_assert!(page.text.is_none_or(|text| text.len() <= max_text_bytes));
+        prop_assert!(matches!(page.base.scheme(), "http" | "https"));
+    }
+}
