@@ -1,4 +1,7 @@
 //! What can go wrong in an exchange, as answers to the questions that are asked of it.
+//!
+//! Vocabulary only: `classify` maps the client's errors to it. Kinds are few and stable, because
+//! records, receipts and retries are written in them; the message carries the detail.
 
 use std::fmt;
 
@@ -12,7 +15,7 @@ use super::Timings;
 pub enum Phase {
     /// Name resolution.
     Resolve,
-    /// TCP connect or TLS handshake.
+    /// TCP connect or TLS handshake; also the guard's refusal of a literal address.
     Connect,
     /// From the request's first byte to the end of the response's head.
     Head,
@@ -36,7 +39,8 @@ pub enum ErrorKind {
     Timeout,
     /// The connection broke before the response's head was complete, or before any of the body.
     Closed,
-    /// What came is not HTTP, or breaks its rules or our bounds on header fields.
+    /// What came is not HTTP, breaks its rules or our bounds on header fields, or is a body that
+    /// doesn't decode at all.
     Protocol,
     /// A fault of dragline's own; the record says so instead of hiding it.
     Internal,
@@ -93,3 +97,14 @@ impl fmt::Display for FetchError {
 }
 
 impl std::error::Error for FetchError {}
+
+/// A fetcher that can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// TLS has no usable protocol versions.
+    #[error("set up tls: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP client refused its settings.
+    #[error("set up the http client: {0}")]
+    Client(#[from] reqwest::Error),
+}

@@ -8,17 +8,30 @@
 //! - an exchange ends within `Options::timeout`, whatever the server does;
 //! - a body is never longer in memory than `Request::max_body_bytes`, compressed or not; one that
 //!   was cut says so in [`Response::truncated`];
-//! - no error message contains credentials.
+//! - all bodies that are being read or still held by a [`Response`] fit in
+//!   `Options::memory_budget_bytes`, plus one body of the greatest length ([`Reservation`]);
+//! - no error message contains credentials, or the URL.
+//!
+//! Reading order: `client` (one exchange), `resolve` and `connect` (how a socket comes about),
+//! `body` and `decode` (how bytes become a body), `budget`, `classify` (how failures get a name).
 
 mod body;
+mod budget;
+mod classify;
 mod client;
 mod connect;
+mod decode;
 mod error;
 pub mod guard;
+pub mod redirect;
+mod resolve;
 pub mod retry;
+#[cfg(test)]
+mod tests;
 
+pub use budget::Reservation;
 pub use client::HttpFetcher;
-pub use error::{ErrorKind, FetchError, Phase};
+pub use error::{BuildError, ErrorKind, FetchError, Phase};
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -51,8 +64,8 @@ pub struct Request {
     pub max_body_bytes: usize,
 }
 
-/// What a server answered.
-#[derive(Debug, Clone)]
+/// What a server answered. The default is an empty answer without a status, a base for tests.
+#[derive(Debug, Clone, Default)]
 pub struct Response {
     /// The status code.
     pub status: u16,
@@ -60,7 +73,7 @@ pub struct Response {
     pub version: http::Version,
     /// All header fields; `Content-Encoding` as sent although `body` is decoded.
     pub headers: HeaderMap,
-    /// The body, decoded from its content encodings.
+    /// The body, decoded from its content encodings; as it came if one of them is unknown.
     pub body: Bytes,
     /// Bytes of the body as they came over the wire.
     pub wire_bytes: u64,
@@ -70,6 +83,10 @@ pub struct Response {
     pub timings: Timings,
     /// The address that answered.
     pub remote: Option<SocketAddr>,
+    /// Whether it was served without an exchange of its own; `wire_bytes` is zero then.
+    pub from_cache: bool,
+    /// Keeps the body accounted for in the fetcher's memory budget until the last clone is dropped.
+    pub reservation: Reservation,
 }
 
 impl Response {
@@ -87,8 +104,23 @@ pub enum Truncation {
     BodyLimit,
     /// It unpacked to more than `Options::max_decode_ratio` times its size.
     DecodeRatio,
-    /// The connection broke off, or the length or the compressed data were wrong, after some of it.
+    /// The connection broke off, or the length or the compressed data were wrong, after some of it
+    /// (or after a head that says enough by itself: any status but 2xx).
     Incomplete,
+    /// A time limit ran out after some of it.
+    Timeout,
+}
+
+impl Truncation {
+    /// As in records: `body-limit`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BodyLimit => "body-limit",
+            Self::DecodeRatio => "decode-ratio",
+            Self::Incomplete => "incomplete",
+            Self::Timeout => "timeout",
+        }
+    }
 }
 
 /// When an exchange took place and how long its phases took.
@@ -100,9 +132,9 @@ pub struct Timings {
     pub first_byte_at: Option<Timestamp>,
     /// When the exchange ended.
     pub ended_at: Timestamp,
-    /// Name resolution, when one took place.
+    /// Name resolution, when one took place (not for addresses and not on a connection used again).
     pub dns: Option<Duration>,
-    /// TCP connect, when a connection was opened.
+    /// TCP connect, when a connection was opened for this exchange.
     pub connect: Option<Duration>,
     /// TLS handshake, when one took place.
     pub tls: Option<Duration>,
@@ -113,7 +145,8 @@ pub struct Timings {
 pub struct Options {
     /// The `User-Agent` header.
     pub user_agent: HeaderValue,
-    /// Further headers of every request.
+    /// Further headers of every request; they win over the fetcher's own `Accept` and
+    /// `Accept-Encoding`.
     pub headers: HeaderMap,
     /// Name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
@@ -123,11 +156,16 @@ pub struct Options {
     pub timeout: Duration,
     /// Most bytes out for one byte in, once 1 MiB has come out.
     pub max_decode_ratio: u32,
+    /// Most bytes of bodies in memory, in the reading or held by responses. A body that finds no
+    /// room waits, and its exchange may time out.
+    pub memory_budget_bytes: u64,
     /// Idle connections kept for each host.
     pub idle_connections_per_host: usize,
     /// What the address guard lets through besides the public internet.
     pub allow: Vec<guard::Allow>,
-    /// Fixed answers of name resolution, before DNS: a host name, or `*.suffix`, and its address.
+    /// Fixed answers of name resolution, before DNS: a host name, or `*.suffix` (its subdomains), or
+    /// `*`, and its address. The exact name wins, then the longest suffix; several entries of one name
+    /// are several addresses. The guard judges them like any other.
     pub resolve: Vec<(String, IpAddr)>,
     /// Tells the time for [`Timings`].
     pub clock: Clock,

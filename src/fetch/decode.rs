@@ -1,0 +1,305 @@
+//! Content codings (RFC 9110 section 8.4), undone piece by piece.
+//!
+//! A [`Decoder`] is a stack of layers that is pulled: each call gives one piece of at most
+//! [`PIECE_BYTES`], so the caller can stop, or ask for memory, between any two of them. No input
+//! makes it allocate more than its windows (8 MiB for zstd, 16 MiB for brotli), and every layer's
+//! output is bounded by the decode ratio and by the limit on bodies, not only the last one's.
+//!
+//! Lenient where browsers are: `deflate` may lack its zlib wrapper, gzip may have several members
+//! and garbage after the last, and what is labelled gzip and plainly isn't is taken as it is.
+
+use brotli::{BrotliDecompressStream, BrotliResult, BrotliState, enc::StandardAlloc};
+use flate2::{Decompress, FlushDecompress, Status};
+use http::{HeaderMap, header::CONTENT_ENCODING};
+use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation};
+
+/// Most codings undone; a longer list is left as it is.
+const MAX_CODINGS: usize = 4;
+
+/// Most output of one pull.
+pub(super) const PIECE_BYTES: usize = 32 * 1024;
+
+/// Output below this is never held against the decode ratio: small pages compress well.
+const RATIO_FLOOR_BYTES: u64 = 1024 * 1024;
+
+/// Members of a gzip body; each costs time beyond its bytes.
+const MAX_GZIP_MEMBERS: u32 = 10_000;
+
+/// The window that a zstd body may demand, as a power of two: 8 MiB (RFC 9659 section 3).
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Why decoding ended early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// An inner layer's output was longer than the limit on bodies.
+    Limit,
+    /// Too many bytes out for those in.
+    Ratio,
+    /// Not what the coding says it is.
+    Corrupt,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+/// The bounds of one body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Most bytes that any layer gives.
+    pub(super) max_bytes: usize,
+    /// Most bytes out for one in.
+    pub(super) max_ratio: u32,
+}
+
+/// The layers that undo a body's codings, outermost first.
+pub(super) struct Decoder {
+    layers: Vec<Layer>,
+    bounds: Bounds,
+}
+
+impl Decoder {
+    /// A decoder for a response with these headers; `None` when the body is to be kept as it comes.
+    pub(super) fn new(headers: &HeaderMap, bounds: Bounds) -> Option<Self> {
+        let codings = content_codings(headers)?;
+        let layers: Vec<_> = codings.iter().rev().map(|&coding| Layer::new(coding)).collect();
+        (!layers.is_empty()).then_some(Self { layers, bounds })
+    }
+
+    /// The next piece that `input`, moved on by what was used, gives; empty when it wants more input.
+    /// `wire_bytes` is how many bytes of the body have come so far, these included.
+    pub(super) fn pull(&mut self, input: &mut &[u8], wire_bytes: u64) -> Result<&[u8], Stop> {
+        let n = pull(&mut self.layers, input, self.bounds, wire_bytes)?;
+        let piece = self.layers.last().map_or(&[][..], |last| &last.scratch[..n]);
+        Ok(piece)
+    }
+
+    /// Whether the body ended where its codings say it should.
+    pub(super) fn is_complete(&self) -> bool {
+        // An empty body under a coding is an empty body.
+        self.layers.iter().all(|layer| layer.ended || !layer.touched) || self.layers.iter().all(|l| !l.touched)
+    }
+}
+
+/// The codings in the order in which they were applied; `None` if there is an unknown one among
+/// them, or too many.
+fn content_codings(headers: &HeaderMap) -> Option<Vec<Coding>> {
+    let mut codings = Vec::new();
+    for value in headers.get_all(CONTENT_ENCODING) {
+        for name in value.to_str().ok()?.split(',') {
+            let coding = match name.trim().to_ascii_lowercase().as_str() {
+                "" | "identity" => continue,
+                "gzip" | "x-gzip" => Coding::Gzip,
+                "deflate" => Coding::Deflate,
+                "br" => Coding::Brotli,
+                "zstd" => Coding::Zstd,
+                _ => return None,
+            };
+            if codings.len() == MAX_CODINGS {
+                return None;
+            }
+            codings.push(coding);
+        }
+    }
+    Some(codings)
+}
+
+/// Fills the last layer's scratch with its next piece, pulling from those before as needed.
+fn pull(layers: &mut [Layer], input: &mut &[u8], bounds: Bounds, wire_bytes: u64) -> Result<usize, Stop> {
+    let Some((last, before)) = layers.split_last_mut() else { return Ok(0) };
+    loop {
+        let (n_in, n_out) = match before.last_mut() {
+            None => {
+                let (n_in, n_out) = last.step(input)?;
+                *input = &input[n_in..];
+                (n_in, n_out)
+            }
+            Some(source) => {
+                let (n_in, n_out) = last.step(&source.scratch[source.pending.clone()])?;
+                source.pending.start += n_in;
+                (n_in, n_out)
+            }
+        };
+        if n_out > 0 {
+            last.pending = 0..n_out;
+            last.n_out += n_out as u64;
+            last.check(bounds, wire_bytes)?;
+            return Ok(n_out);
+        }
+        if n_in == 0 && (before.is_empty() || pull(before, input, bounds, wire_bytes)? == 0) {
+            return Ok(0);
+        }
+    }
+}
+
+/// One coding being undone, and its output that nobody has taken yet.
+struct Layer {
+    codec: Codec,
+    scratch: Box<[u8]>,
+    pending: std::ops::Range<usize>,
+    n_out: u64,
+    touched: bool,
+    ended: bool,
+}
+
+enum Codec {
+    /// Gzip or deflate before its first two bytes, which tell what it really is.
+    Opening(Coding, Vec<u8>),
+    /// Labelled as gzip, and not gzip.
+    Plain,
+    Inflate {
+        stream: Decompress,
+        /// Bytes that were held back to look at, still to be fed.
+        head: Vec<u8>,
+        /// Members that may still follow; none for deflate.
+        members_left: u32,
+    },
+    Brotli(Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>),
+    Zstd(ZstdDecoder<'static>),
+    /// A decoder that could not be set up.
+    Broken,
+}
+
+impl Layer {
+    fn new(coding: Coding) -> Self {
+        let codec = match coding {
+            Coding::Gzip | Coding::Deflate => Codec::Opening(coding, Vec::with_capacity(2)),
+            Coding::Brotli => {
+                let alloc = StandardAlloc::default;
+                Codec::Brotli(Box::new(BrotliState::new(alloc(), alloc(), alloc())))
+            }
+            Coding::Zstd => ZstdDecoder::new()
+                .and_then(|mut decoder| {
+                    decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))?;
+                    Ok(decoder)
+                })
+                .map_or(Codec::Broken, Codec::Zstd),
+        };
+        let scratch = vec![0; PIECE_BYTES].into_boxed_slice();
+        Self { codec, scratch, pending: 0..0, n_out: 0, touched: false, ended: false }
+    }
+
+    fn check(&self, bounds: Bounds, wire_bytes: u64) -> Result<(), Stop> {
+        if self.n_out > RATIO_FLOOR_BYTES && self.n_out / u64::from(bounds.max_ratio.max(1)) > wire_bytes {
+            return Err(Stop::Ratio);
+        }
+        // A layer may give more than the limit by less than a piece; the caller cuts the last one's.
+        if self.n_out > (bounds.max_bytes as u64).saturating_add(PIECE_BYTES as u64) {
+            return Err(Stop::Limit);
+        }
+        Ok(())
+    }
+
+    /// Takes some of `input` and fills `scratch`: bytes used and given. Zero of both means that it
+    /// wants more input, and `input` was empty.
+    fn step(&mut self, input: &[u8]) -> Result<(usize, usize), Stop> {
+        self.touched |= !input.is_empty();
+        if let Codec::Opening(coding, head) = &mut self.codec {
+            let n = input.len().min(2 - head.len());
+            head.extend_from_slice(&input[..n]);
+            if head.len() == 2 {
+                self.codec = open(*coding, std::mem::take(head));
+            }
+            // Two bytes at once come back through the head, and an empty step follows.
+            return if n > 0 { Ok((n, 0)) } else { self.step_open(input) };
+        }
+        self.step_open(input)
+    }
+
+    fn step_open(&mut self, input: &[u8]) -> Result<(usize, usize), Stop> {
+        match &mut self.codec {
+            Codec::Opening(..) => Ok((0, 0)),
+            Codec::Broken => Err(Stop::Corrupt),
+            Codec::Plain => {
+                self.ended = true;
+                let n = input.len().min(self.scratch.len());
+                self.scratch[..n].copy_from_slice(&input[..n]);
+                Ok((n, n))
+            }
+            Codec::Inflate { .. } => self.step_inflate(input),
+            Codec::Brotli(_) if self.ended => Ok((input.len(), 0)),
+            Codec::Brotli(state) => {
+                let (mut n_in, mut n_out) = (0, 0);
+                let (mut left_in, mut left_out) = (input.len(), self.scratch.len());
+                let result = BrotliDecompressStream(
+                    &mut left_in,
+                    &mut n_in,
+                    input,
+                    &mut left_out,
+                    &mut n_out,
+                    &mut self.scratch,
+                    &mut 0,
+                    state,
+                );
+                match result {
+                    BrotliResult::ResultSuccess => self.ended = true,
+                    BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
+                    BrotliResult::ResultFailure => return Err(Stop::Corrupt),
+                }
+                progress(input, n_in, n_out)
+            }
+            Codec::Zstd(decoder) => {
+                // At a frame's end, garbage may follow; a frame's magic number begins with one of these.
+                if self.ended && !matches!(input.first(), Some(0x28 | 0x50..=0x5f)) {
+                    return Ok((input.len(), 0));
+                }
+                let status = decoder.run_on_buffers(input, &mut self.scratch).map_err(|_| Stop::Corrupt)?;
+                self.ended = status.remaining == 0;
+                progress(input, status.bytes_read, status.bytes_written)
+            }
+        }
+    }
+
+    fn step_inflate(&mut self, input: &[u8]) -> Result<(usize, usize), Stop> {
+        let Codec::Inflate { stream, head, members_left } = &mut self.codec else { return Ok((0, 0)) };
+        if self.ended {
+            if *members_left == 0 || input.first() != Some(&0x1f) {
+                return Ok((input.len(), 0));
+            }
+            *members_left -= 1;
+            if *members_left == 0 {
+                return Err(Stop::Ratio);
+            }
+            *stream = Decompress::new_gzip(15);
+            self.ended = false;
+        }
+        let from_head = !head.is_empty();
+        let source = if from_head { &head[..] } else { input };
+        let (was_in, was_out) = (stream.total_in(), stream.total_out());
+        let status = stream.decompress(source, &mut self.scratch, FlushDecompress::None).map_err(|_| Stop::Corrupt)?;
+        let n_in = usize::try_from(stream.total_in() - was_in).unwrap_or(source.len());
+        let n_out = usize::try_from(stream.total_out() - was_out).unwrap_or(0);
+        self.ended = status == Status::StreamEnd;
+        if from_head {
+            head.drain(..n_in);
+            // The head is not the caller's to count; go on with the input unless there is output.
+            return if n_out > 0 || n_in == 0 { Ok((0, n_out)) } else { self.step_inflate(input) };
+        }
+        progress(input, n_in, n_out)
+    }
+}
+
+/// Decides by the first two bytes what a body labelled gzip or deflate really is.
+fn open(coding: Coding, head: Vec<u8>) -> Codec {
+    match (coding, head.as_slice()) {
+        (Coding::Gzip, [0x1f, 0x8b]) => {
+            Codec::Inflate { stream: Decompress::new_gzip(15), head, members_left: MAX_GZIP_MEMBERS }
+        }
+        (Coding::Gzip, _) => Codec::Plain,
+        (_, head_bytes) => Codec::Inflate { stream: Decompress::new(is_zlib(head_bytes)), head, members_left: 0 },
+    }
+}
+
+/// Whether two bytes are a zlib header (RFC 1950 section 2.2).
+fn is_zlib(head: &[u8]) -> bool {
+    matches!(*head, [cmf, flg] if cmf & 0x0f == 8 && cmf >> 4 <= 7 && (u32::from(cmf) << 8 | u32::from(flg)) % 31 == 0)
+}
+
+/// A decoder that takes nothing, gives nothing and wants nothing would be asked for ever.
+fn progress(input: &[u8], n_in: usize, n_out: usize) -> Result<(usize, usize), Stop> {
+    if n_in == 0 && n_out == 0 && !input.is_empty() { Err(Stop::Corrupt) } else { Ok((n_in, n_out)) }
+}
