@@ -209,6 +209,16 @@ pub enum Kind {
     Sitemap,
 }
 
+impl Kind {
+    /// As in records: `page` or `sitemap`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Sitemap => "sitemap",
+        }
+    }
+}
+
 /// One redirect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Hop {

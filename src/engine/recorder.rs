@@ -1,0 +1,338 @@
+//! The recorder: the only one who writes.
+//!
+//! It takes visits in the order in which they come. For each it appends the record, takes the URL
+//! out of its queue, sifts what was found and appends the records of what is refused at once. A
+//! commit makes the outputs durable first and then, in one atomic step, the frontier with the
+//! marks of the outputs in its book. Killed between the two, the outputs are longer than the marks,
+//! and the next start cuts them back.
+
+use std::{collections::HashMap, mem, sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, time::sleep_until};
+
+use super::{
+    EngineError, Options, Seed,
+    book::Book,
+    event::{Conclusion, CrawlEvent, Outcome},
+    stats::{self},
+    visit::{Subject, ToDispatcher, ToRecorder, Visit},
+    worker::refused_record,
+};
+use crate::{
+    address::{HostId, HostKey},
+    clock::{Clock, Timestamp},
+    frontier::{
+        Discovery, Frontier, HostRecord, QueuedUrl,
+        workbench::{Ask, Fate, Known, News},
+    },
+    politeness::Conduct,
+    scope::Scope,
+    shutdown::blocking,
+    sink::Sink,
+    verdict::{Refusal, Verdict},
+};
+
+/// Most messages taken in one go.
+const BATCH: usize = 256;
+/// How often the counts are shown to the dispatcher.
+const TALLY_EVERY: Duration = Duration::from_millis(100);
+
+/// Listens to what happens, in the order of the commits.
+pub type Observer = Box<dyn FnMut(&CrawlEvent) + Send>;
+
+pub(super) struct Recorder {
+    pub(super) frontier: Box<dyn Frontier>,
+    sink: Box<dyn Sink>,
+    book: Book,
+    /// Hosts that were dealt with lately, and whether they changed since the last commit.
+    hosts: HashMap<HostId, (HostRecord, bool)>,
+    observers: Vec<Observer>,
+    clock: Clock,
+    options: Options,
+    /// Time spent crawling before this run, and when this run began.
+    active_before: Duration,
+    began: Timestamp,
+    n_uncommitted: usize,
+    committed_at: Timestamp,
+    shown_at: Timestamp,
+}
+
+impl Recorder {
+    pub(super) fn new(
+        frontier: Box<dyn Frontier>,
+        sink: Box<dyn Sink>,
+        book: Book,
+        observers: Vec<Observer>,
+        clock: Clock,
+        options: Options,
+    ) -> Self {
+        let now = clock.now();
+        Self {
+            frontier,
+            sink,
+            active_before: Duration::from_millis(book.tally.active_ms),
+            book,
+            hosts: HashMap::new(),
+            observers,
+            clock,
+            options,
+            began: now,
+            n_uncommitted: 0,
+            committed_at: now,
+            shown_at: Timestamp::default(),
+        }
+    }
+
+    /// Puts the seeds into the frontier, judged like everything else, and commits.
+    pub(super) fn seed(&mut self, seeds: Vec<Seed>, scope: &Scope) -> Result<(), EngineError> {
+        let found = seeds.into_iter().map(|seed| Discovery {
+            fingerprint: seed.url.fingerprint(),
+            verdict: match scope.judge_seed(&seed.url) {
+                Verdict::Fetch => Verdict::Fetch,
+                refused @ Verdict::Refuse(_) => refused,
+            },
+            url: seed.url,
+            depth: 0,
+            kind: seed.kind,
+            via: None,
+            redirects: Vec::new(),
+        });
+        let mut news = Vec::new();
+        self.sift(found.collect(), &mut news)?;
+        self.book.seeded = true;
+        self.commit()
+    }
+
+    /// Records until nobody can send any more, then commits and gives everything back.
+    pub(super) async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<ToRecorder>,
+        to_dispatcher: mpsc::Sender<ToDispatcher>,
+    ) -> Result<Self, EngineError> {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let commit_due = self.committed_at + self.options.commit_every;
+            let n_taken = tokio::select! {
+                n_taken = inbox.recv_many(&mut batch, BATCH) => Some(n_taken),
+                () = sleep_until(self.clock.instant(commit_due)), if self.n_uncommitted > 0 => None,
+            };
+            if n_taken == Some(0) {
+                break;
+            }
+            let news = blocking(|| self.absorb(mem::take(&mut batch)))?;
+            let tally = self.tally_to_show();
+            if !news.is_empty() || tally.is_some() {
+                // When the dispatcher is gone the crawl is ending; what is in the inbox still counts.
+                let _ = to_dispatcher.send(ToDispatcher::Recorded { news, tally }).await;
+            }
+        }
+        blocking(|| self.commit())?;
+        Ok(self)
+    }
+
+    /// Takes in messages, and commits when it is time.
+    fn absorb(&mut self, messages: Vec<ToRecorder>) -> Result<Vec<News>, EngineError> {
+        self.count_time();
+        let mut news = Vec::new();
+        for message in messages {
+            match message {
+                ToRecorder::Visit(visit) => self.record(*visit, &mut news)?,
+                ToRecorder::Ask(ask) => news.push(self.answer(ask)?),
+            }
+        }
+        let is_due = self.clock.now().since(self.committed_at) >= self.options.commit_every;
+        if self.n_uncommitted >= self.options.commit_visits || (is_due && self.n_uncommitted > 0) {
+            self.commit()?;
+        }
+        Ok(news)
+    }
+
+    fn record(&mut self, visit: Visit, news: &mut Vec<News>) -> Result<(), EngineError> {
+        self.n_uncommitted += 1;
+        let host = visit.host.id();
+        match visit.subject {
+            Subject::Concluded { conclusion, record } => {
+                let fate = Fate::Done {
+                    fetched: conclusion.outcome == Outcome::Fetched,
+                    body_bytes: conclusion.body_bytes,
+                };
+                let fingerprint = conclusion.url.fingerprint();
+                // Exactly once: whoever takes it out of the queue writes the record.
+                if self.frontier.conclude(&conclusion.url)? {
+                    self.sink.append(&record)?;
+                    self.conclude(visit.host.clone(), conclusion)?;
+                } else {
+                    tracing::error!(url = %conclusion.url, "a URL was visited that is not queued; its record is dropped");
+                }
+                self.settle(&visit.host, visit.conduct.as_ref())?;
+                self.sift(visit.found, news)?;
+                news.push(News::Settled { host, fingerprint, fate });
+            }
+            Subject::Again { queued, why, at: _ } => {
+                self.frontier.postpone(&queued)?;
+                self.settle(&visit.host, visit.conduct.as_ref())?;
+                let (url, attempts, at) = (queued.url.clone(), queued.attempts, queued.not_before);
+                self.tell(&CrawlEvent::Retrying { url, attempts, at, why });
+                news.push(News::Settled { host, fingerprint: queued.fingerprint, fate: Fate::Again(queued) });
+            }
+            Subject::Robots { origin, policy } => {
+                self.settle(&visit.host, visit.conduct.as_ref())?;
+                self.sift(visit.found, news)?;
+                let standing = match &policy {
+                    None => "elsewhere",
+                    Some(Ok(policy)) => policy.standing.as_str(),
+                    Some(Err(why)) => why.as_str(),
+                };
+                self.tell(&CrawlEvent::RobotsFetched { host: visit.host, standing });
+                if let Some(policy) = policy {
+                    let owner = origin.host();
+                    if let Ok(policy) = &policy {
+                        self.frontier.set_robots(owner.id(), &origin, policy)?;
+                        let crawl_delay = policy.crawl_delay();
+                        self.with_host(&owner, |record| record.state.crawl_delay = crawl_delay)?;
+                    }
+                    news.push(News::Robots { host: owner.id(), origin, policy });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts what was found, and writes the records of what is refused at once.
+    fn sift(&mut self, found: Vec<Discovery>, news: &mut Vec<News>) -> Result<(), EngineError> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        let sifted = self.frontier.sift(found)?;
+        let n_urls = (sifted.admitted.len() + sifted.refused.len()) as u64;
+        if n_urls > 0 {
+            self.tell(&CrawlEvent::Discovered { n_urls });
+        }
+        let now = self.clock.now();
+        for (discovery, why) in sifted.refused {
+            self.refuse(&discovery, why, now)?;
+        }
+        news.extend(sifted.admitted.into_iter().map(News::Admitted));
+        news.extend(sifted.moved.into_iter().map(|(from, url): (_, QueuedUrl)| News::Moved { from, url }));
+        Ok(())
+    }
+
+    fn refuse(&mut self, discovery: &Discovery, why: Refusal, at: Timestamp) -> Result<(), EngineError> {
+        self.sink.append(&refused_record(discovery, why, at).to_line())?;
+        let conclusion = Conclusion {
+            url: discovery.url.clone(),
+            depth: discovery.depth,
+            outcome: Outcome::Refused(why),
+            status: None,
+            body_bytes: 0,
+            wire_bytes: 0,
+            latency: None,
+            at,
+        };
+        self.conclude(discovery.url.host(), conclusion)
+    }
+
+    /// Counts the end of a URL's story.
+    fn conclude(&mut self, host: HostKey, conclusion: Conclusion) -> Result<(), EngineError> {
+        self.with_host(&host, |record| stats::count(&mut record.tally, &conclusion))?;
+        self.tell(&CrawlEvent::Concluded(Arc::new(conclusion)));
+        Ok(())
+    }
+
+    /// Takes in how a request went: the same step that the workbench takes.
+    fn settle(&mut self, host: &HostKey, conduct: Option<&Conduct>) -> Result<(), EngineError> {
+        let Some(conduct) = conduct else { return Ok(()) };
+        let policy = self.options.workbench.politeness.policy(host.as_str()).clone();
+        let (slowed, given_up) = self.with_host(host, |record| {
+            let before = (record.state.backing_off, record.state.given_up);
+            record.state.settle(conduct, &policy);
+            let slowed = (record.state.backing_off && !before.0).then_some(record.state.not_before);
+            (slowed, record.state.given_up && !before.1)
+        })?;
+        if let Some(until) = slowed {
+            self.tell(&CrawlEvent::HostSlowed { host: host.clone(), until });
+        }
+        if given_up {
+            self.tell(&CrawlEvent::HostGivenUp { host: host.clone() });
+        }
+        Ok(())
+    }
+
+    fn with_host<T>(&mut self, host: &HostKey, change: impl FnOnce(&mut HostRecord) -> T) -> Result<T, EngineError> {
+        let id = host.id();
+        if !self.hosts.contains_key(&id) {
+            let record = self.frontier.host(id)?.unwrap_or_else(|| HostRecord::new(host.clone()));
+            self.hosts.insert(id, (record, false));
+        }
+        let (record, changed) = self.hosts.get_mut(&id).expect("it was inserted if it was missing");
+        *changed = true;
+        Ok(change(record))
+    }
+
+    fn answer(&mut self, ask: Ask) -> Result<News, EngineError> {
+        Ok(match ask {
+            Ask::Open { host, limit } => {
+                let record = match self.hosts.get(&host) {
+                    Some((record, _)) => Some(record.clone()),
+                    None => self.frontier.host(host)?,
+                };
+                let robots = self.frontier.robots(host)?;
+                let known = record.map(|host| Box::new(Known { host, robots }));
+                News::Opened { host, known, head: self.frontier.head(host, None, limit)?, limit }
+            }
+            Ask::Head { host, after, limit } => News::Head { host, urls: self.frontier.head(host, after, limit)?, limit },
+            Ask::Hosts { after, limit, max_depth } => {
+                News::Hosts { hosts: self.frontier.waiting_hosts(after, limit, max_depth)?, limit }
+            }
+        })
+    }
+
+    /// Outputs first, then the frontier with their marks.
+    pub(super) fn commit(&mut self) -> Result<(), EngineError> {
+        let started = self.clock.now();
+        self.count_time();
+        self.sink.sync()?;
+        self.book.outputs = self.sink.marks();
+        self.book.updated_at = started.rfc3339();
+        for (record, changed) in self.hosts.values_mut() {
+            if mem::take(changed) {
+                self.frontier.set_host(record)?;
+            }
+        }
+        if self.hosts.len() > self.options.workbench.active_hosts {
+            self.hosts.clear();
+        }
+        self.frontier.commit(&self.book.to_bytes())?;
+        let n_visits = mem::take(&mut self.n_uncommitted);
+        self.committed_at = self.clock.now();
+        self.tell(&CrawlEvent::Committed { n_visits, took: self.committed_at.since(started) });
+        Ok(())
+    }
+
+    pub(super) fn book_mut(&mut self) -> &mut Book {
+        &mut self.book
+    }
+
+    pub(super) fn book(&self) -> &Book {
+        &self.book
+    }
+
+    fn count_time(&mut self) {
+        let active = self.active_before + self.clock.now().since(self.began);
+        self.book.tally.active_ms = u64::try_from(active.as_millis()).unwrap_or(u64::MAX);
+    }
+
+    fn tally_to_show(&mut self) -> Option<Box<stats::Tally>> {
+        let now = self.clock.now();
+        if now.since(self.shown_at) < TALLY_EVERY {
+            return None;
+        }
+        self.shown_at = now;
+        Some(Box::new(self.book.tally.clone()))
+    }
+
+    fn tell(&mut self, event: &CrawlEvent) {
+        self.book.tally.apply(event);
+        self.observers.iter_mut().for_each(|observer| observer(event));
+    }
+}

@@ -1,0 +1,193 @@
+//! A run: the stations are put together, and taken apart when they are done.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    EngineError, Options, Seed,
+    book::{Book, End},
+    dispatcher::{Dispatcher, Wires},
+    pool,
+    recorder::{Observer, Recorder},
+    stats::{HostTally, Progress, Stage},
+    visit::{ToDispatcher, ToRecorder},
+    worker::{Stack, Worker},
+};
+use crate::{
+    address::HostKey,
+    frontier::{Frontier, Lease},
+    shutdown::Shutdown,
+    sink::Sink,
+};
+
+/// Everything that a run works on.
+pub struct Job {
+    /// How.
+    pub options: Options,
+    /// From where; used when the frontier has no seeds yet.
+    pub seeds: Vec<Seed>,
+    /// With what.
+    pub stack: Stack,
+    /// What is known.
+    pub frontier: Box<dyn Frontier>,
+    /// Where records go.
+    pub sink: Box<dyn Sink>,
+    /// The book of the last run, or a new one.
+    pub book: Book,
+    /// Who listens.
+    pub observers: Vec<Observer>,
+    /// Where the picture is drawn.
+    pub progress: watch::Sender<Progress>,
+    /// Who may ask it to stop.
+    pub shutdown: Shutdown,
+}
+
+/// How a run ended, with the counts that were committed.
+#[derive(Debug)]
+pub struct Finished {
+    /// How.
+    pub end: End,
+    /// The book as committed.
+    pub book: Book,
+    /// Counts of the hosts, those with the most URLs first: at most as many as asked for, the last
+    /// of which is followed by the sum of all others.
+    pub hosts: Vec<(HostKey, HostTally)>,
+}
+
+/// Runs a crawl until nothing is left, a limit is reached or somebody asks it to stop.
+///
+/// # Errors
+/// When the store or an output fails. All that was committed before is safe, and the crawl can be
+/// resumed.
+pub async fn run(job: Job) -> Result<Finished, EngineError> {
+    let clock = job.stack.clock;
+    let mut book = job.book;
+    book.runs += 1;
+    book.end = None;
+    if book.started_at.is_empty() {
+        book.started_at = clock.now().rfc3339();
+    }
+    let tally = book.tally.clone();
+    let is_seeded = book.seeded;
+    let mut recorder = Recorder::new(job.frontier, job.sink, book, job.observers, clock, job.options.clone());
+    if is_seeded {
+        recorder.commit()?;
+    } else {
+        recorder.seed(job.seeds, &job.stack.scope)?;
+    }
+
+    let concurrency = job.options.concurrency;
+    let (leases, leases_out) = mpsc::channel::<Lease>(concurrency);
+    let (to_dispatcher, inbox) = mpsc::channel::<ToDispatcher>(2 * concurrency);
+    let (to_recorder, recorder_inbox) = mpsc::channel::<ToRecorder>(2 * concurrency);
+    let abort = CancellationToken::new();
+    let progress = job.progress;
+    let wires = Wires {
+        leases,
+        inbox,
+        to_recorder: to_recorder.clone(),
+        progress: progress.clone(),
+        shutdown: job.shutdown,
+        abort: abort.clone(),
+    };
+    let dispatcher = Dispatcher::new(job.options.clone(), tally, clock, wires);
+    let worker = Arc::new(Worker::new(job.stack, job.options));
+
+    let mut stations = JoinSet::new();
+    stations.spawn(async { dispatcher.run().await.map(Station::Dispatcher) });
+    let pool = pool::run(worker, concurrency, leases_out, to_dispatcher.clone(), to_recorder, abort.clone());
+    stations.spawn(async {
+        pool.await;
+        Ok(Station::Pool)
+    });
+    stations.spawn(async { recorder.run(recorder_inbox, to_dispatcher).await.map(|r| Station::Recorder(Box::new(r))) });
+
+    let (end, mut recorder) = join(stations, &abort).await?;
+    recorder.book_mut().end = Some(end);
+    recorder.commit()?;
+    let hosts = top_hosts(recorder.frontier.as_mut())?;
+    let book = recorder.book().clone();
+    progress.send_modify(|progress| {
+        progress.stage = Stage::Done;
+        progress.tally = book.tally.clone();
+        progress.in_flight = 0;
+    });
+    Ok(Finished { end, book, hosts })
+}
+
+enum Station {
+    Dispatcher(End),
+    Pool,
+    Recorder(Box<Recorder>),
+}
+
+/// Waits for all stations. The first error ends them all.
+async fn join(
+    mut stations: JoinSet<Result<Station, EngineError>>,
+    abort: &CancellationToken,
+) -> Result<(End, Box<Recorder>), EngineError> {
+    let mut end = None;
+    let mut recorder = None;
+    let mut failure = None;
+    while let Some(joined) = stations.join_next().await {
+        match joined {
+            Ok(Ok(Station::Dispatcher(how))) => end = Some(how),
+            Ok(Ok(Station::Recorder(it))) => recorder = Some(it),
+            Ok(Ok(Station::Pool)) => {}
+            Ok(Err(error)) => {
+                abort.cancel();
+                // A station that lost its neighbour only echoes what the neighbour says better.
+                if failure.is_none() || matches!(failure, Some(EngineError::Task(_))) {
+                    failure = Some(error);
+                }
+            }
+            Err(_) => {
+                abort.cancel();
+                failure.get_or_insert(EngineError::Task("crawl engine"));
+            }
+        }
+    }
+    match (failure, end, recorder) {
+        (Some(failure), ..) => Err(failure),
+        (None, Some(end), Some(recorder)) => Ok((end, recorder)),
+        _ => Err(EngineError::Task("crawl engine")),
+    }
+}
+
+/// Most hosts named in the receipt.
+const MAX_HOSTS: usize = 1000;
+
+/// The hosts with the most URLs, and the rest in one sum under an empty name.
+fn top_hosts(frontier: &mut dyn Frontier) -> Result<Vec<(HostKey, HostTally)>, EngineError> {
+    let n_urls = |tally: &HostTally| tally.fetched + tally.redirected + tally.failed + tally.refused;
+    let mut hosts: Vec<(HostKey, HostTally)> = Vec::new();
+    let mut others = HostTally::default();
+    let trim = |hosts: &mut Vec<(HostKey, HostTally)>, others: &mut HostTally| {
+        hosts.sort_by(|a, b| n_urls(&b.1).cmp(&n_urls(&a.1)).then_with(|| a.0.cmp(&b.0)));
+        for (_, tally) in hosts.drain(MAX_HOSTS.min(hosts.len())..) {
+            others.fetched += tally.fetched;
+            others.redirected += tally.redirected;
+            others.failed += tally.failed;
+            others.refused += tally.refused;
+            others.body_bytes += tally.body_bytes;
+            others.latency_sum_ms += tally.latency_sum_ms;
+            others.latency_count += tally.latency_count;
+        }
+    };
+    frontier.for_each_host(&mut |record| {
+        hosts.push((record.host, record.tally));
+        if hosts.len() >= 4 * MAX_HOSTS {
+            trim(&mut hosts, &mut others);
+        }
+    })?;
+    trim(&mut hosts, &mut others);
+    if others != HostTally::default() {
+        hosts.push((HostKey::none(), others));
+    }
+    Ok(hosts)
+}

@@ -1,0 +1,154 @@
+//! A worker: does what one lease says, and tells what came of it.
+//!
+//! It never waits for politeness, never decides what is written, and owns nothing that would be
+//! missed: it may panic or be dropped at any point.
+
+mod page;
+mod robots;
+mod write;
+
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::{
+    Options,
+    event::{Conclusion, Failure, Outcome},
+    judge::Judge,
+    visit::{Subject, Visit},
+};
+use crate::{
+    address::{Canonicalizer, Fingerprint, HostKey},
+    clock::{Clock, Timestamp},
+    fetch::{ErrorKind, FetchError, Fetcher, Timings},
+    frontier::{
+        QueuedUrl,
+        workbench::{Lease, Returned, Task},
+    },
+    politeness::{Conduct, Signal},
+    scope::Scope,
+    verdict::Refusal,
+};
+
+/// What every worker works with.
+pub struct Stack {
+    /// Makes exchanges.
+    pub fetcher: Arc<dyn Fetcher>,
+    /// Which URLs may be visited.
+    pub scope: Scope,
+    /// Makes URLs canonical.
+    pub canonicalizer: Canonicalizer,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// Shared by all workers of a crawl.
+pub(super) struct Worker {
+    fetcher: Arc<dyn Fetcher>,
+    judge: Judge,
+    clock: Clock,
+    options: Options,
+}
+
+impl Worker {
+    pub(super) fn new(stack: Stack, options: Options) -> Self {
+        let judge = Judge { canonicalizer: stack.canonicalizer, scope: stack.scope, max_redirects: options.max_redirects };
+        Self { fetcher: stack.fetcher, judge, clock: stack.clock, options }
+    }
+
+    /// Does it.
+    pub(super) async fn work(&self, lease: Lease) -> (Returned, Visit) {
+        match lease.task {
+            Task::Visit(queued) => self.visit(lease.host, queued).await,
+            Task::Robots(errand) => self.get_robots(lease.host, errand).await,
+            Task::Refuse(queued, why) => self.refuse(lease.host, &queued, why),
+        }
+    }
+
+    /// What there is to say when the work on a lease ended in a panic: the URL is not tried again,
+    /// and its record says that the fault is ours.
+    pub(super) fn failed(&self, lease: Lease) -> (Returned, Visit) {
+        let held_connection = lease.holds_connection();
+        let now = self.clock.now();
+        let subject = match lease.task {
+            Task::Visit(queued) | Task::Refuse(queued, _) => {
+                let failure = Failure::Error(ErrorKind::Internal);
+                let error = "the page made dragline panic; please report it";
+                self.conclude_without_answer(&queued, Outcome::Failed(failure), Some(error), None, now)
+            }
+            Task::Robots(errand) => {
+                let policy = crate::robots::Policy::unreachable(now, &self.options.robots);
+                Subject::Robots { origin: errand.origin, policy: Some(Ok(policy)) }
+            }
+        };
+        let returned = Returned { host: lease.host.id(), held_connection, conduct: None, errand: None };
+        (returned, Visit { host: lease.host, conduct: None, subject, found: Vec::new() })
+    }
+
+    fn refuse(&self, host: HostKey, queued: &QueuedUrl, why: Refusal) -> (Returned, Visit) {
+        let subject = self.conclude_without_answer(queued, Outcome::Refused(why), None, None, self.clock.now());
+        let returned = Returned { host: host.id(), held_connection: false, conduct: None, errand: None };
+        (returned, Visit { host, conduct: None, subject, found: Vec::new() })
+    }
+
+    fn conclude_without_answer(
+        &self,
+        queued: &QueuedUrl,
+        outcome: Outcome,
+        error: Option<&str>,
+        timings: Option<&Timings>,
+        at: Timestamp,
+    ) -> Subject {
+        let record = write::without_answer(queued, outcome, error, timings, at).to_line();
+        let conclusion = Conclusion {
+            url: queued.url.clone(),
+            depth: queued.place.depth,
+            outcome,
+            status: None,
+            body_bytes: 0,
+            wire_bytes: 0,
+            latency: None,
+            at,
+        };
+        Subject::Concluded { conclusion, record }
+    }
+}
+
+/// How a request went: `None` when nobody was asked, so that nobody is owed anything.
+fn conduct(timings: &Timings, signal: Signal, fingerprint: Fingerprint) -> Conduct {
+    Conduct {
+        sent_at: timings.sent_at,
+        first_byte_at: timings.first_byte_at,
+        ended_at: timings.ended_at,
+        signal,
+        jitter: chance(fingerprint, timings.ended_at),
+    }
+}
+
+/// What a failed exchange says about the host.
+fn signal_of(error: &FetchError) -> Signal {
+    if error.blames_host() { Signal::Trouble } else { Signal::Faulty }
+}
+
+/// A number in 0..1 that spreads what would otherwise happen at once; the same input gives the
+/// same, so a run can be repeated.
+fn chance(fingerprint: Fingerprint, at: Timestamp) -> f64 {
+    let hash = xxh3_64_with_seed(&fingerprint.to_bytes(), at.0);
+    #[expect(clippy::cast_precision_loss, reason = "53 bits of chance are plenty")]
+    let share = (hash >> 11) as f64 / (1u64 << 53) as f64;
+    share
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_is_spread_and_repeatable() {
+        let draws: Vec<f64> = (0..1000).map(|i| chance(Fingerprint(i), Timestamp(7))).collect();
+        assert!(draws.iter().all(|share| (0.0..1.0).contains(share)));
+        let mean = draws.iter().sum::<f64>() / 1000.0;
+        assert!((0.45..0.55).contains(&mean), "{mean}");
+        assert_eq!(chance(Fingerprint(3), Timestamp(7)).to_bits(), draws[3].to_bits());
+    }
+}

@@ -1,0 +1,108 @@
+//! A robots.txt, got one request at a time: a redirect and another attempt are new leases, because
+//! they are new requests.
+
+use std::sync::Arc;
+
+use super::{
+    super::visit::{Subject, Visit},
+    Worker, conduct, signal_of,
+};
+use crate::{
+    address::HostKey,
+    fetch::{
+        ErrorKind, Request, Response, Truncation,
+        redirect::redirect_target,
+        retry::{self, StatusClass},
+    },
+    frontier::{
+        Discovery, Kind,
+        workbench::{Errand, Returned},
+    },
+    politeness::{Conduct, Signal},
+    robots::Policy,
+    verdict::Refusal,
+};
+
+/// What one request came to: what was learnt, or where to look next.
+enum Step {
+    Learnt(Result<Policy, Refusal>),
+    Next(Errand),
+}
+
+impl Worker {
+    pub(super) async fn get_robots(&self, host: HostKey, errand: Errand) -> (Returned, Visit) {
+        let request = Request {
+            url: errand.url.clone(),
+            headers: http::HeaderMap::new(),
+            // One more than is read, so that a longer file is known to be longer.
+            max_body_bytes: self.options.robots.max_bytes.saturating_add(1),
+        };
+        let fingerprint = errand.url.fingerprint();
+        let (conduct, step) = match self.fetcher.fetch(request).await {
+            Ok(response) => {
+                let signal = match retry::classify(response.status) {
+                    StatusClass::Throttled => Signal::SlowDown(retry::retry_after(&response.headers, response.timings.ended_at)),
+                    StatusClass::Transient => Signal::Trouble,
+                    _ => Signal::Fine,
+                };
+                let conduct = (!response.from_cache).then(|| conduct(&response.timings, signal, fingerprint));
+                (conduct, self.learn(&errand, &response))
+            }
+            Err(error) if error.kind == ErrorKind::AddressRefused => (None, Step::Learnt(Err(Refusal::AddressRefused))),
+            Err(error) => {
+                let conduct = conduct(&error.timings, signal_of(&error), fingerprint);
+                (Some(conduct), self.try_again(&errand).unwrap_or_else(|| self.unreachable()))
+            }
+        };
+        let (policy, next) = match step {
+            Step::Learnt(policy) => (Some(policy), None),
+            Step::Next(next) => (None, Some(next)),
+        };
+        let found = self.sitemaps(&errand, policy.as_ref());
+        let returned = Returned { host: host.id(), held_connection: true, conduct, errand: next };
+        let subject = Subject::Robots { origin: errand.origin, policy };
+        (returned, Visit { host, conduct, subject, found })
+    }
+
+    fn learn(&self, errand: &Errand, response: &Response) -> Step {
+        if let Some(next) = self.redirected(errand, response) {
+            return Step::Next(next);
+        }
+        let broke_off = matches!(response.truncated, Some(Truncation::Incomplete | Truncation::Timeout));
+        let unusable = retry::classify(response.status).is_retryable() || broke_off;
+        if unusable {
+            return self.try_again(errand).unwrap_or_else(|| self.unreachable());
+        }
+        let now = response.timings.ended_at;
+        Step::Learnt(Ok(Policy::from_response(response.status, &response.body, now, &self.options.robots)))
+    }
+
+    /// RFC 9309 section 2.3.1.2: at least five consecutive redirects, even across authorities.
+    fn redirected(&self, errand: &Errand, response: &Response) -> Option<Errand> {
+        if errand.redirects >= self.options.robots.max_redirects {
+            return None;
+        }
+        let reference = redirect_target(response)?;
+        let url = self.judge.canonicalizer.resolve(errand.url.as_url(), &reference).ok()?;
+        Some(Errand { url, redirects: errand.redirects + 1, ..errand.clone() })
+    }
+
+    fn try_again(&self, errand: &Errand) -> Option<Step> {
+        let attempts = errand.attempts + 1;
+        (attempts < self.options.robots.max_attempts).then(|| Step::Next(Errand { attempts, ..errand.clone() }))
+    }
+
+    fn unreachable(&self) -> Step {
+        Step::Learnt(Ok(Policy::unreachable(self.clock.now(), &self.options.robots)))
+    }
+
+    fn sitemaps(&self, errand: &Errand, policy: Option<&Result<Policy, Refusal>>) -> Vec<Discovery> {
+        let Some(Ok(policy)) = policy else { return Vec::new() };
+        if !self.options.robots.follow_sitemaps {
+            return Vec::new();
+        }
+        let via: Arc<str> = Arc::from(errand.url.as_str());
+        let references = policy.sitemaps().iter().map(|sitemap| &**sitemap);
+        self.judge.links(errand.url.as_url(), references, 0, Kind::Sitemap, &via)
+    }
+}

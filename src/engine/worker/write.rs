@@ -1,0 +1,145 @@
+//! From a visit to its record.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use http::{HeaderMap, header::CONTENT_TYPE};
+use sha2::{Digest, Sha256};
+
+use super::{
+    super::{Extras, event::Outcome},
+    page::Reading,
+};
+use crate::{
+    clock::Timestamp,
+    fetch::{Response, Timings},
+    frontier::{Discovery, Hop, Kind, QueuedUrl},
+    sink::{Record, RecordTimings},
+    verdict::Refusal,
+};
+
+/// The record of a URL that answered.
+pub(super) fn answered<'a>(
+    queued: &'a QueuedUrl,
+    response: &'a Response,
+    outcome: Outcome,
+    reading: &'a Reading,
+    extras: &Extras,
+) -> Record<'a> {
+    let page = reading.page.as_ref();
+    Record {
+        final_url: Cow::Borrowed(reading.redirect.as_deref().unwrap_or(queued.url.as_str())),
+        reason: reason(outcome),
+        status: Some(response.status),
+        http_version: Some(Cow::Owned(format!("{:?}", response.version))),
+        remote_address: response.remote.map(|address| address.to_string()),
+        content_type: response.header(CONTENT_TYPE),
+        charset: page.map(|page| page.charset.name()),
+        body_bytes: Some(response.body.len() as u64),
+        wire_bytes: Some(response.wire_bytes),
+        truncated: response.truncated,
+        digest: Some(digest(&response.body)),
+        title: page.and_then(|page| page.title.as_deref()),
+        description: page.and_then(|page| page.description.as_deref()),
+        language: page.and_then(|page| page.language.as_deref()),
+        canonical: page.and_then(|page| page.canonical.as_deref()),
+        robots: page.map_or(&[], |page| page.robots.as_slice()),
+        outlinks: reading.n_outlinks,
+        outlinks_truncated: reading.outlinks_truncated,
+        timings: Some(timings(&response.timings)),
+        attempts: queued.attempts + 1,
+        text: page.filter(|_| extras.text).and_then(|page| page.text.as_deref()),
+        links: extras.links.then(|| reading.found.iter().map(|found| found.url.as_str()).collect()),
+        headers: extras.headers.then(|| headers(&response.headers)),
+        ..blank(queued, outcome, response.timings.sent_at)
+    }
+}
+
+/// The record of a URL that was asked for in vain, or not at all.
+pub(super) fn without_answer<'a>(
+    queued: &'a QueuedUrl,
+    outcome: Outcome,
+    error: Option<&'a str>,
+    taken: Option<&Timings>,
+    at: Timestamp,
+) -> Record<'a> {
+    Record {
+        error,
+        timings: taken.map(timings),
+        attempts: queued.attempts + u32::from(taken.is_some()),
+        ..blank(queued, outcome, taken.map_or(at, |taken| taken.sent_at))
+    }
+}
+
+/// The record of a URL that was refused when it was found.
+pub(in crate::engine) fn refused(found: &Discovery, why: Refusal, at: Timestamp) -> Record<'_> {
+    let outcome = Outcome::Refused(why);
+    base(found.url.as_str(), &found.redirects, found.via.as_deref(), found.depth, found.kind, outcome, at)
+}
+
+fn blank(queued: &QueuedUrl, outcome: Outcome, at: Timestamp) -> Record<'_> {
+    base(queued.url.as_str(), &queued.redirects, queued.via.as_deref(), queued.place.depth, queued.kind, outcome, at)
+}
+
+fn base<'a>(
+    url: &'a str,
+    redirects: &'a [Hop],
+    via: Option<&'a str>,
+    depth: u16,
+    kind: Kind,
+    outcome: Outcome,
+    at: Timestamp,
+) -> Record<'a> {
+    Record {
+        url: Cow::Borrowed(url),
+        final_url: Cow::Borrowed(url),
+        redirects,
+        via,
+        depth,
+        kind: kind.as_str(),
+        outcome: outcome.as_str(),
+        reason: reason(outcome),
+        fetched_at: at.rfc3339(),
+        ..Record::default()
+    }
+}
+
+fn reason(outcome: Outcome) -> Option<Cow<'static, str>> {
+    match outcome {
+        Outcome::Fetched | Outcome::Redirected => None,
+        Outcome::Failed(why) => Some(Cow::Owned(why.to_string())),
+        Outcome::Refused(why) => Some(Cow::Borrowed(why.as_str())),
+    }
+}
+
+fn digest(body: &[u8]) -> String {
+    let hash = Sha256::digest(body);
+    hash.iter().fold(String::from("sha256:"), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string can't fail");
+        text
+    })
+}
+
+fn timings(taken: &Timings) -> RecordTimings {
+    RecordTimings {
+        dns_ms: taken.dns.map(millis),
+        connect_ms: taken.connect.map(millis),
+        tls_ms: taken.tls.map(millis),
+        first_byte_ms: taken.first_byte_at.map(|at| millis(at.since(taken.sent_at))),
+        total_ms: millis(taken.ended_at.since(taken.sent_at)),
+    }
+}
+
+/// To the microsecond, which is what the clock gives.
+fn millis(duration: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "an exchange takes less than 2^52 microseconds")]
+    let micros = duration.as_micros() as f64;
+    micros / 1000.0
+}
+
+fn headers(headers: &HeaderMap) -> BTreeMap<&str, Vec<Cow<'_, str>>> {
+    let mut fields: BTreeMap<&str, Vec<Cow<'_, str>>> = BTreeMap::new();
+    for (name, value) in headers {
+        fields.entry(name.as_str()).or_default().push(String::from_utf8_lossy(value.as_bytes()));
+    }
+    fields
+}
