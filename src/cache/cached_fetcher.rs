@@ -181,3 +181,169 @@ fn weight(key: &Key, response: &Response) -> u32 {
     let bytes = ENTRY_OVERHEAD_BYTES + key.url.as_str().len() + headers + response.body.len();
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use http::HeaderMap;
+    use tokio::{sync::Semaphore, task::JoinSet};
+
+    use super::*;
+    use crate::{
+        address::Canonicalizer,
+        fetch::{ErrorKind, Phase, Truncation},
+    };
+
+    /// Answers with a copy of `answer` whenever the gate gives a permit.
+    struct Gated {
+        answer: Mutex<Result<Response, FetchError>>,
+        gate: Semaphore,
+        n_asked: AtomicU64,
+    }
+
+    impl Gated {
+        fn new(answer: Result<Response, FetchError>, permits: usize) -> Arc<Self> {
+            let (answer, gate) = (Mutex::new(answer), Semaphore::new(permits));
+            Arc::new(Self { answer, gate, n_asked: AtomicU64::new(0) })
+        }
+
+        fn n_asked(&self) -> u64 {
+            self.n_asked.load(Ordering::SeqCst)
+        }
+    }
+
+    impl Fetcher for Gated {
+        fn fetch(&self, _: Request) -> BoxFuture<'_, Result<Response, FetchError>> {
+            self.n_asked.fetch_add(1, Ordering::SeqCst);
+            async {
+                self.gate.acquire().await.unwrap().forget();
+                self.answer.lock().unwrap().clone()
+            }
+            .boxed()
+        }
+    }
+
+    fn page(status: u16) -> Response {
+        Response { status, body: Bytes::from_static(b"hello"), wire_bytes: 5, ..Response::default() }
+    }
+
+    fn failure() -> FetchError {
+        let (kind, phase) = (ErrorKind::Closed, Phase::Head);
+        FetchError { kind, phase, message: "closed".into(), timings: Timings::default() }
+    }
+
+    fn get(path: &str) -> Request {
+        let url = Canonicalizer::default().parse(&format!("http://h/{path}")).unwrap();
+        Request { url, headers: HeaderMap::new(), max_body_bytes: 1000 }
+    }
+
+    const OPTIONS: Options = Options { max_bytes: 1 << 20, ttl: Duration::from_secs(60) };
+
+    fn cache(inner: &Arc<Gated>) -> Arc<CachedFetcher> {
+        let inner: Arc<dyn Fetcher> = Arc::clone(inner) as _;
+        Arc::new(CachedFetcher::new(inner, OPTIONS, Clock::starting_at(Timestamp(0))))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn serves_again_until_the_time_is_over() {
+        let inner = Gated::new(Ok(page(200)), 100);
+        let cache = cache(&inner);
+        let first = cache.fetch(get("a")).await.unwrap();
+        assert_eq!((first.from_cache, first.wire_bytes), (false, 5));
+        tokio::time::advance(Duration::from_secs(59)).await;
+        let second = cache.fetch(get("a")).await.unwrap();
+        assert_eq!((second.from_cache, second.wire_bytes, &second.body[..]), (true, 0, &b"hello"[..]));
+        assert_eq!(second.timings.sent_at, Timestamp(59_000_000));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!cache.fetch(get("a")).await.unwrap().from_cache);
+        assert!(!cache.fetch(get("b")).await.unwrap().from_cache);
+        assert_eq!(cache.counts(), Counts { hits: 1, misses: 3, bypasses: 0 });
+    }
+
+    /// Lets 100 callers wait for one exchange, then opens the gate; what each got.
+    async fn stampede(inner: &Arc<Gated>, cache: &Arc<CachedFetcher>) -> Vec<Result<Response, FetchError>> {
+        let mut tasks = JoinSet::new();
+        for _ in 0..100 {
+            let cache = Arc::clone(cache);
+            tasks.spawn(async move { cache.fetch(get("a")).await });
+        }
+        for _ in 0..300 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(inner.n_asked(), 1);
+        inner.gate.add_permits(1);
+        tasks.join_all().await
+    }
+
+    #[tokio::test]
+    async fn a_stampede_is_one_exchange() {
+        let inner = Gated::new(Ok(page(200)), 0);
+        let cache = cache(&inner);
+        let answers = stampede(&inner, &cache).await;
+        assert_eq!(answers.iter().filter(|answer| !answer.as_ref().unwrap().from_cache).count(), 1);
+        assert_eq!((inner.n_asked(), cache.counts()), (1, Counts { hits: 99, misses: 1, bypasses: 0 }));
+    }
+
+    #[tokio::test]
+    async fn failures_and_other_statuses_are_shared_and_not_kept() {
+        let truncated = Response { truncated: Some(Truncation::Incomplete), ..page(200) };
+        for answer in [Err(failure()), Ok(page(404)), Ok(page(301)), Ok(truncated)] {
+            let inner = Gated::new(answer.clone(), 0);
+            let cache = cache(&inner);
+            for got in stampede(&inner, &cache).await {
+                assert_eq!(
+                    got.map(|r| r.status).map_err(|e| e.kind),
+                    answer.clone().map(|r| r.status).map_err(|e| e.kind)
+                );
+            }
+            assert_eq!(inner.n_asked(), 1);
+            inner.gate.add_permits(1);
+            let _ = cache.fetch(get("a")).await;
+            assert_eq!(inner.n_asked(), 2, "the next one asks again");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_is_dropped_hands_over() {
+        let inner = Gated::new(Ok(page(200)), 0);
+        let cache = cache(&inner);
+        let mut leader = cache.fetch(get("a"));
+        assert!(futures::poll!(&mut leader).is_pending());
+        let mut tasks = JoinSet::new();
+        for _ in 0..10 {
+            let cache = Arc::clone(&cache);
+            tasks.spawn(async move { cache.fetch(get("a")).await.unwrap().status });
+        }
+        tokio::task::yield_now().await;
+        drop(leader);
+        inner.gate.add_permits(1);
+        assert_eq!(tasks.join_all().await, [200; 10]);
+        assert_eq!(inner.n_asked(), 2);
+    }
+
+    #[tokio::test]
+    async fn requests_with_headers_go_past_it_and_limits_are_told_apart() {
+        let inner = Gated::new(Ok(page(200)), 100);
+        let cache = cache(&inner);
+        let mut request = get("a");
+        request.headers.insert("range", http::HeaderValue::from_static("bytes=0-1"));
+        cache.fetch(get("a")).await.unwrap();
+        assert!(!cache.fetch(request).await.unwrap().from_cache);
+        let longer = Request { max_body_bytes: 2000, ..get("a") };
+        assert!(!cache.fetch(longer).await.unwrap().from_cache);
+        assert_eq!(cache.counts(), Counts { hits: 0, misses: 2, bypasses: 1 });
+    }
+
+    #[tokio::test]
+    async fn bounded_by_bytes() {
+        let body = Bytes::from(vec![b'x'; 100_000]);
+        let inner = Gated::new(Ok(Response { body, ..page(200) }), 1000);
+        let cache = cache(&inner);
+        for n in 0..50 {
+            cache.fetch(get(&n.to_string())).await.unwrap();
+        }
+        cache.sweep().await;
+        assert!((1..=1 << 20).contains(&cache.entries.weighted_size()), "{}", cache.entries.weighted_size());
+    }
+}

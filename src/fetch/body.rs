@@ -84,15 +84,14 @@ impl Reader {
     async fn run(&mut self, response: &mut reqwest::Response) -> Result<(), End> {
         while let Some(chunk) = self.next_chunk(response).await? {
             self.wire_bytes += chunk.len() as u64;
-            match self.decoder.is_some() {
-                true => self.decode(&chunk).await?,
-                false => {
-                    self.make_room(chunk.len()).await?;
-                    self.kept.push(chunk)?;
-                }
+            if self.decoder.is_none() {
+                self.make_room(chunk.len()).await?;
+                self.kept.push(chunk)?;
+                continue;
             }
+            self.decode(&chunk).await?;
             // The raw bytes are bounded too: a coding may swallow any number of them.
-            if self.decoder.is_some() && self.wire_bytes > self.limits.bounds.max_bytes as u64 {
+            if self.wire_bytes > self.limits.bounds.max_bytes as u64 {
                 return Err(End::Limit);
             }
         }
@@ -131,7 +130,7 @@ impl Reader {
     }
 
     async fn make_room(&mut self, n_bytes: usize) -> Result<(), End> {
-        let total = self.kept.len().saturating_add(n_bytes).min(self.limits.bounds.max_bytes);
+        let total = self.kept.capacity_for(n_bytes);
         if self.growing.holds(total) {
             return Ok(());
         }
@@ -157,6 +156,15 @@ impl Kept {
         self.first.len() + self.buffer.len()
     }
 
+    /// The memory held once `n_bytes` more are kept: a buffer grows by half, up to the limit.
+    fn capacity_for(&self, n_bytes: usize) -> usize {
+        let needed = self.len().saturating_add(n_bytes).min(self.max_bytes);
+        if self.len() == 0 || needed <= self.buffer.capacity() {
+            return needed.max(self.buffer.capacity());
+        }
+        needed.max(self.declared).max(self.len() + self.len() / 2).min(self.max_bytes)
+    }
+
     /// Keeps a chunk, without a copy if it is the first.
     fn push(&mut self, mut chunk: Bytes) -> Result<(), End> {
         if self.len() > 0 {
@@ -169,12 +177,11 @@ impl Kept {
     }
 
     fn extend(&mut self, piece: &[u8]) -> Result<(), End> {
-        if !self.first.is_empty() {
-            let first = std::mem::take(&mut self.first);
-            self.buffer.reserve_exact(self.declared.max(first.len() + piece.len()));
-            self.buffer.extend_from_slice(&first);
-        }
-        let fits = piece.len().min(self.max_bytes - self.buffer.len());
+        let capacity = self.capacity_for(piece.len());
+        let first = std::mem::take(&mut self.first);
+        self.buffer.reserve_exact(capacity - self.buffer.len());
+        self.buffer.extend_from_slice(&first);
+        let fits = piece.len().min(self.max_bytes.saturating_sub(self.buffer.len()));
         self.buffer.extend_from_slice(&piece[..fits]);
         if fits < piece.len() { Err(End::Limit) } else { Ok(()) }
     }

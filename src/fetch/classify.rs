@@ -41,11 +41,18 @@ pub(super) fn of_head(error: &reqwest::Error, trace: &Trace) -> Fault {
     if error.is_dns() {
         return Fault::new(ErrorKind::Dns, Phase::Resolve, "look up the name");
     }
-    // The error of the connect timeout says neither that it is one of connecting nor what it waited for.
     if error.is_connect() {
         return of_connect(error, trace.phase());
     }
     of_transfer(error, Phase::Head)
+}
+
+/// The end of the exchange's time before the response's head was complete.
+pub(super) fn of_deadline(trace: &Trace) -> Fault {
+    if trace.is_connecting() {
+        return of_waiting(trace.phase());
+    }
+    Fault::new(ErrorKind::Timeout, Phase::Head, "timed out waiting for the response")
 }
 
 /// An error while the body was read.
@@ -55,14 +62,18 @@ pub(super) fn of_body(error: &reqwest::Error) -> Fault {
 
 fn of_connect(error: &reqwest::Error, phase: Phase) -> Fault {
     if error.is_timeout() {
-        let waiting_for = if phase == Phase::Resolve { "name resolution" } else { "a connection" };
-        return Fault::new(ErrorKind::Timeout, phase, format!("timed out waiting for {waiting_for}"));
+        return of_waiting(phase);
     }
     if let Some(error) = find::<rustls::Error>(error) {
         return Fault::new(ErrorKind::Tls, phase, brief(&format!("tls: {error}")));
     }
     let message = find::<io::Error>(error).map_or_else(|| "connect".to_owned(), io_message);
     Fault::new(ErrorKind::Connect, phase, message)
+}
+
+fn of_waiting(phase: Phase) -> Fault {
+    let what = if phase == Phase::Resolve { "name resolution" } else { "a connection" };
+    Fault::new(ErrorKind::Timeout, phase, format!("timed out waiting for {what}"))
 }
 
 fn of_transfer(error: &reqwest::Error, phase: Phase) -> Fault {

@@ -142,7 +142,7 @@ impl Shared {
         match timeout_at(deadline, trace.follow(self.client.execute(outgoing))).await {
             Ok(Ok(head)) => Ok(head),
             Ok(Err(error)) => Err(classify::of_head(&error, trace)),
-            Err(_) => Err(Fault::new(ErrorKind::Timeout, Phase::Head, "timed out waiting for the response")),
+            Err(_) => Err(classify::of_deadline(trace)),
         }
     }
 

@@ -72,6 +72,12 @@ impl Trace {
         self.steps().resolved = Some(self.clock.now());
     }
 
+    /// Whether the exchange is waiting for a connection of its own.
+    pub(super) fn is_connecting(&self) -> bool {
+        let steps = *self.steps();
+        steps.called.is_some() && steps.connected.is_none()
+    }
+
     /// Where an exchange that failed on its way to a connection stands.
     pub(super) fn phase(&self) -> Phase {
         let steps = *self.steps();

@@ -8,6 +8,8 @@
 //! Lenient where browsers are: `deflate` may lack its zlib wrapper, gzip may have several members
 //! and garbage after the last, and what is labelled gzip and plainly isn't is taken as it is.
 
+use std::ops::Range;
+
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState, enc::StandardAlloc};
 use flate2::{Decompress, FlushDecompress, Status};
 use http::{HeaderMap, header::CONTENT_ENCODING};
@@ -24,6 +26,9 @@ const RATIO_FLOOR_BYTES: u64 = 1024 * 1024;
 
 /// Members of a gzip body; each costs time beyond its bytes.
 const MAX_GZIP_MEMBERS: u32 = 10_000;
+
+/// deflate's largest window, 32 KiB, as a power of two.
+const MAX_WINDOW_BITS: u8 = 15;
 
 /// The window that a zstd body may demand, as a power of two: 8 MiB (RFC 9659 section 3).
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
@@ -81,7 +86,7 @@ impl Decoder {
     /// Whether the body ended where its codings say it should.
     pub(super) fn is_complete(&self) -> bool {
         // An empty body under a coding is an empty body.
-        self.layers.iter().all(|layer| layer.ended || !layer.touched) || self.layers.iter().all(|l| !l.touched)
+        self.layers.iter().all(|layer| layer.ended || !layer.touched)
     }
 }
 
@@ -139,8 +144,10 @@ fn pull(layers: &mut [Layer], input: &mut &[u8], bounds: Bounds, wire_bytes: u64
 /// One coding being undone, and its output that nobody has taken yet.
 struct Layer {
     codec: Codec,
+    /// The first bytes, held back to look at, and still to be decoded.
+    head: Vec<u8>,
     scratch: Box<[u8]>,
-    pending: std::ops::Range<usize>,
+    pending: Range<usize>,
     n_out: u64,
     touched: bool,
     ended: bool,
@@ -148,13 +155,11 @@ struct Layer {
 
 enum Codec {
     /// Gzip or deflate before its first two bytes, which tell what it really is.
-    Opening(Coding, Vec<u8>),
+    Opening(Coding),
     /// Labelled as gzip, and not gzip.
     Plain,
     Inflate {
         stream: Decompress,
-        /// Bytes that were held back to look at, still to be fed.
-        head: Vec<u8>,
         /// Members that may still follow; none for deflate.
         members_left: u32,
     },
@@ -167,20 +172,15 @@ enum Codec {
 impl Layer {
     fn new(coding: Coding) -> Self {
         let codec = match coding {
-            Coding::Gzip | Coding::Deflate => Codec::Opening(coding, Vec::with_capacity(2)),
+            Coding::Gzip | Coding::Deflate => Codec::Opening(coding),
             Coding::Brotli => {
                 let alloc = StandardAlloc::default;
                 Codec::Brotli(Box::new(BrotliState::new(alloc(), alloc(), alloc())))
             }
-            Coding::Zstd => ZstdDecoder::new()
-                .and_then(|mut decoder| {
-                    decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))?;
-                    Ok(decoder)
-                })
-                .map_or(Codec::Broken, Codec::Zstd),
+            Coding::Zstd => new_zstd().map_or(Codec::Broken, Codec::Zstd),
         };
         let scratch = vec![0; PIECE_BYTES].into_boxed_slice();
-        Self { codec, scratch, pending: 0..0, n_out: 0, touched: false, ended: false }
+        Self { codec, head: Vec::new(), scratch, pending: 0..0, n_out: 0, touched: false, ended: false }
     }
 
     fn check(&self, bounds: Bounds, wire_bytes: u64) -> Result<(), Stop> {
@@ -194,103 +194,86 @@ impl Layer {
         Ok(())
     }
 
-    /// Takes some of `input` and fills `scratch`: bytes used and given. Zero of both means that it
-    /// wants more input, and `input` was empty.
+    /// Takes some of `input` and fills `scratch`: bytes used and given. Zero of both means that all
+    /// of `input` is used and more is wanted.
     fn step(&mut self, input: &[u8]) -> Result<(usize, usize), Stop> {
         self.touched |= !input.is_empty();
-        if let Codec::Opening(coding, head) = &mut self.codec {
-            let n = input.len().min(2 - head.len());
-            head.extend_from_slice(&input[..n]);
-            if head.len() == 2 {
-                self.codec = open(*coding, std::mem::take(head));
+        if let Codec::Opening(coding) = self.codec {
+            let n = input.len().min(2 - self.head.len());
+            self.head.extend_from_slice(&input[..n]);
+            if self.head.len() == 2 {
+                self.codec = open(coding, &self.head);
             }
-            // Two bytes at once come back through the head, and an empty step follows.
-            return if n > 0 { Ok((n, 0)) } else { self.step_open(input) };
+            return Ok((n, 0));
         }
-        self.step_open(input)
+        if !self.head.is_empty() {
+            let mut head = std::mem::take(&mut self.head);
+            let (n_in, n_out) = self.step_codec(&head)?;
+            head.drain(..n_in);
+            self.head = head;
+            if n_out > 0 {
+                // The head was counted as used when it was held back.
+                return Ok((0, n_out));
+            }
+        }
+        self.step_codec(input)
     }
 
-    fn step_open(&mut self, input: &[u8]) -> Result<(usize, usize), Stop> {
-        match &mut self.codec {
-            Codec::Opening(..) => Ok((0, 0)),
-            Codec::Broken => Err(Stop::Corrupt),
+    fn step_codec(&mut self, input: &[u8]) -> Result<(usize, usize), Stop> {
+        let scratch = &mut *self.scratch;
+        let (n_in, n_out) = match &mut self.codec {
+            Codec::Opening(_) => (0, 0),
+            Codec::Broken => return Err(Stop::Corrupt),
             Codec::Plain => {
                 self.ended = true;
-                let n = input.len().min(self.scratch.len());
-                self.scratch[..n].copy_from_slice(&input[..n]);
-                Ok((n, n))
+                let n = input.len().min(scratch.len());
+                scratch[..n].copy_from_slice(&input[..n]);
+                (n, n)
             }
-            Codec::Inflate { .. } => self.step_inflate(input),
-            Codec::Brotli(_) if self.ended => Ok((input.len(), 0)),
-            Codec::Brotli(state) => {
-                let (mut n_in, mut n_out) = (0, 0);
-                let (mut left_in, mut left_out) = (input.len(), self.scratch.len());
-                let result = BrotliDecompressStream(
-                    &mut left_in,
-                    &mut n_in,
-                    input,
-                    &mut left_out,
-                    &mut n_out,
-                    &mut self.scratch,
-                    &mut 0,
-                    state,
-                );
-                match result {
-                    BrotliResult::ResultSuccess => self.ended = true,
-                    BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
-                    BrotliResult::ResultFailure => return Err(Stop::Corrupt),
+            Codec::Inflate { stream, members_left } => {
+                if self.ended {
+                    if *members_left == 0 || input.first() != Some(&0x1f) {
+                        return Ok((input.len(), 0));
+                    }
+                    *members_left -= 1;
+                    if *members_left == 0 {
+                        return Err(Stop::Ratio);
+                    }
+                    *stream = Decompress::new_gzip(MAX_WINDOW_BITS);
                 }
-                progress(input, n_in, n_out)
+                let (n_in, n_out, ended) = inflate(stream, input, scratch)?;
+                self.ended = ended;
+                (n_in, n_out)
+            }
+            Codec::Brotli(_) if self.ended => (input.len(), 0),
+            Codec::Brotli(state) => {
+                let (n_in, n_out, ended) = unbrotli(state, input, scratch)?;
+                self.ended = ended;
+                (n_in, n_out)
             }
             Codec::Zstd(decoder) => {
-                // At a frame's end, garbage may follow; a frame's magic number begins with one of these.
+                // Frames and skippable frames begin with one of these; all else at an end is garbage.
                 if self.ended && !matches!(input.first(), Some(0x28 | 0x50..=0x5f)) {
                     return Ok((input.len(), 0));
                 }
-                let status = decoder.run_on_buffers(input, &mut self.scratch).map_err(|_| Stop::Corrupt)?;
+                let status = decoder.run_on_buffers(input, scratch).map_err(|_| Stop::Corrupt)?;
                 self.ended = status.remaining == 0;
-                progress(input, status.bytes_read, status.bytes_written)
+                (status.bytes_read, status.bytes_written)
             }
-        }
-    }
-
-    fn step_inflate(&mut self, input: &[u8]) -> Result<(usize, usize), Stop> {
-        let Codec::Inflate { stream, head, members_left } = &mut self.codec else { return Ok((0, 0)) };
-        if self.ended {
-            if *members_left == 0 || input.first() != Some(&0x1f) {
-                return Ok((input.len(), 0));
-            }
-            *members_left -= 1;
-            if *members_left == 0 {
-                return Err(Stop::Ratio);
-            }
-            *stream = Decompress::new_gzip(15);
-            self.ended = false;
-        }
-        let from_head = !head.is_empty();
-        let source = if from_head { &head[..] } else { input };
-        let (was_in, was_out) = (stream.total_in(), stream.total_out());
-        let status = stream.decompress(source, &mut self.scratch, FlushDecompress::None).map_err(|_| Stop::Corrupt)?;
-        let n_in = usize::try_from(stream.total_in() - was_in).unwrap_or(source.len());
-        let n_out = usize::try_from(stream.total_out() - was_out).unwrap_or(0);
-        self.ended = status == Status::StreamEnd;
-        if from_head {
-            head.drain(..n_in);
-            // The head is not the caller's to count; go on with the input unless there is output.
-            return if n_out > 0 || n_in == 0 { Ok((0, n_out)) } else { self.step_inflate(input) };
-        }
-        progress(input, n_in, n_out)
+        };
+        // A decoder that takes nothing, gives nothing and wants nothing would be asked for ever.
+        if n_in == 0 && n_out == 0 && !input.is_empty() { Err(Stop::Corrupt) } else { Ok((n_in, n_out)) }
     }
 }
 
 /// Decides by the first two bytes what a body labelled gzip or deflate really is.
-fn open(coding: Coding, head: Vec<u8>) -> Codec {
-    match (coding, head.as_slice()) {
-        (Coding::Gzip, [0x1f, 0x8b]) => {
-            Codec::Inflate { stream: Decompress::new_gzip(15), head, members_left: MAX_GZIP_MEMBERS }
+fn open(coding: Coding, head: &[u8]) -> Codec {
+    match coding {
+        Coding::Gzip if head == [0x1f, 0x8b] => {
+            Codec::Inflate { stream: Decompress::new_gzip(MAX_WINDOW_BITS), members_left: MAX_GZIP_MEMBERS }
         }
-        (Coding::Gzip, _) => Codec::Plain,
-        (_, head_bytes) => Codec::Inflate { stream: Decompress::new(is_zlib(head_bytes)), head, members_left: 0 },
+        Coding::Gzip => Codec::Plain,
+        _ => Codec::Inflate { stream: Decompress::new(is_zlib(head)), members_left: 0 },
     }
 }
 
@@ -299,7 +282,35 @@ fn is_zlib(head: &[u8]) -> bool {
     matches!(*head, [cmf, flg] if cmf & 0x0f == 8 && cmf >> 4 <= 7 && (u32::from(cmf) << 8 | u32::from(flg)) % 31 == 0)
 }
 
-/// A decoder that takes nothing, gives nothing and wants nothing would be asked for ever.
-fn progress(input: &[u8], n_in: usize, n_out: usize) -> Result<(usize, usize), Stop> {
-    if n_in == 0 && n_out == 0 && !input.is_empty() { Err(Stop::Corrupt) } else { Ok((n_in, n_out)) }
+fn new_zstd() -> std::io::Result<ZstdDecoder<'static>> {
+    let mut decoder = ZstdDecoder::new()?;
+    decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX))?;
+    Ok(decoder)
+}
+
+/// Bytes used, bytes given, and whether the stream ended.
+fn inflate(stream: &mut Decompress, input: &[u8], scratch: &mut [u8]) -> Result<(usize, usize, bool), Stop> {
+    let (was_in, was_out) = (stream.total_in(), stream.total_out());
+    let status = stream.decompress(input, scratch, FlushDecompress::None).map_err(|_| Stop::Corrupt)?;
+    // Both differences are at most the lengths of the buffers.
+    let n_in = usize::try_from(stream.total_in() - was_in).unwrap_or(input.len());
+    let n_out = usize::try_from(stream.total_out() - was_out).unwrap_or(scratch.len());
+    Ok((n_in, n_out, status == Status::StreamEnd))
+}
+
+/// The same for brotli.
+fn unbrotli(
+    state: &mut BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>,
+    input: &[u8],
+    scratch: &mut [u8],
+) -> Result<(usize, usize, bool), Stop> {
+    let (mut n_in, mut n_out) = (0, 0);
+    let (mut left_in, mut left_out) = (input.len(), scratch.len());
+    let result =
+        BrotliDecompressStream(&mut left_in, &mut n_in, input, &mut left_out, &mut n_out, scratch, &mut 0, state);
+    match result {
+        BrotliResult::ResultSuccess => Ok((n_in, n_out, true)),
+        BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => Ok((n_in, n_out, false)),
+        BrotliResult::ResultFailure => Err(Stop::Corrupt),
+    }
 }

@@ -88,8 +88,64 @@ async fn a_server_that_does_not_speak_tls() {
 #[tokio::test]
 async fn a_handshake_that_stalls_times_out_while_connecting() {
     let server = Server::start(vec![Step::Hold]).await;
-    let options = Options { connect_timeout: Duration::from_millis(80), ..options() };
-    let error = HttpFetcher::new(options).unwrap().fetch(get(&format!("https://{}/", server.addr))).await.unwrap_err();
-    assert_eq!((error.kind, error.phase), (ErrorKind::Timeout, Phase::Connect), "{error}");
-    assert_eq!(error.message, "timed out waiting for a connection");
+    let short = Duration::from_millis(80);
+    // Whichever limit is the shorter one.
+    for options in [Options { connect_timeout: short, ..options() }, Options { timeout: short, ..options() }] {
+        let url = format!("https://{}/", server.addr);
+        let error = HttpFetcher::new(options).unwrap().fetch(get(&url)).await.unwrap_err();
+        assert_eq!((error.kind, error.phase), (ErrorKind::Timeout, Phase::Connect), "{error}");
+        assert_eq!(error.message, "timed out waiting for a connection");
+    }
+}
+
+/// Serves HTTP over TLS with a certificate for `tls.test` and 127.0.0.1, a number of connections.
+fn serve_tls(n_connections: usize) -> (SocketAddr, std::thread::JoinHandle<()>) {
+    let cert = include_bytes!("loopback_cert.der").as_slice().into();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(include_bytes!("loopback_key.der").as_slice()).into();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for stream in listener.incoming().take(n_connections) {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut tls = rustls::StreamOwned::new(connection, stream.unwrap());
+            // A client that doesn't trust us hangs up here.
+            if tls.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {
+                tls.write_all(&ok("Connection: close\r\n", b"over tls")).unwrap();
+                tls.conn.send_close_notify();
+                tls.flush().unwrap();
+            }
+        }
+    });
+    (addr, thread)
+}
+
+#[tokio::test]
+async fn tls_is_timed_apart_and_trusts_its_roots_only() {
+    let (addr, thread) = serve_tls(2);
+    let resolve = vec![("tls.test".to_owned(), addr.ip())];
+    let options = Options { resolve, ..options() };
+    let url = format!("https://tls.test:{}/", addr.port());
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(include_bytes!("loopback_cert.der").as_slice().into()).unwrap();
+    let response = HttpFetcher::with_roots(options.clone(), roots).unwrap().fetch(get(&url)).await.unwrap();
+    assert_eq!(response.body, "over tls");
+    let timings = response.timings;
+    let (dns, connect, tls) = (timings.dns.unwrap(), timings.connect.unwrap(), timings.tls.unwrap());
+    assert!(tls > Duration::ZERO, "a handshake takes time");
+    assert!(dns + connect + tls <= timings.first_byte_at.unwrap().since(timings.sent_at));
+
+    let error = HttpFetcher::new(options).unwrap().fetch(get(&url)).await.unwrap_err();
+    assert_eq!((error.kind, error.phase), (ErrorKind::Tls, Phase::Connect));
+    assert_eq!(error.message, "tls: invalid peer certificate: UnknownIssuer");
+    thread.join().unwrap();
 }

@@ -49,7 +49,7 @@ async fn a_flood_of_header_bytes_is_a_protocol_error() {
 #[tokio::test]
 async fn a_head_that_does_not_come_times_out() {
     let server = Server::start(vec![Step::Send(b"HTTP/1.1 200 OK\r\n".to_vec()), Step::Hold]).await;
-    let error = server.fetch(Options { timeout: Duration::from_millis(100), ..options() }).await.unwrap_err();
+    let error = server.fetch(Options { timeout: Duration::from_millis(300), ..options() }).await.unwrap_err();
     assert_eq!((error.kind, error.phase), (ErrorKind::Timeout, Phase::Head));
     assert!(error.timings.connect.is_some(), "it came as far as a connection");
     assert!(error.is_retryable() && error.blames_host());
