@@ -23,6 +23,11 @@ impl HostKey {
         &self.0
     }
 
+    /// The name of nobody: for sums over hosts that are not named.
+    pub fn none() -> Self {
+        Self(Arc::from(""))
+    }
+
     /// The 64-bit hash under which the frontier files this host.
     pub fn id(&self) -> HostId {
         HostId(xxh3_64(self.0.as_bytes()))
@@ -61,6 +66,17 @@ pub struct Origin(Arc<str>);
 impl Origin {
     pub(crate) fn new(serialised: &str) -> Self {
         Self(Arc::from(serialised))
+    }
+
+    /// The host in it.
+    pub fn host(&self) -> HostKey {
+        let authority = self.0.split_once("://").map_or(&*self.0, |(_, authority)| authority);
+        let end = match authority.rfind(':') {
+            // The colons of an IPv6 address are inside of its brackets.
+            Some(colon) if !authority[colon..].contains(']') => colon,
+            _ => authority.len(),
+        };
+        HostKey::new(&authority[..end])
     }
 
     /// `scheme://host[:port]`, without a trailing slash.

@@ -49,8 +49,8 @@ pub enum CrawlEvent {
         host: HostKey,
         /// Until when.
         until: Timestamp,
-        /// `http-429`, `timeout`, …
-        why: Failure,
+        /// `asked for a pause` or `in trouble`.
+        why: &'static str,
     },
     /// A host failed too often in a row; its remaining URLs will be refused.
     HostGivenUp {

@@ -16,7 +16,7 @@ use super::{
     event::{Conclusion, CrawlEvent, Outcome},
     stats::{self},
     visit::{Subject, ToDispatcher, ToRecorder, Visit},
-    worker::refused_record,
+    worker::write,
 };
 use crate::{
     address::{HostId, HostKey},
@@ -25,11 +25,11 @@ use crate::{
         Discovery, Frontier, HostRecord, QueuedUrl,
         workbench::{Ask, Fate, Known, News},
     },
-    politeness::Conduct,
+    politeness::{Conduct, Signal},
     scope::Scope,
     shutdown::blocking,
     sink::Sink,
-    verdict::{Refusal, Verdict},
+    verdict::Refusal,
 };
 
 /// Most messages taken in one go.
@@ -87,10 +87,7 @@ impl Recorder {
     pub(super) fn seed(&mut self, seeds: Vec<Seed>, scope: &Scope) -> Result<(), EngineError> {
         let found = seeds.into_iter().map(|seed| Discovery {
             fingerprint: seed.url.fingerprint(),
-            verdict: match scope.judge_seed(&seed.url) {
-                Verdict::Fetch => Verdict::Fetch,
-                refused @ Verdict::Refuse(_) => refused,
-            },
+            verdict: scope.judge(&seed.url),
             url: seed.url,
             depth: 0,
             kind: seed.kind,
@@ -218,7 +215,7 @@ impl Recorder {
     }
 
     fn refuse(&mut self, discovery: &Discovery, why: Refusal, at: Timestamp) -> Result<(), EngineError> {
-        self.sink.append(&refused_record(discovery, why, at).to_line())?;
+        self.sink.append(&write::refused(discovery, why, at).to_line())?;
         let conclusion = Conclusion {
             url: discovery.url.clone(),
             depth: discovery.depth,
@@ -250,7 +247,8 @@ impl Recorder {
             (slowed, record.state.given_up && !before.1)
         })?;
         if let Some(until) = slowed {
-            self.tell(&CrawlEvent::HostSlowed { host: host.clone(), until });
+            let why = if matches!(conduct.signal, Signal::SlowDown(_)) { "asked for a pause" } else { "in trouble" };
+            self.tell(&CrawlEvent::HostSlowed { host: host.clone(), until, why });
         }
         if given_up {
             self.tell(&CrawlEvent::HostGivenUp { host: host.clone() });

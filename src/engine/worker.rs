@@ -5,7 +5,7 @@
 
 mod page;
 mod robots;
-mod write;
+pub(super) mod write;
 
 use std::sync::Arc;
 

@@ -29,6 +29,9 @@ use crate::{
 /// From this size on a body is parsed where it can't hold up other tasks.
 const LARGE_BODY_BYTES: usize = 256 * 1024;
 
+/// Entries read of one sitemap; the protocol allows this many.
+const MAX_SITEMAP_ENTRIES: usize = 50_000;
+
 /// What was read of a body, and where it leads.
 #[derive(Default)]
 pub(super) struct Reading {
@@ -175,7 +178,7 @@ impl Worker {
 
     fn read_sitemap(&self, queued: &QueuedUrl, response: &Response, via: &Arc<str>) -> Reading {
         let limits = sitemap::Limits {
-            max_entries: sitemap::MAX_ENTRIES,
+            max_entries: self.options.parse.max_links.max(MAX_SITEMAP_ENTRIES),
             max_decoded_bytes: self.options.max_sitemap_bytes,
         };
         let read = sitemap::parse(&response.body, &limits);

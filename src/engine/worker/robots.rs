@@ -18,7 +18,7 @@ use crate::{
         Discovery, Kind,
         workbench::{Errand, Returned},
     },
-    politeness::{Conduct, Signal},
+    politeness::Signal,
     robots::Policy,
     verdict::Refusal,
 };
