@@ -37,6 +37,9 @@ pub mod stats;
 pub mod visit;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use book::{Book, End, Limit};
 pub use run::{Finished, Job, run};
 pub use worker::Stack;
