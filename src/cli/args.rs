@@ -1,0 +1,224 @@
+//! The definition of the command line: commands, flags, help.
+//!
+//! Flags that stand for a key of the configuration stay texts here. Words with a fixed set of values
+//! are listed, for completions.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
+use clap_complete::Shell;
+
+use super::{Exit, Start};
+use crate::config::Flags;
+
+/// A polite, crash-proof web crawler.
+///
+/// It asks no server more often than promised, records every URL exactly once whatever kills it, and
+/// ends with a receipt that accounts for each.
+#[derive(Debug, Parser)]
+#[command(name = "dragline", version, propagate_version = true, max_term_width = 100, after_long_help = after_help())]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+fn after_help() -> String {
+    format!(
+        "Examples:\n  dragline demo\n  dragline crawl https://example.org/ --contact me@example.org --max-pages 100\n  \
+         dragline check site.toml\n  dragline run site.toml\n\n{}\n\nEnvironment:\n  \
+         DRAGLINE__SECTION__KEY  sets a key of the configuration, e.g. DRAGLINE__LIMITS__DEPTH=3\n  \
+         RUST_LOG                sets telemetry.log",
+        Exit::help()
+    )
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(RunArgs),
+    Crawl(Box<CrawlArgs>),
+    Check(CheckArgs),
+    Demo(DemoArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+/// Crawl as a file says, to completion
+///
+/// Resumes by itself when the output folder holds an unfinished run of the same configuration.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  dragline run site.toml\n  dragline run site.toml --fresh --out /data/site\n  \
+    DRAGLINE__LIMITS__PAGES=100 dragline run site.toml")]
+pub(crate) struct RunArgs {
+    /// The configuration file (.toml, .yaml, .yml or .json)
+    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) start: StartArgs,
+}
+
+/// What commands that crawl have in common.
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// Output folder [default: crawl-<name>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<String>,
+    /// Start over: do away with what the output folder holds
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Whether there may be a live display
+    #[arg(long, value_name = "WHEN", value_parser = PossibleValuesParser::new(["auto", "never"]))]
+    pub(crate) progress: Option<String>,
+}
+
+impl StartArgs {
+    pub(crate) fn set_flags(&self, flags: &mut Flags) {
+        set(flags, "job.out", "--out", self.out.as_ref());
+        set(flags, "telemetry.progress", "--progress", self.progress.as_ref());
+    }
+
+    pub(crate) fn start(&self) -> Start {
+        Start { fresh: self.fresh, quiet: self.quiet }
+    }
+}
+
+/// Sets `key` if its flag was given.
+pub(crate) fn set(flags: &mut Flags, key: &str, flag: &str, value: Option<&String>) {
+    if let Some(value) = value {
+        flags.set(key, flag, value.as_str());
+    }
+}
+
+/// Crawl from the command line alone
+///
+/// Every flag stands for a key of the configuration; --print-config turns them into a file.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  \
+    dragline crawl https://example.org/ --contact me@example.org --depth 2\n  \
+    dragline crawl http://localhost:8000/ --allow-address loopback --rate unlimited --per-host 8\n  \
+    dragline crawl https://example.org/docs/ --scope prefix --exclude '*.pdf' --print-config > docs.toml")]
+pub(crate) struct CrawlArgs {
+    /// URLs to start from
+    #[arg(value_name = "URL", required_unless_present = "sitemap")]
+    pub(crate) urls: Vec<String>,
+    /// A sitemap whose pages are seeds; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) sitemap: Vec<String>,
+    /// A URL or mail address by which the owners of servers can reach you
+    #[arg(long, value_name = "URL|MAIL")]
+    pub(crate) contact: Option<String>,
+    /// How far from the seeds [default: host]
+    #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(["host", "subdomains", "domain", "prefix", "any"]))]
+    pub(crate) scope: Option<String>,
+    /// Visit only URLs that match (a glob, or "re:" and a regular expression); may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) include: Vec<String>,
+    /// Don't visit URLs that match; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<String>,
+    /// Most links away from a seed
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<String>,
+    /// Stop after so many pages
+    #[arg(long, value_name = "N")]
+    pub(crate) max_pages: Option<String>,
+    /// Stop after this time ("10m", "1h30m")
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_duration: Option<String>,
+    /// Stop after so many bytes ("500 MB", "2 GiB")
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_bytes: Option<String>,
+    /// Requests in flight, all hosts together [default: 64]
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<String>,
+    /// Connections to one host at once [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) per_host: Option<String>,
+    /// Requests to one host: "N", "N/s", "N/m" or "unlimited" [default: 1/s]
+    #[arg(long, value_name = "RATE")]
+    pub(crate) rate: Option<String>,
+    /// Obey robots.txt, or ignore it (for your own servers only) [default: obey]
+    #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(["obey", "ignore"]))]
+    pub(crate) robots: Option<String>,
+    /// Also connect to this network ("10.0.0.0/8", "loopback"); may be repeated
+    #[arg(long, value_name = "CIDR|loopback")]
+    pub(crate) allow_address: Vec<String>,
+    /// The User-Agent header [default: dragline/<version> (+<contact>)]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) user_agent: Option<String>,
+    /// A further header, "Name: value"; may be repeated
+    #[arg(long, value_name = "HEADER", value_parser = parse_header)]
+    pub(crate) header: Vec<(String, String)>,
+    /// How records are written [default: jsonl]
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(["jsonl", "none"]))]
+    pub(crate) output: Option<String>,
+    /// Print these flags as a configuration file, and do nothing else
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    #[command(flatten)]
+    pub(crate) start: StartArgs,
+}
+
+/// `Name: value`.
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("expected \"Name: value\"")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Check a configuration and show what it comes to
+///
+/// Prints every effective value and where it comes from, or everything that is wrong.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  dragline check site.toml\n  dragline check site.toml --format json\n  \
+    dragline check --schema > dragline.schema.json")]
+pub(crate) struct CheckArgs {
+    /// The configuration file (.toml, .yaml, .yml or .json)
+    #[arg(required_unless_present_any = ["schema", "reference"])]
+    pub(crate) config: Option<PathBuf>,
+    /// Print the JSON Schema of configuration files, for editors
+    #[arg(long, conflicts_with_all = ["config", "reference"])]
+    pub(crate) schema: bool,
+    /// Print a file with every key, its documentation and default
+    #[arg(long, hide = true, conflicts_with = "config")]
+    pub(crate) reference: bool,
+    /// How the values are shown
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = PossibleValuesParser::new(["text", "json"]))]
+    pub(crate) format: String,
+}
+
+/// Crawl a small built-in web, offline
+///
+/// Serves several hosts on loopback, with robots.txt, sitemaps, redirects, errors, slow pages and a
+/// trap, and crawls them with the whole pipeline.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  dragline demo\n  dragline demo --pages 2000 --out /tmp/demo --keep")]
+pub(crate) struct DemoArgs {
+    /// Output folder
+    #[arg(long, value_name = "DIR", default_value = "dragline-demo")]
+    pub(crate) out: PathBuf,
+    /// Pages of the built-in web, about
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) pages: u32,
+    /// Resume or refuse as `run` does, instead of starting over
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  dragline completions bash > /etc/bash_completion.d/dragline\n  \
+    dragline completions zsh > ~/.zfunc/_dragline")]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    pub(crate) shell: Shell,
+}
+
+/// Print the man page, or write one for each command
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  dragline man | man -l -\n  dragline man --dir /usr/local/share/man/man1")]
+pub(crate) struct ManArgs {
+    /// Write dragline.1, dragline-run.1, … into this folder, which is made if needed
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}

@@ -1,0 +1,79 @@
+//! How the program ends.
+
+use std::process::ExitCode;
+
+/// The exit codes. Scripts rely on the numbers: they don't change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// The crawl is finished (or what was asked for is done).
+    Finished = 0,
+    /// An internal error.
+    Internal = 1,
+    /// A usage or configuration error; nothing was done.
+    Usage = 2,
+    /// The crawl ended because a limit was reached.
+    LimitReached = 3,
+    /// The crawl was interrupted and can be resumed.
+    Interrupted = 4,
+    /// The crawl ended without one page fetched.
+    NothingFetched = 5,
+    /// The output folder was refused: it holds a finished crawl or another one, is in use by another
+    /// process, damaged, or can't be written.
+    OutputRefused = 6,
+}
+
+impl Exit {
+    /// Every code, in order.
+    pub const ALL: [Self; 7] = [
+        Self::Finished,
+        Self::Internal,
+        Self::Usage,
+        Self::LimitReached,
+        Self::Interrupted,
+        Self::NothingFetched,
+        Self::OutputRefused,
+    ];
+
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// What it means, as in the help.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Internal => "internal error",
+            Self::Usage => "usage or configuration error",
+            Self::LimitReached => "a limit was reached",
+            Self::Interrupted => "interrupted, can be resumed",
+            Self::NothingFetched => "nothing was fetched",
+            Self::OutputRefused => {
+                "output folder refused (finished, of another configuration, in use, damaged, not writable)"
+            }
+        }
+    }
+
+    /// The table at the end of the help.
+    pub(crate) fn help() -> String {
+        let line = |exit: Self| format!("  {}  {}", exit.code(), exit.meaning());
+        format!("Exit codes:\n{}", Self::ALL.map(line).join("\n"))
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_for_ever() {
+        assert_eq!(Exit::ALL.map(Exit::code), [0, 1, 2, 3, 4, 5, 6]);
+    }
+}

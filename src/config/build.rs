@@ -1,0 +1,320 @@
+//! From raw to [`Settings`]: what values mean, one section after another.
+//!
+//! Kinds and bounds have been checked. Here patterns compile, URLs parse, files exist and values
+//! agree with each other. A check whose key is already known to be bad stays silent: one mistake,
+//! one message.
+
+use std::path::{Path, PathBuf};
+
+use http::HeaderValue;
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    Fault, Identity, Problem, contact, headers, hosts,
+    layers::{Environment, Merged},
+    raw::{self, Raw},
+    seeds,
+    settings::{
+        Compression, Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store,
+        Telemetry,
+    },
+    units::{Limit, Span},
+};
+use crate::{cache, fetch::guard::Allow, parse, politeness, robots, scope};
+
+/// Longest text kept of a title, a description and the like, bytes.
+const MAX_META_BYTES: usize = 4096;
+
+/// Longest name of a job.
+const MAX_NAME_BYTES: usize = 100;
+
+/// What checks need: where values come from, the environment, and a place for what they find.
+pub(crate) struct Checks<'a> {
+    merged: &'a Merged,
+    pub(crate) environment: &'a Environment,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Checks<'a> {
+    pub(crate) fn new(merged: &'a Merged, environment: &'a Environment, problems: Vec<Problem>) -> Self {
+        Self { merged, environment, problems }
+    }
+
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
+    /// `key` (as printed, e.g. `scope.include[2]`) can't be meant.
+    pub(crate) fn fail(&mut self, key: &str, message: impl Into<String>) {
+        let origin = self.merged.origin(key);
+        self.problems.push(Problem { origin, key: key.to_owned(), fault: Fault::Meaningless(message.into()) });
+    }
+
+    /// Whether something is known to be wrong at `key` or below.
+    pub(crate) fn is_bad(&self, key: &str) -> bool {
+        self.problems.iter().any(|problem| {
+            problem.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
+    /// The value, or a message at `key`.
+    pub(crate) fn ok<T, E: std::fmt::Display>(&mut self, key: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.fail(key, error.to_string())).ok()
+    }
+}
+
+/// The settings; `None` only if something was reported.
+pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> Option<Settings> {
+    let seeds = seeds::check(raw, checks);
+    contact::demand(raw, &seeds, checks);
+    let job = job(raw, file, &seeds, checks);
+    let scope = scope_options(raw, checks);
+    let politeness = hosts::politeness(raw, checks);
+    let fetch = fetch(raw, &politeness, checks);
+    check_agreement(raw, checks);
+    let fetch = fetch?;
+    Some(Settings {
+        job,
+        limits: limits(&raw.limits),
+        parse: parse::Limits {
+            max_links: to_usize(raw.limits.links_per_page.into()),
+            max_meta_bytes: MAX_META_BYTES,
+            max_text_bytes: if raw.outputs.text { fetch.max_body_bytes } else { 0 },
+        },
+        cache: raw
+            .cache
+            .enabled
+            .then(|| cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
+        robots: robots_options(&raw.robots),
+        frontier: frontier(&raw.frontier),
+        outputs: outputs(&raw.outputs),
+        telemetry: telemetry(&raw.telemetry),
+        shutdown_deadline: raw.shutdown.deadline.0,
+        identity: Identity::of(raw, &seeds),
+        seeds,
+        scope,
+        politeness,
+        fetch,
+    })
+}
+
+fn job(raw: &Raw, file: Option<&Path>, seeds: &Seeds, checks: &mut Checks<'_>) -> Job {
+    let given = &raw.job.name;
+    let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if given.len() > MAX_NAME_BYTES || given.starts_with('.') || !given.chars().all(usable) {
+        let message = format!("expected at most {MAX_NAME_BYTES} letters, digits, \".\", \"-\" or \"_\"");
+        checks.fail("job.name", message);
+    }
+    let stem = file.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+    let host = || seeds.urls.iter().chain(&seeds.sitemaps).next().map(|url| url.host_str().to_owned());
+    let derived = stem.or_else(host).unwrap_or_default();
+    let derived: String =
+        derived.chars().take(MAX_NAME_BYTES).map(|c| if usable(c) { c } else { '-' }).collect();
+    let derived = derived.trim_matches(['.', '-']).to_owned();
+    let name = [given, &derived, "crawl"].into_iter().find(|name| !name.is_empty()).expect("the last").to_owned();
+    let out = if raw.job.out.is_empty() { format!("crawl-{name}") } else { raw.job.out.clone() };
+    let contact = Some(raw.job.contact.clone()).filter(|contact| !contact.is_empty());
+    Job { name, out: PathBuf::from(out), contact }
+}
+
+fn scope_options(raw: &Raw, checks: &mut Checks<'_>) -> scope::Options {
+    for (key, patterns) in [("include", &raw.scope.include), ("exclude", &raw.scope.exclude)] {
+        for (i, pattern) in patterns.iter().enumerate() {
+            let key = format!("scope.{key}[{i}]");
+            checks.ok(&key, check_pattern(pattern));
+        }
+    }
+    scope::Options {
+        mode: match raw.scope.mode {
+            raw::ScopeMode::Host => scope::Mode::Host,
+            raw::ScopeMode::Subdomains => scope::Mode::Subdomains,
+            raw::ScopeMode::Domain => scope::Mode::Domain,
+            raw::ScopeMode::Prefix => scope::Mode::Prefix,
+            raw::ScopeMode::Any => scope::Mode::Any,
+        },
+        include: raw.scope.include.clone(),
+        exclude: raw.scope.exclude.clone(),
+        max_url_length: to_usize(raw.limits.url_length.into()),
+    }
+}
+
+/// Compiles one pattern as scope will.
+fn check_pattern(pattern: &str) -> Result<(), scope::PatternError> {
+    let reason = match pattern.strip_prefix("re:") {
+        Some(expression) => regex::Regex::new(expression).err().map(|error| error.to_string()),
+        None => globset::Glob::new(pattern).err().map(|error| error.kind().to_string()),
+    };
+    match reason {
+        // The regex crate draws the place over several lines; the last says what is wrong.
+        Some(text) => {
+            let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            Err(scope::PatternError { pattern: pattern.to_owned(), reason })
+        }
+        None => Ok(()),
+    }
+}
+
+fn limits(raw: &raw::Limits) -> Limits {
+    Limits {
+        pages: raw.pages.0.map(|n| n.0),
+        bytes: raw.bytes.0.map(|n| n.0),
+        duration: raw.duration.0.map(|Span(duration)| duration),
+        depth: raw.depth.0.map(|n| u16::try_from(n.0).unwrap_or(u16::MAX)),
+        queue: raw.queue.0.map(|n| n.0),
+        pages_per_host: raw.pages_per_host.0.map(|n| n.0),
+        bytes_per_host: raw.bytes_per_host.0.map(|n| n.0),
+        interval: raw.rate.interval(),
+    }
+}
+
+fn fetch(raw: &Raw, politeness: &politeness::Options, checks: &mut Checks<'_>) -> Option<Fetch> {
+    let fetch = &raw.fetch;
+    let user_agent = user_agent(raw, checks);
+    let headers = headers::headers(&fetch.headers, checks);
+    let mut allow = Vec::new();
+    for (i, text) in fetch.allow_addresses.iter().enumerate() {
+        allow.extend(checks.ok(&format!("fetch.allow_addresses[{i}]"), text.parse::<Allow>()));
+    }
+    let mut resolve = Vec::new();
+    for (host, address) in &fetch.resolve {
+        let key = format!("fetch.resolve.{host}");
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        if hosts::canonical(name).is_none() {
+            checks.fail(&key, format!("`{host}` is not a host name"));
+        }
+        match address.parse() {
+            Ok(address) => resolve.push((host.to_ascii_lowercase(), address)),
+            Err(_) => checks.fail(&key, format!("`{address}` is not an IP address")),
+        }
+    }
+    let policies = politeness.exceptions.iter().map(|(_, policy)| policy).chain([&politeness.default]);
+    let most = policies.map(|policy| policy.connections.get()).max().unwrap_or(1);
+    Some(Fetch {
+        user_agent: user_agent?,
+        headers,
+        concurrency: to_usize(fetch.concurrency.into()),
+        connect_timeout: fetch.connect_timeout.0,
+        idle_timeout: fetch.idle_timeout.0,
+        timeout: fetch.timeout.0,
+        max_body_bytes: to_usize(fetch.body.0),
+        memory_bytes: fetch.memory.0,
+        max_decode_ratio: fetch.decode_ratio,
+        retries: fetch.retries.into(),
+        max_redirects: fetch.max_redirects,
+        allow,
+        resolve,
+        obey_nofollow: fetch.nofollow,
+        connections_per_host: to_usize(most.into()),
+    })
+}
+
+fn user_agent(raw: &Raw, checks: &mut Checks<'_>) -> Option<HeaderValue> {
+    let given = &raw.fetch.user_agent;
+    if given.is_empty() {
+        let text = default_user_agent(&raw.job.contact);
+        return HeaderValue::from_str(&text)
+            .map_err(|_| checks.fail("job.contact", "may hold printable ASCII only: it goes into a header"))
+            .ok();
+    }
+    let value = HeaderValue::from_str(given).ok().filter(|value| value.to_str().is_ok());
+    if value.is_none() {
+        checks.fail("fetch.user_agent", "may hold printable ASCII only");
+    }
+    value
+}
+
+/// `dragline/<version> (+<contact>)`.
+fn default_user_agent(contact: &str) -> String {
+    let product = concat!("dragline/", env!("CARGO_PKG_VERSION"));
+    if contact.is_empty() { product.to_owned() } else { format!("{product} (+{contact})") }
+}
+
+/// Values that are fine alone and wrong together.
+fn check_agreement(raw: &Raw, checks: &mut Checks<'_>) {
+    if raw.fetch.memory.0 < raw.fetch.body.0 && !checks.is_bad("fetch.memory") && !checks.is_bad("fetch.body") {
+        checks.fail("fetch.memory", format!("must hold at least one body: fetch.body is {}", raw.fetch.body));
+    }
+    if raw.politeness.backoff_max.0 < raw.politeness.backoff_base.0 && !checks.is_bad("politeness") {
+        let base = raw.politeness.backoff_base;
+        checks.fail("politeness.backoff_max", format!("must not be less than politeness.backoff_base, {base}"));
+    }
+    let agent = &raw.robots.agent;
+    if agent.is_empty() || !agent.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')) {
+        checks.fail("robots.agent", "expected letters, \"-\" and \"_\" only (RFC 9309 section 2.2.1)");
+    }
+    if let Err(error) = EnvFilter::try_new(&raw.telemetry.log) {
+        checks.fail("telemetry.log", format!("not a log filter: {error}"));
+    }
+    if matches!(raw.outputs.format, raw::Format::None) && raw.outputs.compression != raw::Compression::None {
+        checks.fail("outputs.compression", "there is nothing to compress: outputs.format is \"none\"");
+    }
+    if matches!(raw.outputs.format, raw::Format::None) && raw.outputs.rotate != Limit::NONE {
+        checks.fail("outputs.rotate", "there is nothing to rotate: outputs.format is \"none\"");
+    }
+}
+
+fn robots_options(raw: &raw::Robots) -> robots::Options {
+    robots::Options {
+        obey: raw.mode == raw::RobotsMode::Obey,
+        agent: raw.agent.clone(),
+        max_age: raw.max_age.0,
+        max_bytes: to_usize(raw.max_size.0),
+        max_redirects: raw.max_redirects,
+        max_attempts: raw.attempts,
+        follow_sitemaps: raw.sitemaps,
+    }
+}
+
+fn frontier(raw: &raw::Frontier) -> Frontier {
+    Frontier {
+        store: match raw.store {
+            raw::Store::Disk => Store::Disk,
+            raw::Store::Memory => Store::Memory,
+        },
+        active_hosts: to_usize(raw.active_hosts.into()),
+        head: to_usize(raw.head.into()),
+        commit_every: raw.commit_every.0,
+        commit_urls: to_usize(raw.commit_urls.into()),
+        seen_cache_bytes: raw.seen_cache.0,
+        store_cache_bytes: raw.store_cache.0,
+    }
+}
+
+fn outputs(raw: &raw::Outputs) -> Outputs {
+    Outputs {
+        format: match raw.format {
+            raw::Format::Jsonl => Format::Jsonl,
+            raw::Format::None => Format::None,
+        },
+        compression: match raw.compression {
+            raw::Compression::None => Compression::None,
+            raw::Compression::Gzip => Compression::Gzip,
+            raw::Compression::Zstd => Compression::Zstd,
+        },
+        rotate_bytes: raw.rotate.0.map(|size| size.0),
+        text: raw.text,
+        links: raw.links,
+        headers: raw.headers,
+        report: raw.report,
+    }
+}
+
+fn telemetry(raw: &raw::Telemetry) -> Telemetry {
+    Telemetry {
+        log: raw.log.clone(),
+        format: match raw.format {
+            raw::LogFormat::Pretty => LogFormat::Pretty,
+            raw::LogFormat::Compact => LogFormat::Compact,
+            raw::LogFormat::Json => LogFormat::Json,
+        },
+        progress: match raw.progress {
+            raw::Progress::Auto => Progress::Auto,
+            raw::Progress::Never => Progress::Never,
+        },
+        interval: raw.interval.0,
+    }
+}
+
+fn to_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

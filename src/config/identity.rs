@@ -1,0 +1,128 @@
+//! What makes two crawls the same job.
+//!
+//! An output folder remembers the [`Identity`] of the job it belongs to. Everything that decides
+//! *what* is recorded is in it: seeds, scope, what robots.txt may forbid, how requests look, the
+//! shape of records. How fast, how long and how talkative a run is may change between two runs of
+//! one job. No secret is in it: only that a header is secret.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::{
+    headers::{HIDDEN, is_secret},
+    raw::{Header, Raw},
+    settings::Seeds,
+};
+
+/// Sorted lines `key=value`, values as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity(BTreeMap<String, String>);
+
+impl Identity {
+    pub(crate) fn of(raw: &Raw, seeds: &Seeds) -> Self {
+        let urls = |urls: &[crate::address::CanonicalUrl]| -> Json {
+            let mut urls: Vec<&str> = urls.iter().map(crate::address::CanonicalUrl::as_str).collect();
+            urls.sort_unstable();
+            urls.into_iter().collect()
+        };
+        let mut of = Self(BTreeMap::new());
+        of.add("seeds.urls", &urls(&seeds.urls));
+        of.add("seeds.sitemaps", &urls(&seeds.sitemaps));
+        of.add("seeds.files", &json!(raw.seeds.files));
+        of.add("seeds.stdin", &json!(raw.seeds.stdin));
+        of.add("scope.mode", &json!(raw.scope.mode));
+        of.add("scope.include", &json!(raw.scope.include));
+        of.add("scope.exclude", &json!(raw.scope.exclude));
+        of.add("robots.mode", &json!(raw.robots.mode));
+        of.add("robots.agent", &json!(raw.robots.agent));
+        of.add("robots.sitemaps", &json!(raw.robots.sitemaps));
+        // As written: the version in the default must not make another job of an upgrade.
+        of.add("fetch.user_agent", &json!(raw.fetch.user_agent));
+        of.add("fetch.body", &json!(raw.fetch.body));
+        of.add("fetch.nofollow", &json!(raw.fetch.nofollow));
+        of.add("fetch.max_redirects", &json!(raw.fetch.max_redirects));
+        for (name, header) in &raw.fetch.headers {
+            let value = match header {
+                Header::Text(text) if !is_secret(name) => text.as_str(),
+                _ => HIDDEN,
+            };
+            of.add(&format!("fetch.headers.{}", name.to_ascii_lowercase()), &json!(value));
+        }
+        of.add("outputs.format", &json!(raw.outputs.format));
+        of.add("outputs.compression", &json!(raw.outputs.compression));
+        of.add("outputs.text", &json!(raw.outputs.text));
+        of.add("outputs.links", &json!(raw.outputs.links));
+        of.add("outputs.headers", &json!(raw.outputs.headers));
+        of
+    }
+
+    fn add(&mut self, key: &str, value: &Json) {
+        self.0.insert(key.to_owned(), value.to_string());
+    }
+
+    /// As kept in an output folder: one line a key.
+    pub fn text(&self) -> String {
+        self.0.iter().fold(String::new(), |mut text, (key, value)| {
+            writeln!(text, "{key}={value}").expect("a String takes everything");
+            text
+        })
+    }
+
+    /// Reads [`Identity::text`] back; lines of another form are passed over.
+    pub fn parse(text: &str) -> Self {
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        Self(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+    }
+
+    /// SHA-256 of [`Identity::text`], 64 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        Sha256::digest(self.text()).iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("a String takes everything");
+            hex
+        })
+    }
+
+    /// The keys in which two jobs differ, with both values: `scope.mode: "host" → "domain"`.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let keys: std::collections::BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
+        let value = |of: &Self, key: &str| of.0.get(key).map_or_else(|| "not set".to_owned(), |v| super::inspect::quote(v));
+        let differ = keys.into_iter().filter(|key| self.0.get(*key) != other.0.get(*key));
+        differ.map(|key| format!("{key}: {} → {}", value(self, key), value(other, key))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(change: impl FnOnce(&mut Raw)) -> Identity {
+        let mut raw = Raw::default();
+        change(&mut raw);
+        Identity::of(&raw, &Seeds { urls: vec![], files: vec![], stdin: false, sitemaps: vec![] })
+    }
+
+    #[test]
+    fn pace_is_not_identity() {
+        let plain = identity(|_| {});
+        let hurried = identity(|raw| {
+            raw.fetch.concurrency = 500;
+            raw.limits.pages = super::super::units::Limit(Some(super::super::units::Count(3)));
+            raw.job.contact = "me@example.org".into();
+        });
+        assert_eq!(plain.fingerprint(), hurried.fingerprint());
+        let other = identity(|raw| raw.scope.mode = super::super::raw::ScopeMode::Any);
+        assert_eq!(plain.differences(&other), [r#"scope.mode: "host" → "any""#]);
+        assert_ne!(plain.fingerprint(), other.fingerprint());
+        assert_eq!(Identity::parse(&other.text()), other);
+    }
+
+    #[test]
+    fn a_secret_is_not_in_it() {
+        let with = identity(|raw| {
+            raw.fetch.headers.insert("Cookie".into(), Header::Text("sesame".into()));
+        });
+        assert!(!with.text().contains("sesame"));
+    }
+}

@@ -1,0 +1,111 @@
+//! One layer against the schema: unknown keys, wrong kinds, values out of bounds.
+//!
+//! Layers are inspected one by one and before they are merged, so that a mistake in the file is
+//! reported although a flag covers it. What is good goes on; what is not is reported and left out,
+//! so one run tells everything that is wrong.
+
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+
+use super::{
+    Fault, Problem,
+    layers::Origin,
+    path::KeyPath,
+    raw::Raw,
+    schema::{self, Node, Shape},
+};
+
+/// A found value is quoted up to this many characters.
+const MAX_QUOTED: usize = 60;
+
+/// A layer's good values, and what is wrong with the others.
+pub(crate) fn inspect(layer: &Json, origin: &Origin, problems: &mut Vec<Problem>) -> Json {
+    let mut inspector = Inspector { origin, problems, good: Json::Object(Map::new()) };
+    inspector.walk(Node::root(), &KeyPath::default(), layer);
+    inspector.good
+}
+
+struct Inspector<'a> {
+    origin: &'a Origin,
+    problems: &'a mut Vec<Problem>,
+    good: Json,
+}
+
+impl Inspector<'_> {
+    fn walk(&mut self, node: Node<'_>, path: &KeyPath, value: &Json) {
+        match (node.shape(), value) {
+            // In YAML and JSON an empty section or a commented-out value reads as null: not given.
+            (_, Json::Null) => {}
+            (Shape::Table, Json::Object(entries)) => {
+                for (key, value) in entries {
+                    let path = path.key(key);
+                    match node.child(key) {
+                        Some(child) => self.walk(child, &path, value),
+                        None => self.report(&path, Fault::Unknown { nearest: schema::nearest(&path) }),
+                    }
+                }
+            }
+            (Shape::Map(values), Json::Object(entries)) => {
+                for (key, value) in entries {
+                    self.leaf(values, &path.key(key), value);
+                }
+            }
+            (Shape::Tables(items), Json::Array(elements)) => {
+                for (i, element) in elements.iter().enumerate() {
+                    let path = path.index(i);
+                    if element.is_object() {
+                        // Also when it is empty, so that later ones keep their places.
+                        path.put(&mut self.good, Json::Object(Map::new()));
+                        self.walk(items, &path, element);
+                    } else {
+                        self.unexpected(items, &path, element);
+                    }
+                }
+            }
+            (Shape::Leaf, _) => self.leaf(node, path, value),
+            _ => self.unexpected(node, path, value),
+        }
+    }
+
+    /// A value is good if a configuration with nothing else in it can be read, and it is in bounds.
+    fn leaf(&mut self, node: Node<'_>, path: &KeyPath, value: &Json) {
+        if Raw::deserialize(path.alone(value.clone())).is_ok() && node.admits(value) {
+            path.put(&mut self.good, value.clone());
+        } else {
+            self.unexpected(node, path, value);
+        }
+    }
+
+    fn unexpected(&mut self, node: Node<'_>, path: &KeyPath, value: &Json) {
+        self.report(path, Fault::Unexpected { expected: node.expects(), found: found(path, value) });
+    }
+
+    fn report(&mut self, path: &KeyPath, fault: Fault) {
+        let origin = self.origin.of(path);
+        self.problems.push(Problem { origin, key: path.to_string(), fault });
+    }
+}
+
+/// `value` for a message; a header's is never told.
+fn found(path: &KeyPath, value: &Json) -> String {
+    let kind = match value {
+        Json::Object(_) => "a table",
+        Json::Array(_) => "a list",
+        Json::String(_) => "a text",
+        Json::Number(_) => "a number",
+        Json::Bool(_) => "true or false",
+        Json::Null => "nothing",
+    };
+    if value.is_object() || path.to_string().starts_with("fetch.headers") {
+        return kind.to_owned();
+    }
+    quote(&value.to_string())
+}
+
+/// At most [`MAX_QUOTED`] characters of `text`.
+pub(crate) fn quote(text: &str) -> String {
+    if text.chars().count() <= MAX_QUOTED {
+        return text.to_owned();
+    }
+    text.chars().take(MAX_QUOTED).chain(['…']).collect()
+}

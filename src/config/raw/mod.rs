@@ -1,0 +1,54 @@
+//! The configuration as it is written: one struct a section, everything with a default.
+//!
+//! The doc comments of these fields are the documentation of the keys: the JSON Schema, the
+//! reference file and the editor's hints are made from them. Bounds stand beside them (`range` for
+//! plain numbers, `x-min` and `x-max` for values with a unit) and are checked from the schema. What
+//! a value *means* (a pattern that compiles, a URL that parses) is checked in [`super::build`].
+
+mod how;
+mod what;
+
+pub(crate) use how::{
+    Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, Secret, Shutdown, Store,
+    Telemetry,
+};
+pub(crate) use what::{Compression, Format, Job, Limits, Outputs, Scope, ScopeMode, Seeds};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Configuration of a dragline crawl.
+///
+/// Durations are written like "10s" or "1m30s", sizes like "20 MiB" or "500 KB", rates like "5/s"
+/// or "30/m". An empty text means that nothing is set.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "dragline configuration")]
+pub(crate) struct Raw {
+    /// The crawl's name, place and contact.
+    pub(crate) job: Job,
+    /// Where the crawl starts. At least one of the four is needed.
+    pub(crate) seeds: Seeds,
+    /// Which URLs may be visited.
+    pub(crate) scope: Scope,
+    /// What is promised to every host; [[host]] makes exceptions.
+    pub(crate) politeness: Politeness,
+    /// When to stop. The first five end the run when they are reached; "unlimited" switches one off.
+    pub(crate) limits: Limits,
+    /// How pages are asked for.
+    pub(crate) fetch: Fetch,
+    /// A cache of responses in memory, for runs that ask for one URL more than once.
+    pub(crate) cache: Cache,
+    /// How robots.txt is treated (RFC 9309).
+    pub(crate) robots: Robots,
+    /// The store of URLs known, done and pending.
+    pub(crate) frontier: Frontier,
+    /// What is written to the output folder.
+    pub(crate) outputs: Outputs,
+    /// Logs and the live display.
+    pub(crate) telemetry: Telemetry,
+    /// How a run stops.
+    pub(crate) shutdown: Shutdown,
+    /// Exceptions to [politeness] for some hosts; the first that matches wins.
+    pub(crate) host: Vec<HostRule>,
+}

@@ -1,0 +1,255 @@
+//! The checked configuration: each subsystem's options, with units resolved and bounds kept.
+//!
+//! Made by [`Sources::load`](super::Sources::load) only. Sizes are bytes, times are [`Duration`]s,
+//! `None` is "unlimited" or "not asked for".
+
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+
+use http::{HeaderMap, HeaderValue};
+
+use crate::{
+    address::CanonicalUrl,
+    cache,
+    clock::Clock,
+    fetch::{self, guard::Allow},
+    parse, politeness, robots, scope,
+};
+
+use super::Identity;
+
+/// Everything a crawl is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name, place, contact.
+    pub job: Job,
+    /// Where it starts.
+    pub seeds: Seeds,
+    /// Which URLs may be visited.
+    pub scope: scope::Options,
+    /// What is promised to hosts.
+    pub politeness: politeness::Options,
+    /// When it stops.
+    pub limits: Limits,
+    /// How pages are asked for.
+    pub fetch: Fetch,
+    /// The cache of responses, if there is to be one.
+    pub cache: Option<cache::Options>,
+    /// How robots.txt is treated.
+    pub robots: robots::Options,
+    /// Bounds of one page's harvest.
+    pub parse: parse::Limits,
+    /// The store of URLs.
+    pub frontier: Frontier,
+    /// What is written.
+    pub outputs: Outputs,
+    /// Logs and display.
+    pub telemetry: Telemetry,
+    /// How long a drain may take (`shutdown.deadline`).
+    pub shutdown_deadline: Duration,
+    /// What makes another run the same job.
+    pub identity: Identity,
+}
+
+/// `[job]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Letters, digits, `.`, `-`, `_`; never empty.
+    pub name: String,
+    /// The output folder.
+    pub out: PathBuf,
+    /// A URL or mail address.
+    pub contact: Option<String>,
+}
+
+/// `[seeds]`. See [`Seeds::read`] for all of them as one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seeds {
+    /// Given inline.
+    pub urls: Vec<CanonicalUrl>,
+    /// Files of URLs, one a line.
+    pub files: Vec<PathBuf>,
+    /// Whether standard input has more.
+    pub stdin: bool,
+    /// Sitemaps whose pages are seeds.
+    pub sitemaps: Vec<CanonicalUrl>,
+}
+
+/// `[limits]`, but for those of URLs ([`scope::Options`]) and pages ([`parse::Limits`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// Pages fetched.
+    pub pages: Option<u64>,
+    /// Body bytes fetched.
+    pub bytes: Option<u64>,
+    /// Time spent crawling, over all runs.
+    pub duration: Option<Duration>,
+    /// Links away from a seed.
+    pub depth: Option<u16>,
+    /// URLs pending.
+    pub queue: Option<u64>,
+    /// Pages fetched of one host.
+    pub pages_per_host: Option<u64>,
+    /// Body bytes fetched of one host.
+    pub bytes_per_host: Option<u64>,
+    /// Least time between two requests to any host at all.
+    pub interval: Option<Duration>,
+}
+
+/// `[fetch]`.
+#[derive(Debug, Clone)]
+pub struct Fetch {
+    /// The `User-Agent` header, contact included.
+    pub user_agent: HeaderValue,
+    /// Further headers; secrets are marked sensitive.
+    pub headers: HeaderMap,
+    /// Requests in flight, all hosts together.
+    pub concurrency: usize,
+    /// Name resolution, connect and TLS.
+    pub connect_timeout: Duration,
+    /// Longest silence in a body.
+    pub idle_timeout: Duration,
+    /// One exchange.
+    pub timeout: Duration,
+    /// Longest body kept, decoded.
+    pub max_body_bytes: usize,
+    /// Bodies in memory, all together.
+    pub memory_bytes: u64,
+    /// Most decoded bytes for a byte.
+    pub max_decode_ratio: u32,
+    /// Attempts after the first.
+    pub retries: u32,
+    /// Redirects in a chain.
+    pub max_redirects: u8,
+    /// What the guard lets through besides the public internet.
+    pub allow: Vec<Allow>,
+    /// Fixed answers of name resolution.
+    pub resolve: Vec<(String, IpAddr)>,
+    /// Whether `nofollow` is obeyed.
+    pub obey_nofollow: bool,
+    /// Most connections that any host's policy allows.
+    pub connections_per_host: usize,
+}
+
+impl Settings {
+    /// What the fetcher is built from.
+    pub fn fetch_options(&self, clock: Clock) -> fetch::Options {
+        let fetch = &self.fetch;
+        fetch::Options {
+            user_agent: fetch.user_agent.clone(),
+            headers: fetch.headers.clone(),
+            connect_timeout: fetch.connect_timeout,
+            idle_timeout: fetch.idle_timeout,
+            timeout: fetch.timeout,
+            max_decode_ratio: fetch.max_decode_ratio,
+            idle_connections_per_host: fetch.connections_per_host,
+            allow: fetch.allow.clone(),
+            resolve: fetch.resolve.clone(),
+            clock,
+        }
+    }
+
+    /// A digest of [`Settings::identity`], 64 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        self.identity.fingerprint()
+    }
+}
+
+/// `[frontier]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frontier {
+    /// Where it is kept.
+    pub store: Store,
+    /// Hosts in memory at once.
+    pub active_hosts: usize,
+    /// URLs of one host in memory.
+    pub head: usize,
+    /// Longest time between commits.
+    pub commit_every: Duration,
+    /// Most URLs between commits.
+    pub commit_urls: usize,
+    /// Bytes for fingerprints seen recently.
+    pub seen_cache_bytes: u64,
+    /// Bytes for the store's own cache.
+    pub store_cache_bytes: u64,
+}
+
+/// Where the frontier is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// In the output folder; survives every stop.
+    Disk,
+    /// Lost with the process.
+    Memory,
+}
+
+/// `[outputs]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outputs {
+    /// How records are written.
+    pub format: Format,
+    /// How they are compressed.
+    pub compression: Compression,
+    /// Bytes of one file before the next is begun.
+    pub rotate_bytes: Option<u64>,
+    /// Whether a record holds the visible text.
+    pub text: bool,
+    /// Whether a record holds the links.
+    pub links: bool,
+    /// Whether a record holds the response's headers.
+    pub headers: bool,
+    /// Whether `report.html` is written.
+    pub report: bool,
+}
+
+/// How records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `pages.jsonl`.
+    Jsonl,
+    /// Not at all.
+    None,
+}
+
+/// How records are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+/// `[telemetry]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telemetry {
+    /// A filter that `tracing_subscriber::EnvFilter` understands.
+    pub log: String,
+    /// How log lines look.
+    pub format: LogFormat,
+    /// Whether there may be a live display.
+    pub progress: Progress,
+    /// Time between log lines of progress.
+    pub interval: Duration,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people, with colours on a terminal.
+    Pretty,
+    /// For people, on one line each.
+    Compact,
+    /// For machines, one object a line.
+    Json,
+}
+
+/// Whether there may be a live display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// On a terminal.
+    Auto,
+    /// Log lines only.
+    Never,
+}
