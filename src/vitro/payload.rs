@@ -1,0 +1,107 @@
+//! A response's body on its way out: whole, or broken off half-way.
+//!
+//! It holds the request's place among those in flight, and gives it back when its last bytes go to
+//! the socket: a client that has read to the end may ask again at once, and must not be counted twice.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
+
+/// Between the last bytes of a body that breaks off and the break, so that the bytes are sent first.
+const BEFORE_THE_BREAK: Duration = Duration::from_millis(20);
+
+/// One of the requests of a host that are under way. Counts down when dropped.
+#[derive(Debug)]
+pub(super) struct InFlight(Arc<[AtomicU32]>, usize);
+
+impl InFlight {
+    /// Counts up; returns the count with this one, too.
+    pub(super) fn enter(counts: &Arc<[AtomicU32]>, slot: usize) -> (Self, u32) {
+        let n = counts[slot].fetch_add(1, Ordering::Relaxed) + 1;
+        (Self(Arc::clone(counts), slot), n)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0[self.1].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A body.
+pub(super) enum Payload {
+    Whole(Bytes, Option<InFlight>),
+    Broken { part: Bytes, pause: Option<Pin<Box<Sleep>>>, in_flight: Option<InFlight> },
+}
+
+impl Payload {
+    pub(super) fn new(body: Bytes, cut_at: Option<usize>, in_flight: InFlight) -> Self {
+        match cut_at {
+            None => Self::Whole(body, Some(in_flight)),
+            Some(at) => Self::Broken { part: body.slice(..at), pause: None, in_flight: Some(in_flight) },
+        }
+    }
+}
+
+/// The error that makes hyper close a connection although more was promised.
+#[derive(Debug)]
+pub(super) struct BrokenOff;
+
+impl fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("body broken off as planned")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
+
+impl From<Infallible> for BrokenOff {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match self.get_mut() {
+            Self::Whole(body, in_flight) => {
+                *in_flight = None;
+                let body = std::mem::take(body);
+                Poll::Ready((!body.is_empty()).then(|| Ok(Frame::data(body))))
+            }
+            Self::Broken { part, .. } if !part.is_empty() => Poll::Ready(Some(Ok(Frame::data(std::mem::take(part))))),
+            Self::Broken { pause, in_flight, .. } => {
+                ready!(pause.get_or_insert_with(|| Box::pin(sleep(BEFORE_THE_BREAK))).as_mut().poll(cx));
+                *in_flight = None;
+                Poll::Ready(Some(Err(BrokenOff)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(body, _) if body.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body, _) => SizeHint::with_exact(body.len() as u64),
+            // What is promised is in the Content-Length header; the truth may not be told here.
+            Self::Broken { .. } => SizeHint::default(),
+        }
+    }
+}

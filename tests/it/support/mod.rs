@@ -1,0 +1,20 @@
+//! What the integration tests share.
+//!
+//! [`site`] describes small websites and serves them from a raw socket, [`client`] and [`reader`]
+//! are an independent client and link extractor (so that dragline is never checked with its own
+//! code), [`audit`] reads arrival logs for broken promises, [`binary`] runs the built program and
+//! reads what it leaves behind.
+
+pub(crate) mod audit;
+pub(crate) mod binary;
+pub(crate) mod client;
+pub(crate) mod reader;
+mod responder;
+mod selftest;
+pub(crate) mod site;
+
+/// The links of a [`site::Site`]'s page: `links!["/a", "/b"]`.
+macro_rules! links {
+    ($($link:expr),* $(,)?) => { &[$(&*$link),*] as &[&str] };
+}
+pub(crate) use links;
