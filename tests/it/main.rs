@@ -1,1 +1,4 @@
 //! The integration tests: the built binary and the library, from the outside.
+
+mod docs_site;
+mod house;
