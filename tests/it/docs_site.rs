@@ -66,6 +66,7 @@ fn check_exact(docs: &str, n_pages: usize) {
 fn truth(site: &Site) -> BTreeMap<String, Record> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/truth/reachable.py");
     let answer = Command::new(python())
+        .arg("-B")
         .arg(script)
         .arg(site.root())
         .args(["--base", &site.base(), "--disallow", CLOSED])

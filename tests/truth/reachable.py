@@ -31,10 +31,17 @@ import html5lib
 
 from weburl import Url, resolve
 
-# <link rel> values that name a document of the site rather than something to draw a page with.
+# <link rel> values of the HTML standard, the IANA registry and the microformats wiki that name a document
+# rather than something to draw a page with; whatever its type, for a feed is a document too.
 DOCUMENT_RELS = frozenset(
-    "alternate amphtml appendix archives author bookmark canonical chapter contents copyright first glossary "
-    "help index last license next prev previous search section start subsection toc top up".split()
+    "about alternate amphtml appendix archives author begin bookmark canonical chapter child collection contents "
+    "copyright describedby end first glossary help home index item last latest-version license next parent "
+    "predecessor-version prev previous privacy-policy related replies search section shortlink sibling start "
+    "subsection successor-version tag terms-of-service toc top up version-history via".split()
+)
+# Values that make it such a thing after all: `alternate stylesheet`.
+RESOURCE_RELS = frozenset(
+    "apple-touch-icon fluid-icon icon manifest mask-icon modulepreload preload stylesheet".split()
 )
 HTML_SUFFIXES = (".html", ".htm")
 HTML_SPACE = " \t\n\f\r"
@@ -53,7 +60,7 @@ def links_of(html: bytes, url: Url) -> list:
         elif tag in ("iframe", "frame"):
             # An empty src shows about:blank.
             references.append(attribute("src") or None)
-        elif tag == "link" and names_document(attribute("rel", ""), attribute("type", "")):
+        elif tag == "link" and names_document(attribute("rel", "")):
             references.append(attribute("href") or None)
         elif tag == "meta" and attribute("http-equiv", "").strip(HTML_SPACE).lower() == "refresh":
             references.append(refresh_target(attribute("content", "")))
@@ -63,13 +70,10 @@ def links_of(html: bytes, url: Url) -> list:
     return list(resolved - {None})
 
 
-def names_document(rel: str, media_type: str) -> bool:
-    """Whether a <link> with this rel and type leads to a page."""
+def names_document(rel: str) -> bool:
+    """Whether a <link> with this rel leads to a document."""
     rels = set(rel.lower().split())
-    if "stylesheet" in rels:
-        return False
-    readable = media_type.split(";")[0].strip().lower() in ("", "text/html", "application/xhtml+xml")
-    return readable and bool(rels & DOCUMENT_RELS)
+    return bool(rels & DOCUMENT_RELS) and not rels & RESOURCE_RELS
 
 
 def refresh_target(content: str):
