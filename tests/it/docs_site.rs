@@ -44,6 +44,23 @@ fn the_crawl_of_the_python_documentation_is_exact() {
     check_exact(PYTHON_DOCS, 400);
 }
 
+/// The judge is judged first: nginx answers each URL of the site as the script says.
+#[test]
+fn the_truth_is_what_nginx_answers() {
+    let site = Site::serve(SQLITE_DOCS);
+    let base = site.base();
+    let mut answers: BTreeMap<u16, usize> = BTreeMap::new();
+    for (url, record) in truth(&site) {
+        let Some(target) = url.strip_prefix(base.trim_end_matches('/')) else { continue };
+        let expected = record.status.unwrap_or(404);
+        let found = site.head(target);
+        assert_eq!(u64::from(found), expected, "{url}");
+        *answers.entry(found).or_default() += 1;
+    }
+    assert!(answers[&200] > 700 && answers[&301] == 1 && answers[&403] == 1 && answers[&404] > 100, "{answers:?}");
+    assert_eq!(site.hits().len(), answers.values().sum::<usize>());
+}
+
 /// Crawls `docs`, which has at least `n_pages` pages, and compares with truth and access log.
 fn check_exact(docs: &str, n_pages: usize) {
     let site = Site::serve(docs);

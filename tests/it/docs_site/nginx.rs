@@ -6,6 +6,7 @@
 
 use std::{
     fs,
+    io::{Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -87,6 +88,16 @@ impl Site {
     /// `http://127.0.0.1:port/`.
     pub(super) fn base(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    /// The status of one request, made by hand.
+    pub(super) fn head(&self, target: &str) -> u16 {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("nginx listens");
+        write!(stream, "HEAD {target} HTTP/1.0\r\n\r\n").expect("nginx reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("nginx answers");
+        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+        status.unwrap_or_else(|| panic!("{target}: no status in {answer}"))
     }
 
     /// The folder that is served.
