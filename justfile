@@ -1,6 +1,7 @@
 # Shortcuts for those who develop dragline; `just` lists them. Nothing needs them: what counts is tests/run.
 
 set positional-arguments
+set shell := ["bash", "-euo", "pipefail", "-c"]
 
 _default:
     @just --list --unsorted
