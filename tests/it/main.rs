@@ -1,4 +1,4 @@
 //! The integration tests: the built binary and the library, from the outside.
 
-mod support;
-mod vitro;
+mod docs_site;
+mod house;
