@@ -142,6 +142,7 @@ impl Settings {
             timeout: fetch.timeout,
             max_decode_ratio: fetch.max_decode_ratio,
             idle_connections_per_host: fetch.connections_per_host,
+            memory_budget_bytes: fetch.memory_bytes,
             allow: fetch.allow.clone(),
             resolve: fetch.resolve.clone(),
             clock,

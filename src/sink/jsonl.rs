@@ -30,7 +30,7 @@ impl JsonlSink {
     /// # Errors
     /// When a file is shorter than its mark (nothing is changed then), or can't be opened or cut.
     pub fn open(folder: &Path, options: Options, marks: &[Mark]) -> Result<Self, SinkError> {
-        let mut sink = Self {
+        let sink = Self {
             folder: folder.to_owned(),
             options,
             files: marks.to_vec(),
