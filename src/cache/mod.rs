@@ -1,4 +1,4 @@
-//! A TTL cache of responses in front of a [`Fetcher`], with single-flight.
+//! A TTL cache of responses in front of a [`Fetcher`](crate::fetch::Fetcher), with single-flight.
 //!
 //! Any number of concurrent requests for one URL cause one exchange; a leader that fails or is
 //! cancelled hands over, it does not strand its followers (moka's `try_get_with`). Bounded by
