@@ -1,4 +1,6 @@
 //! The integration tests: the built binary and the library, from the outside.
 
-mod docs_site;
-mod house;
+#![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
+
+mod support;
+mod vitro;

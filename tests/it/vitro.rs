@@ -47,7 +47,7 @@ struct Walk {
 impl Walk {
     async fn through(server: &Server) -> Self {
         let mut walk = Self::default();
-        server.seeds().iter().for_each(|seed| walk.found(Url::parse(seed).unwrap()));
+        server.seeds().iter().for_each(|seed| walk.found(&Url::parse(seed).unwrap()));
         let mut client = Client::connect(server.addr()).await;
         while let Some(url) = walk.queue.pop_front() {
             let expectation = walk.visit(&url, server.addr(), &mut client).await;
@@ -56,7 +56,7 @@ impl Walk {
         walk
     }
 
-    fn found(&mut self, url: Url) {
+    fn found(&mut self, url: &Url) {
         let url = Canonicalizer::default().parse(url.as_str()).unwrap();
         if self.seen.insert(url.as_str().to_owned()) {
             self.queue.push_back(url.as_url().clone());
@@ -99,12 +99,12 @@ impl Walk {
             (300..400, Some(location)) => {
                 let mut to = url.join(location).unwrap();
                 to.set_fragment(None);
-                self.found(to);
+                self.found(&to);
                 Outcome::Redirected
             }
             (200..300, _) => {
                 if got.header("content-type").is_some_and(|mime| mime.starts_with("text/html")) {
-                    reader::links(url, &reader::text(got)).into_iter().for_each(|link| self.found(link));
+                    reader::links(url, &reader::text(got)).into_iter().for_each(|link| self.found(&link));
                 }
                 Outcome::Fetched
             }
@@ -133,17 +133,17 @@ impl Walk {
     }
 
     async fn read_sitemaps(&mut self, first: &str, authority: &str, addr: SocketAddr) {
+        let locations = Regex::new("<loc>([^<]+)</loc>").unwrap();
         let mut queue = vec![first.to_owned()];
         while let Some(sitemap) = queue.pop() {
             let got = get(addr, authority, Url::parse(&sitemap).unwrap().path()).await;
             assert_eq!(got.status, 200, "{sitemap}");
             let bytes = if sitemap.ends_with(".gz") { reader::gunzip(&got.body) } else { got.body };
             let xml = String::from_utf8(bytes).unwrap();
-            let locations = Regex::new("<loc>([^<]+)</loc>").unwrap();
             for location in locations.captures_iter(&xml).map(|found| found[1].to_owned()) {
                 match xml.contains("<sitemapindex") {
                     true => queue.push(location),
-                    false => self.found(Url::parse(&location).unwrap()),
+                    false => self.found(&Url::parse(&location).unwrap()),
                 }
             }
             self.sitemaps.insert(sitemap);

@@ -1,7 +1,7 @@
 //! Links of a page, found by other means than dragline's: html5ever's tokenizer and a simple-minded
 //! reading of charset labels.
 
-use std::{cell::RefCell, io::Read as _};
+use std::{cell::RefCell, io::Read as _, sync::LazyLock};
 
 use encoding_rs::Encoding;
 use html5ever::{
@@ -15,6 +15,10 @@ use regex::Regex;
 use url::Url;
 
 use super::client::Got;
+
+/// A charset label in a header field or in markup.
+static LABEL: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"(?i)charset\s*=\s*["']?([a-z0-9_-]+)"#).expect("it is a valid pattern"));
 
 /// Undoes gzip.
 pub(crate) fn gunzip(bytes: &[u8]) -> Vec<u8> {
@@ -30,7 +34,7 @@ pub(crate) fn text(got: &Got) -> String {
         _ => got.body.clone(),
     };
     let label = |text: &str| {
-        let label = Regex::new(r#"(?i)charset\s*=\s*["']?([\w-]+)"#).unwrap().captures(text)?[1].to_owned();
+        let label = LABEL.captures(text)?[1].to_owned();
         Some(Encoding::for_label(label.as_bytes()).unwrap_or_else(|| panic!("charset {label}")))
     };
     let head = String::from_utf8_lossy(&body[..body.len().min(1024)]).into_owned();
