@@ -13,7 +13,7 @@ pub(super) fn execute(args: &CrawlArgs) -> Exit {
         if args.print_config {
             return print(loaded.to_toml().as_bytes());
         }
-        run::execute(loaded.settings, args.start.start())
+        run::execute(&loaded.settings, args.start.start())
     })
 }
 

@@ -10,13 +10,17 @@
 //! to people goes to standard error.
 
 mod args;
+mod assemble;
 mod check;
 mod completions;
 mod crawl;
 mod demo;
 mod exit;
+mod folder;
 mod man;
+mod progress;
 mod run;
+mod summary;
 
 pub use args::Cli;
 pub use exit::Exit;
@@ -59,7 +63,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             let mut flags = Flags::default();
             args.start.set_flags(&mut flags);
             let sources = Sources { file: Some(args.config), flags, ..Sources::default() };
-            with_config(&sources, |loaded| run::execute(loaded.settings, args.start.start()))
+            with_config(&sources, |loaded| run::execute(&loaded.settings, args.start.start()))
         }
         Command::Crawl(args) => crawl::execute(&args),
         Command::Check(args) => check::execute(&args),

@@ -15,7 +15,7 @@ use super::{
     raw::{self, Raw},
     seeds,
     settings::{
-        Compression, Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store,
+        Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store,
         Telemetry,
     },
     units::{Limit, Span},

@@ -62,18 +62,22 @@ impl Identity {
         self.0.insert(key.to_owned(), value.to_string());
     }
 
-    /// As kept in an output folder: one line a key.
+    /// As kept in an output folder.
+    pub fn into_map(self) -> BTreeMap<String, String> {
+        self.0
+    }
+
+    /// Reads [`Identity::into_map`] back.
+    pub fn from_map(map: BTreeMap<String, String>) -> Self {
+        Self(map)
+    }
+
+    /// As text: one line a key.
     pub fn text(&self) -> String {
         self.0.iter().fold(String::new(), |mut text, (key, value)| {
             writeln!(text, "{key}={value}").expect("a String takes everything");
             text
         })
-    }
-
-    /// Reads [`Identity::text`] back; lines of another form are passed over.
-    pub fn parse(text: &str) -> Self {
-        let pairs = text.lines().filter_map(|line| line.split_once('='));
-        Self(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
     }
 
     /// SHA-256 of [`Identity::text`], 64 hexadecimal digits.
@@ -115,7 +119,7 @@ mod tests {
         let other = identity(|raw| raw.scope.mode = super::super::raw::ScopeMode::Any);
         assert_eq!(plain.differences(&other), [r#"scope.mode: "host" → "any""#]);
         assert_ne!(plain.fingerprint(), other.fingerprint());
-        assert_eq!(Identity::parse(&other.text()), other);
+        assert_eq!(Identity::from_map(other.clone().into_map()), other);
     }
 
     #[test]

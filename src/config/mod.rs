@@ -39,7 +39,7 @@ pub use reference::{json_schema, reference};
 pub use rows::Row;
 pub use seeds::SeedError;
 pub use settings::{
-    Compression, Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry,
+    Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry,
 };
 
 use std::fmt;

@@ -13,6 +13,7 @@ use crate::{
     clock::Clock,
     fetch::{self, guard::Allow},
     parse, politeness, robots, scope,
+    sink::Compression,
 };
 
 use super::Identity;
@@ -209,17 +210,6 @@ pub enum Format {
     Jsonl,
     /// Not at all.
     None,
-}
-
-/// How records are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// RFC 1952.
-    Gzip,
-    /// RFC 8878.
-    Zstd,
 }
 
 /// `[telemetry]`.

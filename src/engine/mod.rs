@@ -41,6 +41,7 @@ mod worker;
 mod tests;
 
 pub use book::{Book, End, Limit};
+pub use recorder::Observer;
 pub use run::{Finished, Job, run};
 pub use worker::Stack;
 

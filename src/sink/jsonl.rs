@@ -163,6 +163,13 @@ impl Sink for JsonlSink {
     }
 }
 
+/// Whether a file of this name is one that a [`JsonlSink`] writes.
+pub fn is_output_name(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("pages") else { return false };
+    let number = rest.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
+    matches!(number, ".jsonl" | ".jsonl.gz" | ".jsonl.zst")
+}
+
 /// `None` when the bytes go out as they are.
 fn pack(bytes: &[u8], compression: Compression) -> std::io::Result<Option<Vec<u8>>> {
     match compression {
@@ -229,6 +236,12 @@ mod tests {
             assert_eq!(again.marks()[0].records, 3);
             assert_eq!(read(folder.path(), &again.marks()[0], compression), "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
         }
+    }
+
+    #[test]
+    fn its_files_are_told_from_others() {
+        assert!(["pages.jsonl", "pages-00012.jsonl.gz", "pages.jsonl.zst"].into_iter().all(is_output_name));
+        assert!(!["pages.json", "mypages.jsonl", "pages-x.jsonl", "pages"].into_iter().any(is_output_name));
     }
 
     #[test]

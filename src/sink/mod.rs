@@ -10,7 +10,7 @@
 mod jsonl;
 mod record;
 
-pub use jsonl::JsonlSink;
+pub use jsonl::{JsonlSink, is_output_name};
 pub use record::{Record, RecordTimings};
 
 use std::path::PathBuf;

@@ -1,0 +1,98 @@
+//! From settings to the engine's parts.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use crate::{
+    address::{CanonicalUrl, Canonicalizer},
+    cache::CachedFetcher,
+    clock::Clock,
+    config::Settings,
+    engine::{Extras, Options, Seed, Stack},
+    fetch::{BuildError, Fetcher, HttpFetcher},
+    frontier::{Kind, workbench},
+    scope::{PatternError, Scope},
+};
+
+/// The first pause before another attempt at one URL; it doubles each time.
+const RETRY_BASE: Duration = Duration::from_secs(1);
+/// The longest such pause.
+const RETRY_MAX: Duration = Duration::from_secs(120);
+/// Most bytes of a sitemap after unpacking: what sitemaps.org allows.
+const MAX_SITEMAP_BYTES: usize = 50 << 20;
+
+/// How the engine is to run.
+pub(super) fn options(settings: &Settings) -> Options {
+    let limits = &settings.limits;
+    Options {
+        concurrency: settings.fetch.concurrency,
+        max_body_bytes: settings.fetch.max_body_bytes,
+        retries: settings.fetch.retries,
+        retry_base: RETRY_BASE,
+        retry_max: RETRY_MAX,
+        max_redirects: usize::from(settings.fetch.max_redirects),
+        obey_nofollow: settings.fetch.obey_nofollow,
+        parse: settings.parse,
+        max_sitemap_bytes: MAX_SITEMAP_BYTES,
+        robots: settings.robots.clone(),
+        extras: Extras {
+            text: settings.outputs.text,
+            links: settings.outputs.links,
+            headers: settings.outputs.headers,
+        },
+        commit_every: settings.frontier.commit_every,
+        commit_visits: settings.frontier.commit_urls,
+        max_bytes: limits.bytes,
+        max_duration: limits.duration,
+        drain_deadline: settings.shutdown_deadline,
+        workbench: workbench::Options {
+            active_hosts: settings.frontier.active_hosts,
+            head: settings.frontier.head,
+            max_depth: limits.depth,
+            max_pages: limits.pages,
+            pages_per_host: limits.pages_per_host,
+            bytes_per_host: limits.bytes_per_host,
+            obey_robots: settings.robots.obey,
+            interval: limits.interval.unwrap_or_default(),
+            burst: NonZeroU32::MIN,
+            politeness: settings.politeness.clone(),
+        },
+    }
+}
+
+/// What workers work with, in the order in which a request passes it.
+///
+/// # Errors
+/// When the client or a pattern can't be built; a checked configuration has neither.
+pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock) -> Result<Stack, StackError> {
+    let pages: Vec<CanonicalUrl> = seeds.iter().map(|seed| seed.url.clone()).collect();
+    // One exchange: guard, connection, deadlines, bounds.
+    let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(clock))?);
+    // In front of it, so that a hit opens no connection.
+    let fetcher = match settings.cache {
+        Some(options) => Arc::new(CachedFetcher::new(http, options, clock)),
+        None => http,
+    };
+    let scope = Scope::new(&settings.scope, &pages).map_err(StackError::Patterns)?;
+    Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::default(), clock })
+}
+
+/// Why the stack can't be built.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StackError {
+    #[error(transparent)]
+    Client(#[from] BuildError),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Patterns(Vec<PatternError>),
+}
+
+/// All seeds, those of files and of standard input included.
+///
+/// # Errors
+/// At the first file that can't be read and the first line that is no URL.
+pub(super) fn seeds(settings: &Settings) -> Result<Vec<Seed>, crate::config::SeedError> {
+    let mut seeds = Vec::new();
+    let mut stdin = std::io::stdin().lock();
+    settings.seeds.read(&mut stdin, &mut |url| seeds.push(Seed { url, kind: Kind::Page }))?;
+    seeds.extend(settings.seeds.sitemaps.iter().map(|url| Seed { url: url.clone(), kind: Kind::Sitemap }));
+    Ok(seeds)
+}

@@ -1,0 +1,199 @@
+//! The output folder: whose it is, what is in it, and whether a crawl may go on there.
+//!
+//! It is claimed with a lock that the system lets go of when the process ends, however it ends.
+//! Nothing in it is removed unless `--fresh` asks for it, and then only what dragline itself
+//! writes. A state becomes a state with its first commit, under another name until then: a crawl
+//! killed while it is being set up leaves nothing to trip over.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    config::{Format, Identity, Settings, Store},
+    engine::{Book, End, EngineError},
+    frontier::{self, DiskFrontier, Frontier, FrontierError, MemoryFrontier},
+    sink::{self, JsonlSink, NullSink, Sink, SinkError},
+};
+
+const STATE: &str = "state";
+const STORE: &str = "frontier.redb";
+const UNFINISHED_STORE: &str = "frontier.redb.new";
+const LOCK: &str = "lock";
+const RECEIPT: &str = "receipt.json";
+const REPORT: &str = "report.html";
+
+/// Why a folder can't be crawled into. Nothing in it was changed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FolderError {
+    #[error("{} can't be written: {source}", .path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+    #[error("another process is crawling into {}", .0.display())]
+    Locked(PathBuf),
+    #[error("{} holds a finished crawl; use --fresh to start over, or --out for another folder", .0.display())]
+    Finished(PathBuf),
+    #[error(
+        "{} holds a crawl of another configuration:\n  {}\nuse --fresh to start over, or --out for another folder",
+        .path.display(), .differences.join("\n  ")
+    )]
+    Other { path: PathBuf, differences: Vec<String> },
+    #[error(
+        "{} holds outputs but no state to go on from; use --fresh to start over, or --out for another folder",
+        .0.display()
+    )]
+    NoState(PathBuf),
+    #[error("{0}\nnothing was changed; restore the folder, or use --fresh to start over")]
+    State(#[from] FrontierError),
+    #[error("{0}\nnothing was changed; restore the folder, or use --fresh to start over")]
+    Book(#[from] EngineError),
+    #[error("{0}")]
+    Output(#[from] SinkError),
+}
+
+/// A folder that is ours until it is dropped.
+pub(super) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// What a crawl goes on from.
+pub(super) struct Opened {
+    pub(super) frontier: Box<dyn Frontier>,
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) book: Book,
+}
+
+impl Folder {
+    /// Makes the folder if need be, and claims it.
+    pub(super) fn claim(path: &Path) -> Result<Self, FolderError> {
+        let state = path.join(STATE);
+        fs::create_dir_all(&state).map_err(|source| unwritable(&state, source))?;
+        let lock_path = state.join(LOCK);
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path);
+        let lock = lock.map_err(|source| unwritable(&lock_path, source))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(FolderError::Locked(path.to_owned())),
+            Err(TryLockError::Error(source)) => Err(unwritable(&lock_path, source)),
+        }
+    }
+
+    /// Opens what is there to go on from, or begins.
+    pub(super) fn open(&self, settings: &Settings, fresh: bool) -> Result<Opened, FolderError> {
+        if fresh {
+            self.clear()?;
+        }
+        let store = self.path.join(STATE).join(STORE);
+        if store.exists() {
+            return self.resume(&store, settings);
+        }
+        if self.holds_outputs()? {
+            return Err(FolderError::NoState(self.path.clone()));
+        }
+        let book = Book { identity: settings.identity.clone().into_map(), ..Book::default() };
+        let frontier: Box<dyn Frontier> = match settings.frontier.store {
+            Store::Memory => Box::new(MemoryFrontier::new(&frontier_options(settings))),
+            Store::Disk => Box::new(self.begin(&store, settings, &book)?),
+        };
+        Ok(Opened { frontier, sink: self.sink(settings, &book)?, book })
+    }
+
+    fn begin(&self, store: &Path, settings: &Settings, book: &Book) -> Result<DiskFrontier, FolderError> {
+        let unfinished = store.with_file_name(UNFINISHED_STORE);
+        remove(&unfinished)?;
+        let mut frontier = DiskFrontier::create(&unfinished, &frontier_options(settings))?;
+        frontier.commit(&book.to_bytes())?;
+        fs::rename(&unfinished, store).map_err(|source| unwritable(store, source))?;
+        let state = self.path.join(STATE);
+        File::open(&state).and_then(|folder| folder.sync_all()).map_err(|source| unwritable(&state, source))?;
+        Ok(frontier)
+    }
+
+    fn resume(&self, store: &Path, settings: &Settings) -> Result<Opened, FolderError> {
+        let frontier = DiskFrontier::open(store, &frontier_options(settings))?;
+        let book = Book::from_bytes(frontier.book())?;
+        let differences = Identity::from_map(book.identity.clone()).differences(&settings.identity);
+        if !differences.is_empty() {
+            return Err(FolderError::Other { path: self.path.clone(), differences });
+        }
+        if book.end == Some(End::Finished) {
+            return Err(FolderError::Finished(self.path.clone()));
+        }
+        let sink = self.sink(settings, &book)?;
+        Ok(Opened { frontier: Box::new(frontier), sink, book })
+    }
+
+    fn sink(&self, settings: &Settings, book: &Book) -> Result<Box<dyn Sink>, FolderError> {
+        Ok(match settings.outputs.format {
+            Format::None => Box::new(NullSink),
+            Format::Jsonl => {
+                let options = sink::Options {
+                    compression: settings.outputs.compression,
+                    rotate_bytes: settings.outputs.rotate_bytes,
+                };
+                Box::new(JsonlSink::open(&self.path, options, &book.outputs)?)
+            }
+        })
+    }
+
+    /// Removes what dragline writes, and nothing else. The state goes first: what is left of a
+    /// removal that was cut short is never taken for a crawl to go on with.
+    fn clear(&self) -> Result<(), FolderError> {
+        let state = self.path.join(STATE);
+        remove(&state.join(STORE))?;
+        remove(&state.join(UNFINISHED_STORE))?;
+        for name in self.outputs()? {
+            remove(&self.path.join(name))?;
+        }
+        Ok(())
+    }
+
+    fn holds_outputs(&self) -> Result<bool, FolderError> {
+        Ok(!self.outputs()?.is_empty())
+    }
+
+    /// Names of the outputs in the folder.
+    fn outputs(&self) -> Result<Vec<String>, FolderError> {
+        let entries = fs::read_dir(&self.path).map_err(|source| unwritable(&self.path, source))?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        Ok(names.filter(|name| name == RECEIPT || name == REPORT || sink::is_output_name(name)).collect())
+    }
+
+    /// Writes `receipt.json` or `report.html` whole or not at all.
+    fn write(&self, name: &str, text: &str) -> Result<PathBuf, FolderError> {
+        let path = self.path.join(name);
+        let draft = self.path.join(format!("{name}.new"));
+        let written = fs::write(&draft, text).and_then(|()| File::open(&draft)?.sync_all());
+        written.and_then(|()| fs::rename(&draft, &path)).map_err(|source| unwritable(&path, source))?;
+        Ok(path)
+    }
+
+    pub(super) fn write_receipt(&self, json: &str) -> Result<PathBuf, FolderError> {
+        self.write(RECEIPT, json)
+    }
+
+    pub(super) fn write_report(&self, html: &str) -> Result<PathBuf, FolderError> {
+        self.write(REPORT, html)
+    }
+}
+
+fn frontier_options(settings: &Settings) -> frontier::Options {
+    frontier::Options {
+        max_queued: settings.limits.queue,
+        seen_cache_bytes: settings.frontier.seen_cache_bytes,
+        store_cache_bytes: settings.frontier.store_cache_bytes,
+    }
+}
+
+fn remove(path: &Path) -> Result<(), FolderError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(unwritable(path, e)),
+        _ => Ok(()),
+    }
+}
+
+fn unwritable(path: &Path, source: io::Error) -> FolderError {
+    FolderError::Unwritable { path: path.to_owned(), source }
+}
