@@ -13,7 +13,8 @@ use super::{
     emitter::Attributes,
     foreign::Foreign,
     refresh,
-    tag::{Tag, is_block, is_cell, relations},
+    relation::relations,
+    tag::{Tag, is_block, is_cell},
     text::{Collapsed, Gap},
 };
 

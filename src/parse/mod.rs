@@ -8,8 +8,8 @@
 //!
 //! In reading order: `content_type` (is it a page, what encoding does the header claim),
 //! `charset` and `prescan` (bytes to text), `emitter` (the tokenizer's events become tags with the
-//! few attributes that matter), `harvest` (tags become links and metadata), `tag`, `foreign`,
-//! `refresh` and `text` (the rules they look up).
+//! few attributes that matter), `harvest` (tags become links and metadata), `tag`, `relation`,
+//! `foreign`, `refresh` and `text` (the rules they look up).
 
 mod charset;
 mod content_type;
@@ -19,6 +19,7 @@ mod harvest;
 mod html;
 mod prescan;
 mod refresh;
+mod relation;
 mod tag;
 #[cfg(test)]
 mod tests;
