@@ -119,9 +119,11 @@ impl<'a> Node<'a> {
         children
     }
 
-    /// The documentation of this place, on one line.
+    /// The documentation of this place, on one line, without bounds.
     pub(crate) fn doc(self) -> String {
         let text = self.0["description"].as_str().unwrap_or_default();
+        let bounds = self.bounds().map(|bounds| format!(" ({bounds})")).unwrap_or_default();
+        let text = text.strip_suffix(&bounds).unwrap_or(text);
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
@@ -221,8 +223,8 @@ pub(crate) fn nearest(unknown: &KeyPath) -> Option<String> {
             _ => None,
         }
     };
-    let best = known().into_iter().filter_map(|path| Some((cost(&path)?, path))).min();
-    best.map(|(_, path)| path.to_string())
+    let best = known().into_iter().filter_map(|path| Some((cost(&path)?, rank(&path), path))).min();
+    best.map(|(_, _, path)| path.to_string())
 }
 
 fn home(parent: &str) -> String {
@@ -241,7 +243,7 @@ mod tests {
     fn nearest_key() {
         check("limits.depht", Some("limits.depth"));
         check("limit", Some("limits"));
-        check("fetch.rate", Some("limits.rate"));
+        check("fetch.rate", Some("politeness.rate"));
         check("limits.max_pages", Some("limits.pages"));
         check("fetch.xylophone", None);
         let host = KeyPath::default().key("host").index(0).key("rat");
