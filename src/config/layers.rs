@@ -157,7 +157,7 @@ fn read(text: &str, node: Node<'_>) -> Option<Json> {
     if node.is("boolean") {
         return text.parse().ok().map(Json::Bool);
     }
-    if node.is("integer") && !node.is("string") {
+    if node.counts() {
         return text.parse::<i64>().ok().map(Json::from);
     }
     None
@@ -239,7 +239,9 @@ pub(crate) struct Merged {
 impl Merged {
     /// Lays `layers` over each other, the last on top.
     pub(crate) fn of(layers: Vec<Layer>) -> Result<Self, ConfigError> {
-        let builder = layers.into_iter().fold(config::Config::builder(), |builder, layer| builder.add_source(layer));
+        let builder = layers
+            .into_iter()
+            .fold(config::Config::builder(), config::ConfigBuilder::<config::builder::DefaultState>::add_source);
         Ok(Self::of_values(builder.build()?.collect()?))
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn of_toml(text: &str) -> Lines {
 fn toml_table(text: &str, table: &dyn TableLike, path: &str, lines: &mut Lines) {
     for (key, item) in table.iter() {
         let path = join(path, key);
-        let span = table.key(key).and_then(|key| key.span()).or_else(|| item.span());
+        let span = table.key(key).and_then(toml_edit::Key::span).or_else(|| item.span());
         if let Some(span) = span {
             lines.insert(path.clone(), line_at(text, span.start));
         }

@@ -176,6 +176,11 @@ impl<'a> Node<'a> {
             && bound("x-max", "maximum").is_none_or(|max| size <= max)
     }
 
+    /// Whether its values are whole numbers, or would be but for "unlimited".
+    pub(crate) fn counts(self) -> bool {
+        self.0["x-unit"] == Count::NAME || (self.is("integer") && !self.is("string"))
+    }
+
     fn measure(self, value: &Json) -> Option<f64> {
         match self.0["x-unit"].as_str() {
             Some(Span::NAME) => Span::from_json(value)?.measure(),
@@ -204,6 +209,9 @@ fn known() -> Vec<KeyPath> {
     found
 }
 
+/// What a suggestion from another section costs, in letters; a part of a name costs half of it.
+const ELSEWHERE: usize = 40;
+
 /// The known key most like `unknown`: one of its own section if any is near, else one elsewhere.
 pub(crate) fn nearest(unknown: &KeyPath) -> Option<String> {
     let name = unknown.last_key()?;
@@ -218,8 +226,8 @@ pub(crate) fn nearest(unknown: &KeyPath) -> Option<String> {
         let text = path.to_string();
         let at_home = path.segments().len() == n_parents.min(2) && text.strip_suffix(other) == Some(&home(&parent));
         match (near, part) {
-            (true, _) => Some(2 * distance + usize::from(!at_home)),
-            (_, true) => Some(10 + 2 * distance + usize::from(!at_home)),
+            (true, _) => Some(distance + ELSEWHERE * usize::from(!at_home)),
+            (_, true) => Some(ELSEWHERE / 2 + distance + ELSEWHERE * usize::from(!at_home)),
             _ => None,
         }
     };

@@ -139,3 +139,29 @@ pub(crate) fn check_file(path: &Path, key: &str, checks: &mut Checks<'_>, each: 
     });
     checks.ok(key, end);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(stdin: &[u8], expected: Result<&[&str], &str>) {
+        let seeds = Seeds { urls: vec![], files: vec![], stdin: true, sitemaps: vec![] };
+        let mut found = Vec::new();
+        let end = seeds.read(&mut &*stdin, &mut |url| found.push(url.to_string()));
+        match expected {
+            Ok(urls) => {
+                assert!(end.is_ok(), "{end:?}");
+                assert_eq!(found, urls);
+            }
+            Err(text) => assert!(end.is_err_and(|error| error.to_string().contains(text)), "{text}"),
+        }
+    }
+
+    #[test]
+    fn lines_of_stdin() {
+        check(b"\xef\xbb\xbfhttp://a/\r\n# no\n\n  http://b/#x", Ok(&["http://a/", "http://b/"]));
+        check(b"http://a/\nnonsense\n", Err("stdin:2: not a valid URL"));
+        check(b"\xff\xfe", Err("stdin:1: "));
+        check(&[b'a'; 70_000], Err("line 1 is longer than 65536 bytes"));
+    }
+}

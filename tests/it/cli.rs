@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use assert_cmd::Command;
+use dragline::config::{Environment, Flags, Sources};
 use predicates::{prelude::PredicateBooleanExt, str::contains};
 use tempfile::TempDir;
 
@@ -264,6 +265,29 @@ fn a_printed_configuration_is_the_same_crawl() {
     assert_eq!(value("seeds.urls"), r#"["https://a.example/x?y","http://localhost/"]"#);
     assert_eq!(value("fetch.headers.x-a"), r#""\"quoted\" \\ text""#);
     insta::assert_snapshot!(printed);
+}
+
+#[test]
+fn a_printed_configuration_comes_to_the_same_settings() {
+    let mut flags = Flags::default();
+    flags.set("seeds.urls", "<URL>", vec!["http://a.test/".to_owned()]);
+    flags.set("limits.depth", "--depth", "3");
+    flags.set("politeness.rate", "--rate", "unlimited");
+    flags.set("fetch.headers.X-A", "--header", "b");
+    flags.set("fetch.resolve.www.a.test", "--resolve", "127.0.0.1");
+    let environment = Environment::given([
+        ("DRAGLINE__HOST", "[{ match = '*.a.test', rate = '2/s' }, { match = '(com,b,', burst = 3 }]"),
+        ("DRAGLINE__CACHE__ENABLED", "true"),
+        ("DRAGLINE__LIMITS__DEPTH", "9"),
+    ]);
+    let first = Sources { file: None, environment, flags }.load().expect("good");
+    assert_eq!(first.settings.limits.depth, Some(3), "flags win over the environment");
+    let dir = folder(&[("printed.toml", &first.to_toml())]);
+    let file = Some(dir.path().join("printed.toml"));
+    let none: [(&str, &str); 0] = [];
+    let second = Sources { file, environment: Environment::given(none), ..Sources::default() }.load().expect("good");
+    assert_eq!(format!("{:#?}", first.settings), format!("{:#?}", second.settings));
+    assert_eq!(first.settings.fingerprint(), second.settings.fingerprint());
 }
 
 #[test]
