@@ -46,8 +46,10 @@ pub(crate) enum Command {
 ///
 /// Resumes by itself when the output folder holds an unfinished run of the same configuration.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  dragline run site.toml\n  dragline run site.toml --fresh --out /data/site\n  \
-    DRAGLINE__LIMITS__PAGES=100 dragline run site.toml")]
+#[command(
+    after_long_help = "Examples:\n  dragline run site.toml\n  dragline run site.toml --fresh --out /data/site\n  \
+    DRAGLINE__LIMITS__PAGES=100 dragline run site.toml"
+)]
 pub(crate) struct RunArgs {
     /// The configuration file (.toml, .yaml, .yml or .json)
     pub(crate) config: PathBuf,
@@ -97,7 +99,7 @@ pub(crate) fn set(flags: &mut Flags, key: &str, flag: &str, value: Option<&Strin
 #[command(after_long_help = "Examples:\n  \
     dragline crawl https://example.org/ --contact me@example.org --depth 2\n  \
     dragline crawl http://localhost:8000/ --allow-address loopback --rate unlimited --per-host 8\n  \
-    dragline crawl https://example.org/docs/ --scope prefix --exclude '*.pdf' --print-config > docs.toml")]
+    dragline crawl https://example.org/docs/ --scope prefix --print-config > docs.toml")]
 pub(crate) struct CrawlArgs {
     /// URLs to start from
     #[arg(value_name = "URL", required_unless_present = "sitemap")]

@@ -32,12 +32,14 @@ const MAX_NAME_BYTES: usize = 100;
 pub(crate) struct Checks<'a> {
     merged: &'a Merged,
     pub(crate) environment: &'a Environment,
+    /// Where a value is missing that was given nowhere.
+    home: String,
     problems: Vec<Problem>,
 }
 
 impl<'a> Checks<'a> {
-    pub(crate) fn new(merged: &'a Merged, environment: &'a Environment, problems: Vec<Problem>) -> Self {
-        Self { merged, environment, problems }
+    pub(crate) fn new(merged: &'a Merged, environment: &'a Environment, home: String, problems: Vec<Problem>) -> Self {
+        Self { merged, environment, home, problems }
     }
 
     pub(crate) fn into_problems(self) -> Vec<Problem> {
@@ -46,7 +48,8 @@ impl<'a> Checks<'a> {
 
     /// `key` (as printed, e.g. `scope.include[2]`) can't be meant.
     pub(crate) fn fail(&mut self, key: &str, message: impl Into<String>) {
-        let origin = self.merged.origin(key);
+        let origin = Some(self.merged.origin(key)).filter(|origin| origin != "default");
+        let origin = origin.unwrap_or_else(|| self.home.clone());
         self.problems.push(Problem { origin, key: key.to_owned(), fault: Fault::Meaningless(message.into()) });
     }
 
@@ -81,10 +84,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
             max_meta_bytes: MAX_META_BYTES,
             max_text_bytes: if raw.outputs.text { fetch.max_body_bytes } else { 0 },
         },
-        cache: raw
-            .cache
-            .enabled
-            .then(|| cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
+        cache: raw.cache.enabled.then_some(cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
         robots: robots_options(&raw.robots),
         frontier: frontier(&raw.frontier),
         outputs: outputs(&raw.outputs),
@@ -108,8 +108,7 @@ fn job(raw: &Raw, file: Option<&Path>, seeds: &Seeds, checks: &mut Checks<'_>) -
     let stem = file.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
     let host = || seeds.urls.iter().chain(&seeds.sitemaps).next().map(|url| url.host_str().to_owned());
     let derived = stem.or_else(host).unwrap_or_default();
-    let derived: String =
-        derived.chars().take(MAX_NAME_BYTES).map(|c| if usable(c) { c } else { '-' }).collect();
+    let derived: String = derived.chars().take(MAX_NAME_BYTES).map(|c| if usable(c) { c } else { '-' }).collect();
     let derived = derived.trim_matches(['.', '-']).to_owned();
     let name = [given, &derived, "crawl"].into_iter().find(|name| !name.is_empty()).expect("the last").to_owned();
     let out = if raw.job.out.is_empty() { format!("crawl-{name}") } else { raw.job.out.clone() };

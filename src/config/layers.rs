@@ -44,10 +44,14 @@ impl Origin {
                 Some(line) => format!("{name}:{line}"),
                 None => name.clone(),
             },
-            // An element of a list has its list's name.
+            // An element of a list has its list's name; an unknown section that of what is in it.
             Self::Named(names) => {
-                let around = names.iter().filter(|(key, _)| path.starts_with(key.as_str()));
-                around.max_by_key(|(key, _)| key.len()).map_or_else(String::new, |(_, name)| name.clone())
+                let within = |inner: &str, outer: &str| {
+                    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+                };
+                let around = names.iter().filter(|(key, _)| within(&path, key)).max_by_key(|(key, _)| key.len());
+                let found = around.or_else(|| names.iter().find(|(key, _)| within(key, &path)));
+                found.map_or_else(String::new, |(_, name)| name.clone())
             }
         }
     }
@@ -153,7 +157,7 @@ fn read(text: &str, node: Node<'_>) -> Option<Json> {
     if node.is("boolean") {
         return text.parse().ok().map(Json::Bool);
     }
-    if node.is("integer") && !node.is("string") {
+    if node.counts() {
         return text.parse::<i64>().ok().map(Json::from);
     }
     None
@@ -209,10 +213,18 @@ impl Layer {
                 ValueKind::Array(items.map(|(i, item)| self.value(&path.index(i), item)).collect())
             }
             Json::Object(entries) => ValueKind::Table(
-                entries.iter().map(|(key, value)| (key.clone(), self.value(&path.key(key), value))).collect(),
+                entries.iter().map(|(key, value)| (spelling(path, key), self.value(&path.key(key), value))).collect(),
             ),
         };
         Value::new(Some(&self.origin.of(path)), kind)
+    }
+}
+
+/// Names of headers and hosts know no case; in lower case, layers agree on them.
+fn spelling(table: &KeyPath, key: &str) -> String {
+    match table.to_string().as_str() {
+        "fetch.headers" | "fetch.resolve" => key.to_ascii_lowercase(),
+        _ => key.to_owned(),
     }
 }
 
@@ -227,7 +239,9 @@ pub(crate) struct Merged {
 impl Merged {
     /// Lays `layers` over each other, the last on top.
     pub(crate) fn of(layers: Vec<Layer>) -> Result<Self, ConfigError> {
-        let builder = layers.into_iter().fold(config::Config::builder(), |builder, layer| builder.add_source(layer));
+        let builder = layers
+            .into_iter()
+            .fold(config::Config::builder(), config::ConfigBuilder::<config::builder::DefaultState>::add_source);
         Ok(Self::of_values(builder.build()?.collect()?))
     }
 
@@ -244,6 +258,11 @@ impl Merged {
 
     /// Where the value at `path` (as printed) comes from.
     pub(crate) fn origin(&self, path: &str) -> String {
+        // A table that two layers share has no origin of its own; one of its entries has.
+        let inside = self.origins.range(format!("{path}.")..format!("{path}/"));
+        if let Some((_, origin)) = inside.into_iter().find(|(_, origin)| *origin != "default") {
+            return origin.clone();
+        }
         let mut path = path;
         loop {
             if let Some(origin) = self.origins.get(path) {

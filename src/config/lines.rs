@@ -47,7 +47,7 @@ pub(crate) fn of_toml(text: &str) -> Lines {
 fn toml_table(text: &str, table: &dyn TableLike, path: &str, lines: &mut Lines) {
     for (key, item) in table.iter() {
         let path = join(path, key);
-        let span = table.key(key).and_then(|key| key.span()).or_else(|| item.span());
+        let span = table.key(key).and_then(toml_edit::Key::span).or_else(|| item.span());
         if let Some(span) = span {
             lines.insert(path.clone(), line_at(text, span.start));
         }
@@ -238,7 +238,8 @@ mod tests {
 
     #[test]
     fn yaml() {
-        let text = "seeds:\n  urls:\n    - a\n    - b\nhost:\n- match: x\n  rate: 1/s\n- match: y\n# c\nlimits:\n  depth: 3\n";
+        let text =
+            "seeds:\n  urls:\n    - a\n    - b\nhost:\n- match: x\n  rate: 1/s\n- match: y\n# c\nlimits:\n  depth: 3\n";
         let lines = of_yaml(text);
         check(&lines, "seeds.urls[1]", 4);
         check(&lines, "host[0].rate", 7);

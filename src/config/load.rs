@@ -63,9 +63,11 @@ impl Sources {
             Ok(merged) => merged,
             Err(problem) => return Err(ConfigErrors([problems, vec![problem]].concat())),
         };
-        let mut checks = Checks::new(&merged, &self.environment, problems);
+        let home = self.file.as_ref().map_or_else(|| "command line".to_owned(), |path| path.display().to_string());
+        let mut checks = Checks::new(&merged, &self.environment, home.clone(), problems);
         let settings = build::build(&raw, self.file.as_deref(), &mut checks);
-        let problems = checks.into_problems();
+        let mut problems = checks.into_problems();
+        problems.sort_by_key(|problem| place(problem, &home));
         match settings {
             Some(settings) if problems.is_empty() => {
                 let rows = rows::rows(&merged, &settings);
@@ -76,8 +78,18 @@ impl Sources {
     }
 }
 
+/// For sorting: the file by its lines, then what it lacks, then what came from elsewhere.
+fn place(problem: &Problem, home: &str) -> (u8, usize) {
+    match problem.origin.strip_prefix(home) {
+        Some("") => (1, 0),
+        Some(line) => (0, line.trim_start_matches(':').parse().unwrap_or(usize::MAX)),
+        None => (2, 0),
+    }
+}
+
 fn merge(layers: Vec<Layer>) -> Result<(Merged, Raw), Problem> {
-    let problem = |text: String| Problem { origin: "layers".into(), key: String::new(), fault: Fault::Unreadable(text) };
+    let problem =
+        |text: String| Problem { origin: "layers".into(), key: String::new(), fault: Fault::Unreadable(text) };
     let merged = Merged::of(layers).map_err(|error| problem(error.to_string()))?;
     // Each leaf was read alone before, so this fails only if merging made something new.
     let raw = Raw::deserialize(&merged.tree).map_err(|error| problem(error.to_string()))?;

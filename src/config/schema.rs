@@ -119,9 +119,11 @@ impl<'a> Node<'a> {
         children
     }
 
-    /// The documentation of this place, on one line.
+    /// The documentation of this place, on one line, without bounds.
     pub(crate) fn doc(self) -> String {
         let text = self.0["description"].as_str().unwrap_or_default();
+        let bounds = self.bounds().map(|bounds| format!(" ({bounds})")).unwrap_or_default();
+        let text = text.strip_suffix(&bounds).unwrap_or(text);
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
@@ -174,6 +176,11 @@ impl<'a> Node<'a> {
             && bound("x-max", "maximum").is_none_or(|max| size <= max)
     }
 
+    /// Whether its values are whole numbers, or would be but for "unlimited".
+    pub(crate) fn counts(self) -> bool {
+        self.0["x-unit"] == Count::NAME || (self.is("integer") && !self.is("string"))
+    }
+
     fn measure(self, value: &Json) -> Option<f64> {
         match self.0["x-unit"].as_str() {
             Some(Span::NAME) => Span::from_json(value)?.measure(),
@@ -202,6 +209,9 @@ fn known() -> Vec<KeyPath> {
     found
 }
 
+/// What a suggestion from another section costs, in letters; a part of a name costs half of it.
+const ELSEWHERE: usize = 40;
+
 /// The known key most like `unknown`: one of its own section if any is near, else one elsewhere.
 pub(crate) fn nearest(unknown: &KeyPath) -> Option<String> {
     let name = unknown.last_key()?;
@@ -216,13 +226,13 @@ pub(crate) fn nearest(unknown: &KeyPath) -> Option<String> {
         let text = path.to_string();
         let at_home = path.segments().len() == n_parents.min(2) && text.strip_suffix(other) == Some(&home(&parent));
         match (near, part) {
-            (true, _) => Some(2 * distance + usize::from(!at_home)),
-            (_, true) => Some(10 + 2 * distance + usize::from(!at_home)),
+            (true, _) => Some(distance + ELSEWHERE * usize::from(!at_home)),
+            (_, true) => Some(ELSEWHERE / 2 + distance + ELSEWHERE * usize::from(!at_home)),
             _ => None,
         }
     };
-    let best = known().into_iter().filter_map(|path| Some((cost(&path)?, path))).min();
-    best.map(|(_, path)| path.to_string())
+    let best = known().into_iter().filter_map(|path| Some((cost(&path)?, rank(&path), path))).min();
+    best.map(|(_, _, path)| path.to_string())
 }
 
 fn home(parent: &str) -> String {
@@ -241,7 +251,7 @@ mod tests {
     fn nearest_key() {
         check("limits.depht", Some("limits.depth"));
         check("limit", Some("limits"));
-        check("fetch.rate", Some("limits.rate"));
+        check("fetch.rate", Some("politeness.rate"));
         check("limits.max_pages", Some("limits.pages"));
         check("fetch.xylophone", None);
         let host = KeyPath::default().key("host").index(0).key("rat");

@@ -119,7 +119,8 @@ pub(crate) fn check(raw: &Raw, checks: &mut Checks<'_>) -> Seeds {
 /// Reads a file of seeds for the hosts in it, and tells what is wrong with it.
 pub(crate) fn check_file(path: &Path, key: &str, checks: &mut Checks<'_>, each: &mut dyn FnMut(CanonicalUrl)) {
     let name = path.display().to_string();
-    let Some(file) = checks.ok(key, File::open(path).map_err(|source| SeedError::Io { name: name.clone(), source })) else {
+    let Some(file) = checks.ok(key, File::open(path).map_err(|source| SeedError::Io { name: name.clone(), source }))
+    else {
         return;
     };
     let mut n_bad = 0;
@@ -137,4 +138,30 @@ pub(crate) fn check_file(path: &Path, key: &str, checks: &mut Checks<'_>, each: 
         Ok(())
     });
     checks.ok(key, end);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(stdin: &[u8], expected: Result<&[&str], &str>) {
+        let seeds = Seeds { urls: vec![], files: vec![], stdin: true, sitemaps: vec![] };
+        let mut found = Vec::new();
+        let end = seeds.read(&mut &*stdin, &mut |url| found.push(url.to_string()));
+        match expected {
+            Ok(urls) => {
+                assert!(end.is_ok(), "{end:?}");
+                assert_eq!(found, urls);
+            }
+            Err(text) => assert!(end.is_err_and(|error| error.to_string().contains(text)), "{text}"),
+        }
+    }
+
+    #[test]
+    fn lines_of_stdin() {
+        check(b"\xef\xbb\xbfhttp://a/\r\n# no\n\n  http://b/#x", Ok(&["http://a/", "http://b/"]));
+        check(b"http://a/\nnonsense\n", Err("stdin:2: not a valid URL"));
+        check(b"\xff\xfe", Err("stdin:1: "));
+        check(&[b'a'; 70_000], Err("line 1 is longer than 65536 bytes"));
+    }
 }

@@ -1,6 +1,3 @@
 //! The integration tests: the built binary and the library, from the outside.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
-
-mod support;
-mod vitro;
+mod cli;

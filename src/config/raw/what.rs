@@ -62,7 +62,7 @@ pub(crate) struct Limits {
     #[schemars(extend("x-min" = 1))]
     pub(crate) pages: Limit<Count>,
     /// Bytes of bodies fetched.
-    #[schemars(extend("x-min" = 1))]
+    #[schemars(extend("x-min" = "1 B"))]
     pub(crate) bytes: Limit<Bytes>,
     /// Time spent crawling, over all runs of the job.
     #[schemars(extend("x-min" = "1s"))]
@@ -77,7 +77,7 @@ pub(crate) struct Limits {
     #[schemars(extend("x-min" = 1))]
     pub(crate) pages_per_host: Limit<Count>,
     /// Bytes of bodies fetched of one host.
-    #[schemars(extend("x-min" = 1))]
+    #[schemars(extend("x-min" = "1 B"))]
     pub(crate) bytes_per_host: Limit<Bytes>,
     /// Failures in a row after which a host is given up.
     #[schemars(extend("x-min" = 1, "x-max" = 1_000_000))]
