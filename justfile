@@ -34,7 +34,7 @@ docs-site *filter:
 
 # What the independent script says of any folder of HTML: `just truth /usr/share/doc/sqlite3`
 truth folder *flags:
-    python3 -B tests/truth/reachable.py "$1" --base http://127.0.0.1/ "${@:2}"
+    /usr/bin/python3 -B tests/truth/reachable.py "$1" --base http://127.0.0.1/ "${@:2}"
 
 # Accept changed snapshots after reading them
 snapshots:

@@ -35,6 +35,7 @@ class Resolving(unittest.TestCase):
         self.check("https://h:8443", "https://h:8443/")
         self.check("https://user:pw@h/x", "https://h/x")
         self.check("http://bücher.example/", "http://xn--bcher-kva.example/")
+        self.check("http://b%C3%BCcher.example/", "http://xn--bcher-kva.example/")
         self.check("http://h:99999/", None)
         self.check("http://h:1x/", None)
         self.check("http://a b/", None)

@@ -12,6 +12,7 @@ do: it follows RFC 3986, so it keeps `\\`, tabs and `%2e` segments, does not esc
 
 import re
 from typing import NamedTuple, Optional
+from urllib.parse import unquote
 
 C0_AND_SPACE = "".join(map(chr, range(0x21)))
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -120,7 +121,7 @@ def _path(segments: list, text: str) -> str:
 
 
 def _host(text: str) -> Optional[str]:
-    text = re.sub("%([0-9A-Fa-f]{2})", lambda m: chr(int(m.group(1), 16)), text)
+    text = unquote(text, errors="replace")
     if not text.isascii():
         try:
             text = text.encode("idna").decode("ascii")
