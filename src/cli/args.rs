@@ -194,17 +194,16 @@ pub(crate) struct CheckArgs {
 /// Serves several hosts on loopback, with robots.txt, sitemaps, redirects, errors, slow pages and a
 /// trap, and crawls them with the whole pipeline.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  dragline demo\n  dragline demo --pages 2000 --out /tmp/demo --keep")]
+#[command(after_long_help = "Examples:\n  dragline demo\n  dragline demo --pages 5000 --out /tmp/demo")]
 pub(crate) struct DemoArgs {
-    /// Output folder
-    #[arg(long, value_name = "DIR", default_value = "dragline-demo")]
-    pub(crate) out: PathBuf,
     /// Pages of the built-in web, about
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) pages: u32,
-    /// Resume or refuse as `run` does, instead of starting over
-    #[arg(long)]
-    pub(crate) keep: bool,
+    /// Port on 127.0.0.1 at which the web is served; 0 for any
+    #[arg(long, value_name = "N", default_value_t = 4280)]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) start: StartArgs,
 }
 
 /// Print a completion script for a shell

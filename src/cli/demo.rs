@@ -1,10 +1,77 @@
-//! `dragline demo`: the built-in web, crawled.
+//! `dragline demo`: the built-in web, served on loopback and crawled.
 
-use super::{Exit, args::DemoArgs, complain};
+use std::sync::Arc;
 
-/// Serves and crawls the built-in web.
+use super::{
+    Exit, Start,
+    args::DemoArgs,
+    complain,
+    folder::FolderError,
+    run::{self, Failure},
+    with_config,
+};
+use crate::{
+    config::{Flags, Settings, Sources},
+    vitro::{self, Server, Web},
+};
+
+/// Serves and crawls the built-in web. Goes on with a demo that was stopped; a finished one makes
+/// way for a new one.
 pub(super) fn execute(args: &DemoArgs) -> Exit {
-    let DemoArgs { out, pages, keep } = args;
-    complain(&format!("error: this build has no demo (out {}, pages {pages}, keep {keep})", out.display()));
-    Exit::Internal
+    let options = vitro::Options::demo();
+    let pages_per_host = (args.pages / options.n_hosts).max(1);
+    let web = Arc::new(Web::new(vitro::Options { pages_per_host, ..options }));
+    let runtime = match run::runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let server = match runtime.block_on(Server::start(web, args.port)) {
+        Ok(server) => server,
+        Err(error) => {
+            complain(&format!(
+                "error: the built-in web can't be served on 127.0.0.1:{}: {error}\nuse --port 0 for any free port",
+                args.port
+            ));
+            return Exit::Usage;
+        }
+    };
+    let sources = Sources { flags: flags(&server, args), ..Sources::default() };
+    with_config(&sources, |loaded| {
+        let start = args.start.start();
+        if let Err(exit) = run::init_telemetry(&loaded.settings, start) {
+            return exit;
+        }
+        if !start.quiet {
+            let (n_hosts, addr) = (server.web().n_hosts(), server.addr());
+            complain(&format!("Serving a web of {n_hosts} hosts on {addr} and crawling it."));
+        }
+        let crawled = runtime.block_on(crawl(&loaded.settings, start));
+        run::end(runtime, crawled)
+    })
+}
+
+async fn crawl(settings: &Settings, start: Start) -> Result<Exit, Failure> {
+    match run::crawl(settings, start).await {
+        Err(Failure::Folder(FolderError::Finished(_) | FolderError::Other { .. })) => {
+            run::crawl(settings, Start { fresh: true, ..start }).await
+        }
+        crawled => crawled,
+    }
+}
+
+/// The demo as a configuration: flags that a user could have given.
+fn flags(server: &Server, args: &DemoArgs) -> Flags {
+    const BY: &str = "demo";
+    let mut flags = Flags::default();
+    flags.set("job.name", BY, "demo");
+    flags.set("job.out", BY, "dragline-demo");
+    flags.set("seeds.urls", BY, server.seeds());
+    flags.set("scope.mode", BY, "domain");
+    flags.set("fetch.resolve.*.vitro.test", BY, server.addr().ip().to_string());
+    flags.set("fetch.allow_addresses", BY, vec!["loopback".to_owned()]);
+    // All hosts are this process: being polite would only make the demo slow.
+    flags.set("politeness.rate", BY, "40/s");
+    flags.set("politeness.per_host", BY, 2);
+    args.start.set_flags(&mut flags);
+    flags
 }

@@ -20,7 +20,7 @@ use super::{
     },
     units::{Limit, Span},
 };
-use crate::{cache, fetch::guard::Allow, parse, politeness, robots, scope};
+use crate::{cache, fetch::guard::Allow, parse, politeness, robots, scope, sink::Compression};
 
 /// Longest text kept of a title, a description and the like, bytes.
 const MAX_META_BYTES: usize = 4096;
