@@ -128,7 +128,8 @@ pub(super) async fn crawl(settings: &Settings, start: Start) -> Result<Exit, Fai
 /// Writes the receipt and the report, and says how it went.
 fn conclude(settings: &Settings, start: Start, folder: &Folder, finished: &Finished) -> Result<Exit, Failure> {
     let receipt = Receipt::new(&settings.job.name, finished);
-    let json = serde_json::to_string_pretty(&receipt).expect("maps with text keys, strings and numbers always serialise");
+    let json =
+        serde_json::to_string_pretty(&receipt).expect("maps with text keys, strings and numbers always serialise");
     folder.write_receipt(&(json + "\n"))?;
     let report = settings.outputs.report.then(|| folder.write_report(&report::html(&receipt))).transpose()?;
     if !start.quiet {
@@ -157,7 +158,11 @@ fn listen(tasks: &Tasks, shutdown: &Shutdown, quiet: bool) -> io::Result<()> {
             let again = shutdown.is_requested();
             shutdown.request();
             if !quiet {
-                let what = if again { "leaving at once" } else { "stopping when what is in flight is done; once more to leave at once" };
+                let what = if again {
+                    "leaving at once"
+                } else {
+                    "stopping when what is in flight is done; once more to leave at once"
+                };
                 tracing::warn!("{what}");
             }
         }

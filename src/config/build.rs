@@ -14,10 +14,7 @@ use super::{
     layers::{Environment, Merged},
     raw::{self, Raw},
     seeds,
-    settings::{
-        Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store,
-        Telemetry,
-    },
+    settings::{Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
     units::{Limit, Span},
 };
 use crate::{cache, fetch::guard::Allow, parse, politeness, robots, scope, sink::Compression};

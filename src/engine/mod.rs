@@ -31,6 +31,7 @@ mod dispatcher;
 pub mod event;
 mod judge;
 mod pool;
+pub mod record;
 mod recorder;
 mod run;
 pub mod stats;
@@ -51,8 +52,7 @@ use crate::{
     address::CanonicalUrl,
     fetch::FetchError,
     frontier::{FrontierError, workbench},
-    parse,
-    robots,
+    parse, robots,
     sink::SinkError,
 };
 

@@ -8,10 +8,8 @@
 //! A sink knows nothing of URLs, and never decides what is written.
 
 mod jsonl;
-mod record;
 
 pub use jsonl::{JsonlSink, is_output_name};
-pub use record::{Record, RecordTimings};
 
 use std::path::PathBuf;
 

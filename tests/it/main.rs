@@ -1,3 +1,9 @@
 //! The integration tests: the built binary and the library, from the outside.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
+
 mod cli;
+mod docs_site;
+mod house;
+mod support;
+mod vitro;

@@ -105,7 +105,7 @@ impl Default for Limits {
             bytes_per_host: Limit::NONE,
             errors_in_row: Limit(Some(Count(20))),
             url_length: 2048,
-            links_per_page: 10_000,
+            links_per_page: 50_000,
             rate: Rate::UNLIMITED,
         }
     }

@@ -6,14 +6,17 @@ use http::{HeaderMap, header::CONTENT_TYPE};
 use sha2::{Digest, Sha256};
 
 use super::{
-    super::{Extras, event::Outcome},
+    super::{
+        Extras,
+        event::Outcome,
+        record::{Record, RecordTimings},
+    },
     page::Reading,
 };
 use crate::{
     clock::Timestamp,
     fetch::{Response, Timings},
     frontier::{Discovery, Hop, Kind, QueuedUrl},
-    sink::{Record, RecordTimings},
     verdict::Refusal,
 };
 

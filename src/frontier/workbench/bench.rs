@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::{
     Ask, Errand, Fate, Lease, News, Next, Options, Returned, Task,
+    scan::Scan,
     slot::{Slot, Turn, Why},
 };
 use crate::{
@@ -53,17 +54,6 @@ enum Whereabouts {
     Resting,
 }
 
-/// The search for hosts that wait on disk for a place in memory.
-#[derive(Debug)]
-struct Scan {
-    /// There may be some.
-    dormant: bool,
-    /// One was met for which there was no room since the pass began.
-    missed: bool,
-    cursor: Option<HostId>,
-    asked: bool,
-}
-
 impl Workbench {
     /// With nothing in memory; it begins by asking for hosts. `n_fetched` pages of the crawl's
     /// budget are used already.
@@ -77,7 +67,7 @@ impl Workbench {
             idle: BTreeSet::new(),
             asks: VecDeque::new(),
             n_asked: 0,
-            scan: Scan { dormant: true, missed: false, cursor: None, asked: false },
+            scan: Scan::new(),
             n_out: 0,
             n_fetched,
             in_flight: 0,
@@ -111,7 +101,7 @@ impl Workbench {
             }
             // All that is left is too deep, and no shorter way can turn up any more.
             self.flush = true;
-            self.scan = Scan { dormant: true, missed: false, cursor: None, asked: false };
+            self.scan = Scan::new();
             let hosts: Vec<HostId> = self.slots.keys().copied().collect();
             hosts.into_iter().for_each(|host| self.wake(host));
         }
@@ -199,7 +189,7 @@ impl Workbench {
             News::Moved { from, url } => {
                 let host = url.host().id();
                 if let Some(placed) = self.slots.get_mut(&host) {
-                    placed.slot.moved(from, url, &self.options);
+                    placed.slot.queue().moved(from, url, self.options.head);
                     self.wake(host);
                 } else {
                     self.admitted(url);
@@ -222,7 +212,7 @@ impl Workbench {
             }
             News::Head { host, urls, limit } => {
                 self.n_asked -= 1;
-                self.with(host, |slot, _| slot.refill(urls, limit, now));
+                self.with(host, |slot, _| slot.queue().refill(urls, limit, now));
             }
             News::Hosts { hosts, limit } => {
                 self.n_asked -= 1;
@@ -249,8 +239,7 @@ impl Workbench {
             // It is in the store by now, and comes back with the answer to the opening.
             self.open(host);
         } else {
-            self.scan.dormant = true;
-            self.scan.missed = true;
+            self.scan.missed();
         }
     }
 
@@ -272,35 +261,26 @@ impl Workbench {
 
     fn look_for_hosts(&mut self) {
         let room = (self.options.active_hosts + self.idle.len()).saturating_sub(self.slots.len());
-        if !self.scan.dormant || self.scan.asked || room == 0 {
+        if room == 0 {
             return;
         }
-        if self.scan.cursor.is_none() {
-            self.scan.missed = false;
+        if let Some(after) = self.scan.next_pass() {
+            let max_depth = if self.flush { None } else { self.options.max_depth };
+            self.ask(Ask::Hosts { after, limit: HOSTS_PER_ASK, max_depth });
         }
-        self.scan.asked = true;
-        let max_depth = if self.flush { None } else { self.options.max_depth };
-        self.ask(Ask::Hosts { after: self.scan.cursor, limit: HOSTS_PER_ASK, max_depth });
     }
 
     fn found_hosts(&mut self, hosts: &[HostId], limit: usize) {
-        self.scan.asked = false;
         for &host in hosts {
-            if self.slots.contains_key(&host) {
-                self.scan.cursor = Some(host);
-            } else if self.make_room() {
+            if !self.slots.contains_key(&host) {
+                if !self.make_room() {
+                    return self.scan.no_room();
+                }
                 self.open(host);
-                self.scan.cursor = Some(host);
-            } else {
-                self.scan.missed = true;
-                return;
             }
+            self.scan.passed(host);
         }
-        if hosts.len() < limit {
-            // The end of a pass. Another one is due if somebody was passed by.
-            self.scan.cursor = None;
-            self.scan.dormant = self.scan.missed;
-        }
+        self.scan.answered(hosts.len() < limit);
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -311,7 +291,7 @@ impl Workbench {
     /// Asks for more of a host's queue when little of it is left in memory.
     fn want(&mut self, host: HostId) {
         let Some(placed) = self.slots.get_mut(&host) else { return };
-        if let Some((after, limit)) = placed.slot.wants(self.options.head) {
+        if let Some((after, limit)) = placed.slot.queue().wants(self.options.head) {
             self.ask(Ask::Head { host, after, limit });
         }
     }
@@ -359,7 +339,7 @@ impl Workbench {
     }
 
     fn is_something_under_way(&self) -> bool {
-        self.in_flight > 0 || self.n_out > 0 || self.n_asked > 0 || self.scan.dormant
+        self.in_flight > 0 || self.n_out > 0 || self.n_asked > 0 || self.scan.is_due()
     }
 
     /// Whether every page that may still be fetched is out.

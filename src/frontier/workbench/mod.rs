@@ -18,6 +18,8 @@
 //! left, because a shorter way may still turn up.
 
 mod bench;
+mod queue;
+mod scan;
 mod slot;
 
 pub use bench::Workbench;

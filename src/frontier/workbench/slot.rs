@@ -1,10 +1,11 @@
 //! One active host: the head of its queue, what it was promised, and what is out.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::{
     super::{HostTally, MAX_ORIGINS, Place, QueuedUrl},
     Errand, Fate, Known, Options, Task,
+    queue::Queue,
 };
 use crate::{
     address::{Fingerprint, HostId, HostKey, Origin},
@@ -47,17 +48,6 @@ enum Robots {
     Blocked(Refusal),
 }
 
-/// How much of the queue on disk is in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    /// Nothing is known yet: the store has been asked for everything.
-    Opening,
-    /// All of it.
-    All,
-    /// Up to this place (`None`: nothing of it); whether the store has been asked for more.
-    UpTo(Option<Place>, bool),
-}
-
 #[derive(Debug)]
 pub(super) struct Slot {
     host: HostId,
@@ -71,13 +61,7 @@ pub(super) struct Slot {
     tally: HostTally,
     robots: Vec<(Origin, Robots)>,
     errands: VecDeque<Errand>,
-    head: BTreeMap<Place, QueuedUrl>,
-    delayed: BTreeMap<(Timestamp, Place), QueuedUrl>,
-    /// Leased, or waiting to be settled, or delayed: not to be taken from the queue again.
-    out: HashMap<Fingerprint, u16>,
-    /// How many are out at each depth.
-    out_depths: BTreeMap<u16, u32>,
-    reach: Reach,
+    queue: Queue,
     in_flight: u32,
 }
 
@@ -93,17 +77,20 @@ impl Slot {
             tally: HostTally::default(),
             robots: Vec::new(),
             errands: VecDeque::new(),
-            head: BTreeMap::new(),
-            delayed: BTreeMap::new(),
-            out: HashMap::new(),
-            out_depths: BTreeMap::new(),
-            reach: Reach::Opening,
+            queue: Queue::opening(),
             in_flight: 0,
         }
     }
 
     /// The store's answer to the opening.
-    pub(super) fn open(&mut self, known: Option<Box<Known>>, head: Vec<QueuedUrl>, limit: usize, options: &Options, now: Timestamp) {
+    pub(super) fn open(
+        &mut self,
+        known: Option<Box<Known>>,
+        head: Vec<QueuedUrl>,
+        limit: usize,
+        options: &Options,
+        now: Timestamp,
+    ) {
         let key = known.as_ref().map(|known| known.host.host.clone()).or_else(|| head.first().map(QueuedUrl::host));
         if let Some(key) = key.or_else(|| self.errands.front().map(|errand| errand.url.host())) {
             self.name(key, options);
@@ -114,8 +101,7 @@ impl Slot {
             self.robots = known.robots.into_iter().map(|(origin, policy)| (origin, Robots::Known(policy))).collect();
             self.state.reopen(&self.policy, now);
         }
-        self.reach = Reach::UpTo(None, true);
-        self.refill(head, limit, now);
+        self.queue.open(head, limit, now);
     }
 
     fn name(&mut self, key: HostKey, options: &Options) {
@@ -125,16 +111,16 @@ impl Slot {
 
     /// What may be done now. Takes it from the queue if anything may.
     pub(super) fn turn(&mut self, now: Timestamp, options: &Options, flush: bool) -> Turn {
-        if self.reach == Reach::Opening {
+        if self.queue.is_opening() {
             return Turn::Rest(Some(Why::Disk));
         }
-        self.ripen(now);
+        self.queue.ripen(now);
         loop {
             if !self.errands.is_empty() {
                 return self.paced(now).unwrap_or_else(|| self.lease_errand());
             }
-            let Some((place, first)) = self.head.first_key_value() else { return self.nothing_queued() };
-            let place = *place;
+            let Some(first) = self.queue.first() else { return self.nothing_queued() };
+            let place = first.place;
             match self.judge(first, now, options, flush) {
                 Judgement::Fetch => return self.paced(now).unwrap_or_else(|| self.lease(place, None)),
                 Judgement::Refuse(why) => return self.lease(place, Some(why)),
@@ -150,10 +136,12 @@ impl Slot {
     }
 
     fn nothing_queued(&self) -> Turn {
-        match (self.reach, self.delayed.first_key_value()) {
-            (Reach::UpTo(..) | Reach::Opening, _) => Turn::Rest(Some(Why::Disk)),
-            (Reach::All, Some(((at, _), _))) => Turn::Wait(*at, Why::Backoff),
-            (Reach::All, None) => Turn::Rest((self.in_flight > 0).then_some(Why::Connections)),
+        if !self.queue.is_all_here() {
+            return Turn::Rest(Some(Why::Disk));
+        }
+        match self.queue.next_delayed() {
+            Some(at) => Turn::Wait(at, Why::Backoff),
+            None => Turn::Rest((self.in_flight > 0).then_some(Why::Connections)),
         }
     }
 
@@ -165,15 +153,16 @@ impl Slot {
         if self.state.given_up {
             return Judgement::Refuse(Refusal::HostGivenUp);
         }
-        let nearest_out = self.out_depths.first_key_value().map(|(depth, _)| *depth);
-        if options.max_depth.is_some() && nearest_out.is_some_and(|depth| queued.place.depth >= depth.saturating_add(2)) {
+        let nearest_out = self.queue.nearest_out();
+        if options.max_depth.is_some() && nearest_out.is_some_and(|depth| queued.place.depth >= depth.saturating_add(2))
+        {
             return Judgement::Rest(Some(Why::Connections));
         }
         if let Some(most) = options.pages_per_host {
             if self.tally.fetched >= most {
                 return Judgement::Refuse(Refusal::HostPageLimit);
             }
-            if self.tally.fetched + self.out.len() as u64 >= most {
+            if self.tally.fetched + self.queue.n_out() >= most {
                 return Judgement::Rest(Some(Why::Connections));
             }
         }
@@ -189,7 +178,9 @@ impl Slot {
             Some(Robots::Pending) => Judgement::Rest(Some(Why::Robots)),
             Some(Robots::Blocked(why)) => Judgement::Refuse(*why),
             Some(Robots::Known(policy)) if policy.is_expired(now) => Judgement::AskRobots,
-            Some(Robots::Known(policy)) => policy.decide(&queued.url).map_or_else(Judgement::Refuse, |()| Judgement::Fetch),
+            Some(Robots::Known(policy)) => {
+                policy.decide(&queued.url).map_or_else(Judgement::Refuse, |()| Judgement::Fetch)
+            }
         }
     }
 
@@ -218,8 +209,7 @@ impl Slot {
     }
 
     fn lease(&mut self, place: Place, refusal: Option<Refusal>) -> Turn {
-        let Some(queued) = self.head.remove(&place) else { return Turn::Rest(None) };
-        self.take_out(&queued);
+        let Some(queued) = self.queue.take(place) else { return Turn::Rest(None) };
         Turn::Do(match refusal {
             Some(why) => Task::Refuse(queued, why),
             None => {
@@ -243,8 +233,7 @@ impl Slot {
             Task::Visit(queued) => {
                 self.in_flight -= 1;
                 self.token = true;
-                self.bring_in(queued.fingerprint);
-                self.head.insert(queued.place, queued);
+                self.queue.put_back(queued);
             }
             Task::Robots(errand) => {
                 self.in_flight -= 1;
@@ -252,8 +241,7 @@ impl Slot {
                 self.errands.push_front(errand);
             }
             Task::Refuse(queued, _) => {
-                self.bring_in(queued.fingerprint);
-                self.head.insert(queued.place, queued);
+                self.queue.put_back(queued);
             }
         }
     }
@@ -268,14 +256,11 @@ impl Slot {
     pub(super) fn settled(&mut self, fingerprint: Fingerprint, fate: Fate) {
         match fate {
             Fate::Done { fetched, body_bytes } => {
-                self.bring_in(fingerprint);
+                self.queue.settled(fingerprint);
                 self.tally.fetched += u64::from(fetched);
                 self.tally.body_bytes += body_bytes;
             }
-            // Stays out until its time has come.
-            Fate::Again(queued) => {
-                self.delayed.insert((queued.not_before, queued.place), queued);
-            }
+            Fate::Again(queued) => self.queue.delay(queued),
         }
     }
 
@@ -312,96 +297,22 @@ impl Slot {
         }
     }
 
-    /// A URL was queued, or queued nearer to the front. What does not fit is on disk.
+    /// A URL was queued, or queued nearer to the front.
     pub(super) fn offer(&mut self, queued: QueuedUrl, options: &Options) {
         if self.key.is_none() {
             self.name(queued.host(), options);
         }
-        match self.reach {
-            Reach::Opening => return,
-            Reach::UpTo(reached, _) if reached.is_none_or(|place| queued.place > place) => return,
-            Reach::UpTo(..) | Reach::All => self.head.insert(queued.place, queued),
-        };
-        // While the store is reading on from where memory ended, that place must not move.
-        let asked = matches!(self.reach, Reach::UpTo(_, true));
-        if self.head.len() > options.head && !asked {
-            self.head.pop_last();
-            self.reach = Reach::UpTo(self.head.last_key_value().map(|(place, _)| *place), false);
-        }
+        self.queue.offer(queued, options.head);
     }
 
-    pub(super) fn moved(&mut self, from: Place, queued: QueuedUrl, options: &Options) {
-        if self.out.contains_key(&queued.fingerprint) {
-            return;
-        }
-        self.head.remove(&from);
-        self.offer(queued, options);
-    }
-
-    /// The next part of the queue arrives from the store.
-    pub(super) fn refill(&mut self, urls: Vec<QueuedUrl>, limit: usize, now: Timestamp) {
-        let Reach::UpTo(reached, _) = self.reach else { return };
-        let last = urls.last().map(|queued| queued.place);
-        self.reach = if urls.len() < limit { Reach::All } else { Reach::UpTo(last.or(reached), false) };
-        for queued in urls {
-            if self.out.contains_key(&queued.fingerprint) {
-                continue;
-            }
-            if queued.not_before > now {
-                self.take_out(&queued);
-                self.delayed.insert((queued.not_before, queued.place), queued);
-            } else {
-                self.head.insert(queued.place, queued);
-            }
-        }
-    }
-
-    /// From which place on the store should be asked for how many more, if it should.
-    pub(super) fn wants(&mut self, head: usize) -> Option<(Option<Place>, usize)> {
-        let Reach::UpTo(reached, false) = self.reach else { return None };
-        if self.head.len() > head / 2 {
-            return None;
-        }
-        self.reach = Reach::UpTo(reached, true);
-        Some((reached, head - self.head.len()))
-    }
-
-    fn ripen(&mut self, now: Timestamp) {
-        while let Some(entry) = self.delayed.first_entry()
-            && entry.key().0 <= now
-        {
-            let queued = entry.remove();
-            self.bring_in(queued.fingerprint);
-            self.head.insert(queued.place, queued);
-        }
-    }
-
-    fn take_out(&mut self, queued: &QueuedUrl) {
-        if self.out.insert(queued.fingerprint, queued.place.depth).is_none() {
-            *self.out_depths.entry(queued.place.depth).or_default() += 1;
-        }
-    }
-
-    fn bring_in(&mut self, fingerprint: Fingerprint) {
-        let Some(depth) = self.out.remove(&fingerprint) else { return };
-        if let Some(n_out) = self.out_depths.get_mut(&depth) {
-            *n_out -= 1;
-            if *n_out == 0 {
-                self.out_depths.remove(&depth);
-            }
-        }
+    pub(super) fn queue(&mut self) -> &mut Queue {
+        &mut self.queue
     }
 
     /// Whether nothing would be lost if the slot were dropped: all that it knows is on disk.
     pub(super) fn is_idle(&self, options: &Options, flush: bool) -> bool {
-        let parked = || !flush && self.head.values().next().is_some_and(|first| self.is_too_deep(first, options));
-        let queue_rests = match self.reach {
-            Reach::Opening => false,
-            Reach::All => self.head.is_empty() || parked(),
-            Reach::UpTo(_, asked) => !asked && parked(),
-        };
-        queue_rests
-            && self.out.is_empty()
+        let parked = !flush && self.queue.first().is_some_and(|first| self.is_too_deep(first, options));
+        self.queue.is_idle(parked)
             && self.in_flight == 0
             && self.errands.is_empty()
             && !self.robots.iter().any(|(_, robots)| matches!(robots, Robots::Pending))
@@ -417,7 +328,7 @@ impl Slot {
 
     /// Requests in flight, URLs queued in memory, pages fetched.
     pub(super) fn load(&self) -> (u32, usize, u64) {
-        (self.in_flight, self.head.len() + self.delayed.len(), self.tally.fetched)
+        (self.in_flight, self.queue.n_here(), self.tally.fetched)
     }
 }
 
