@@ -248,7 +248,9 @@ mod tests {
         let url = Canonicalizer::default().parse("https://a.example:8443/x/y?z=1").expect("valid");
         assert_eq!(url.host().as_str(), "a.example");
         assert_eq!(url.origin().as_str(), "https://a.example:8443");
-        for text in ["https://a.example:8443/", "http://a.example/", "http://[::1]:80/", "http://[::1]:81/", "http://1.2.3.4/"] {
+        for text in
+            ["https://a.example:8443/", "http://a.example/", "http://[::1]:80/", "http://[::1]:81/", "http://1.2.3.4/"]
+        {
             let url = Canonicalizer::default().parse(text).expect("valid");
             assert_eq!(url.origin().host(), url.host(), "{text}");
         }

@@ -46,8 +46,10 @@ pub(crate) enum Command {
 ///
 /// Resumes by itself when the output folder holds an unfinished run of the same configuration.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  dragline run site.toml\n  dragline run site.toml --fresh --out /data/site\n  \
-    DRAGLINE__LIMITS__PAGES=100 dragline run site.toml")]
+#[command(
+    after_long_help = "Examples:\n  dragline run site.toml\n  dragline run site.toml --fresh --out /data/site\n  \
+    DRAGLINE__LIMITS__PAGES=100 dragline run site.toml"
+)]
 pub(crate) struct RunArgs {
     /// The configuration file (.toml, .yaml, .yml or .json)
     pub(crate) config: PathBuf,

@@ -15,8 +15,11 @@ mod completions;
 mod crawl;
 mod demo;
 mod exit;
+mod human;
 mod man;
+mod progress;
 mod run;
+mod summary;
 
 pub use args::Cli;
 pub use exit::Exit;

@@ -81,10 +81,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
             max_meta_bytes: MAX_META_BYTES,
             max_text_bytes: if raw.outputs.text { fetch.max_body_bytes } else { 0 },
         },
-        cache: raw
-            .cache
-            .enabled
-            .then(|| cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
+        cache: raw.cache.enabled.then(|| cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
         robots: robots_options(&raw.robots),
         frontier: frontier(&raw.frontier),
         outputs: outputs(&raw.outputs),
@@ -108,8 +105,7 @@ fn job(raw: &Raw, file: Option<&Path>, seeds: &Seeds, checks: &mut Checks<'_>) -
     let stem = file.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
     let host = || seeds.urls.iter().chain(&seeds.sitemaps).next().map(|url| url.host_str().to_owned());
     let derived = stem.or_else(host).unwrap_or_default();
-    let derived: String =
-        derived.chars().take(MAX_NAME_BYTES).map(|c| if usable(c) { c } else { '-' }).collect();
+    let derived: String = derived.chars().take(MAX_NAME_BYTES).map(|c| if usable(c) { c } else { '-' }).collect();
     let derived = derived.trim_matches(['.', '-']).to_owned();
     let name = [given, &derived, "crawl"].into_iter().find(|name| !name.is_empty()).expect("the last").to_owned();
     let out = if raw.job.out.is_empty() { format!("crawl-{name}") } else { raw.job.out.clone() };

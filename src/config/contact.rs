@@ -109,7 +109,9 @@ mod tests {
 
     #[test]
     fn contacts() {
-        for text in ["mailto:me@example.org", "me@example.org", "https://example.org/bot", "bot/1 (+https://example.org)"] {
+        for text in
+            ["mailto:me@example.org", "me@example.org", "https://example.org/bot", "bot/1 (+https://example.org)"]
+        {
             assert!(is_contact(text), "{text}");
         }
         for text in ["", "me", "@", "example.org", "Mozilla/5.0 (X11)", "https://"] {

@@ -24,7 +24,9 @@ const RESERVED: [&str; 6] = ["host", "user-agent", "content-length", "transfer-e
 
 /// Whether the value of the header `name` must not be seen.
 pub(crate) fn is_secret(name: &str) -> bool {
-    ["authorization", "cookie", "proxy-authorization", "x-api-key"].iter().any(|secret| name.eq_ignore_ascii_case(secret))
+    ["authorization", "cookie", "proxy-authorization", "x-api-key"]
+        .iter()
+        .any(|secret| name.eq_ignore_ascii_case(secret))
 }
 
 /// The headers, secrets fetched from where they are.
@@ -60,7 +62,8 @@ fn reveal(secret: &Secret, checks: &Checks<'_>) -> Result<String, String> {
             checks.environment.get(name).ok_or_else(|| format!("the environment variable {name} is not set"))
         }
         (None, Some(path)) => {
-            let text = read_text(Path::new(path), MAX_SECRET_BYTES).map_err(|reason| format!("file {path} {reason}"))?;
+            let text =
+                read_text(Path::new(path), MAX_SECRET_BYTES).map_err(|reason| format!("file {path} {reason}"))?;
             Ok(text.trim_end_matches(['\r', '\n']).to_owned())
         }
         _ => Err("expected either `env` or `file`".to_owned()),

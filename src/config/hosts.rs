@@ -56,7 +56,8 @@ fn patterns(text: &str) -> Result<Vec<HostPattern>, String> {
     if text.is_empty() {
         return Err("is missing: which hosts is this for?".to_owned());
     }
-    let unknown = || format!("`{text}` is neither a host, \"*.\" and a domain, nor a SURT prefix such as \"(com,example,)\"");
+    let unknown =
+        || format!("`{text}` is neither a host, \"*.\" and a domain, nor a SURT prefix such as \"(com,example,)\"");
     let surt = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or(text);
     if let Some(surt) = surt.strip_prefix('(') {
         return surt_patterns(surt).ok_or_else(unknown);
@@ -106,7 +107,9 @@ mod tests {
         check("http://(com,example,", &[exact("example.com"), below(".example.com")]);
         check("münchen.example", &[exact("xn--mnchen-3ya.example")]);
         check("::1", &[exact("[::1]")]);
-        for bad in ["", "(com,example", "(com,example,)/path", "example.com:8080", "exa mple", "http://example.com", "a/b"] {
+        for bad in
+            ["", "(com,example", "(com,example,)/path", "example.com:8080", "exa mple", "http://example.com", "a/b"]
+        {
             check(bad, &[]);
         }
     }

@@ -87,7 +87,8 @@ impl Identity {
     /// The keys in which two jobs differ, with both values: `scope.mode: "host" → "domain"`.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let keys: std::collections::BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
-        let value = |of: &Self, key: &str| of.0.get(key).map_or_else(|| "not set".to_owned(), |v| super::inspect::quote(v));
+        let value =
+            |of: &Self, key: &str| of.0.get(key).map_or_else(|| "not set".to_owned(), |v| super::inspect::quote(v));
         let differ = keys.into_iter().filter(|key| self.0.get(*key) != other.0.get(*key));
         differ.map(|key| format!("{key}: {} → {}", value(self, key), value(other, key))).collect()
     }

@@ -238,7 +238,8 @@ mod tests {
 
     #[test]
     fn yaml() {
-        let text = "seeds:\n  urls:\n    - a\n    - b\nhost:\n- match: x\n  rate: 1/s\n- match: y\n# c\nlimits:\n  depth: 3\n";
+        let text =
+            "seeds:\n  urls:\n    - a\n    - b\nhost:\n- match: x\n  rate: 1/s\n- match: y\n# c\nlimits:\n  depth: 3\n";
         let lines = of_yaml(text);
         check(&lines, "seeds.urls[1]", 4);
         check(&lines, "host[0].rate", 7);

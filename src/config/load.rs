@@ -77,7 +77,8 @@ impl Sources {
 }
 
 fn merge(layers: Vec<Layer>) -> Result<(Merged, Raw), Problem> {
-    let problem = |text: String| Problem { origin: "layers".into(), key: String::new(), fault: Fault::Unreadable(text) };
+    let problem =
+        |text: String| Problem { origin: "layers".into(), key: String::new(), fault: Fault::Unreadable(text) };
     let merged = Merged::of(layers).map_err(|error| problem(error.to_string()))?;
     // Each leaf was read alone before, so this fails only if merging made something new.
     let raw = Raw::deserialize(&merged.tree).map_err(|error| problem(error.to_string()))?;

@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 
-
 use super::{
     path::KeyPath,
     raw::{HostRule, Raw},
@@ -51,7 +50,6 @@ pub fn reference() -> String {
 }
 
 const INFALLIBLE: &str = "a String takes everything";
-
 
 /// `text` as a comment, wrapped.
 fn comment(out: &mut String, prefix: &str, text: &str) {

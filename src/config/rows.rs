@@ -143,8 +143,8 @@ pub(crate) fn to_toml(value: &Json) -> Toml {
         },
         Json::String(text) => Toml::from(text.as_str()),
         Json::Array(items) => Toml::Array(items.iter().map(to_toml).collect::<Array>()),
-        Json::Object(entries) => {
-            Toml::InlineTable(entries.iter().map(|(key, value)| (key.as_str(), to_toml(value))).collect::<InlineTable>())
-        }
+        Json::Object(entries) => Toml::InlineTable(
+            entries.iter().map(|(key, value)| (key.as_str(), to_toml(value))).collect::<InlineTable>(),
+        ),
     }
 }

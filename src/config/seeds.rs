@@ -119,7 +119,8 @@ pub(crate) fn check(raw: &Raw, checks: &mut Checks<'_>) -> Seeds {
 /// Reads a file of seeds for the hosts in it, and tells what is wrong with it.
 pub(crate) fn check_file(path: &Path, key: &str, checks: &mut Checks<'_>, each: &mut dyn FnMut(CanonicalUrl)) {
     let name = path.display().to_string();
-    let Some(file) = checks.ok(key, File::open(path).map_err(|source| SeedError::Io { name: name.clone(), source })) else {
+    let Some(file) = checks.ok(key, File::open(path).map_err(|source| SeedError::Io { name: name.clone(), source }))
+    else {
         return;
     };
     let mut n_bad = 0;

@@ -43,18 +43,41 @@ impl Judge {
             let fingerprint = url.fingerprint();
             if met.insert(fingerprint) {
                 let verdict = self.scope.judge(&url);
-                found.push(Discovery { url, fingerprint, depth, kind, via: Some(via.clone()), redirects: Vec::new(), verdict });
+                found.push(Discovery {
+                    url,
+                    fingerprint,
+                    depth,
+                    kind,
+                    via: Some(via.clone()),
+                    redirects: Vec::new(),
+                    verdict,
+                });
             }
         }
         found
     }
 
     /// The URL that a redirect points to; it stands as deep as the one that redirects.
-    pub(super) fn redirect(&self, target: CanonicalUrl, depth: u16, kind: Kind, via: Arc<str>, chain: Vec<Hop>) -> Discovery {
+    pub(super) fn redirect(
+        &self,
+        target: CanonicalUrl,
+        depth: u16,
+        kind: Kind,
+        via: Arc<str>,
+        chain: Vec<Hop>,
+    ) -> Discovery {
         let verdict = match self.scope.judge(&target) {
             Verdict::Fetch if chain.len() > self.max_redirects => Verdict::Refuse(Refusal::RedirectLimit),
             verdict => verdict,
         };
-        Discovery { fingerprint: target.fingerprint(), url: target, depth, kind, via: Some(via), redirects: chain, verdict }
+        Discovery {
+            fingerprint: target.fingerprint(),
+            url: target,
+            depth,
+            kind,
+            via: Some(via),
+            redirects: chain,
+            verdict,
+        }
     }
 }

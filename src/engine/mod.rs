@@ -50,8 +50,7 @@ use crate::{
     address::CanonicalUrl,
     fetch::FetchError,
     frontier::{FrontierError, workbench},
-    parse,
-    robots,
+    parse, robots,
     sink::SinkError,
 };
 

@@ -149,10 +149,8 @@ impl Recorder {
         let host = visit.host.id();
         match visit.subject {
             Subject::Concluded { conclusion, record } => {
-                let fate = Fate::Done {
-                    fetched: conclusion.outcome == Outcome::Fetched,
-                    body_bytes: conclusion.body_bytes,
-                };
+                let fate =
+                    Fate::Done { fetched: conclusion.outcome == Outcome::Fetched, body_bytes: conclusion.body_bytes };
                 let fingerprint = conclusion.url.fingerprint();
                 // Exactly once: whoever takes it out of the queue writes the record.
                 if self.frontier.conclude(&conclusion.url)? {
@@ -278,7 +276,9 @@ impl Recorder {
                 let known = record.map(|host| Box::new(Known { host, robots }));
                 News::Opened { host, known, head: self.frontier.head(host, None, limit)?, limit }
             }
-            Ask::Head { host, after, limit } => News::Head { host, urls: self.frontier.head(host, after, limit)?, limit },
+            Ask::Head { host, after, limit } => {
+                News::Head { host, urls: self.frontier.head(host, after, limit)?, limit }
+            }
             Ask::Hosts { after, limit, max_depth } => {
                 News::Hosts { hosts: self.frontier.waiting_hosts(after, limit, max_depth)?, limit }
             }

@@ -68,7 +68,10 @@ impl Web {
 
     fn most_at_once(&self) -> usize {
         let log = self.log.lock().unwrap();
-        log.iter().map(|a| log.iter().filter(|b| b.at <= a.at && b.ended.is_none_or(|end| end > a.at)).count()).max().unwrap_or(0)
+        log.iter()
+            .map(|a| log.iter().filter(|b| b.at <= a.at && b.ended.is_none_or(|end| end > a.at)).count())
+            .max()
+            .unwrap_or(0)
     }
 
     fn answer(&self, url: &str) -> Result<(u16, HeaderMap, Vec<u8>), (ErrorKind, Phase)> {
@@ -119,7 +122,9 @@ impl Fetcher for Web {
             self.log.lock().unwrap()[number].ended = Some(ended_at);
             let timings = Timings { sent_at, first_byte_at: Some(ended_at), ended_at, ..Timings::default() };
             match self.answer(&url) {
-                Ok((status, headers, body)) => Ok(Response { status, headers, body: body.into(), timings, ..Response::default() }),
+                Ok((status, headers, body)) => {
+                    Ok(Response { status, headers, body: body.into(), timings, ..Response::default() })
+                }
                 Err((kind, phase)) => Err(FetchError { kind, phase, message: "broken".into(), timings }),
             }
         }
@@ -247,7 +252,8 @@ impl Crawl {
             progress: watch::Sender::new(stats::Progress::default()),
             shutdown: self.shutdown,
         };
-        let finished = tokio::time::timeout(Duration::from_secs(86_400), run(job)).await.expect("it ends").expect("it works");
+        let finished =
+            tokio::time::timeout(Duration::from_secs(86_400), run(job)).await.expect("it ends").expect("it works");
         let tally = &finished.book.tally;
         assert_eq!(shelf.outcomes().len() as u64, tally.n_concluded(), "the receipt and the records agree");
         (finished, shelf, web)
@@ -484,7 +490,11 @@ async fn redirect_loops_and_long_chains_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_panics_is_a_record_and_not_the_end() {
-    let web = Web::new(&[("http://a/", Page::Html(&["/bad", "/good"])), ("http://a/bad", Page::Panics), ("http://a/good", Page::Html(&[]))]);
+    let web = Web::new(&[
+        ("http://a/", Page::Html(&["/bad", "/good"])),
+        ("http://a/bad", Page::Panics),
+        ("http://a/good", Page::Html(&[])),
+    ]);
     let (_, shelf, _) = Crawl::of(&["http://a/"]).run(web).await;
     assert_eq!(shelf.outcomes()["http://a/bad"], "failed internal");
     assert_eq!(shelf.outcomes()["http://a/good"], "fetched");
@@ -492,7 +502,11 @@ async fn a_page_that_panics_is_a_record_and_not_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn asked_to_stop_it_finishes_what_is_in_flight() {
-    let mut web = Web::new(&[("http://a/", Page::Html(&["/1", "/2"])), ("http://a/1", Page::Html(&[])), ("http://a/2", Page::Html(&[]))]);
+    let mut web = Web::new(&[
+        ("http://a/", Page::Html(&["/1", "/2"])),
+        ("http://a/1", Page::Html(&[])),
+        ("http://a/2", Page::Html(&[])),
+    ]);
     web.latency = Duration::from_secs(5);
     let crawl = Crawl::of(&["http://a/"]);
     let shutdown = crawl.shutdown.clone();

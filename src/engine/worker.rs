@@ -52,7 +52,8 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(stack: Stack, options: Options) -> Self {
-        let judge = Judge { canonicalizer: stack.canonicalizer, scope: stack.scope, max_redirects: options.max_redirects };
+        let judge =
+            Judge { canonicalizer: stack.canonicalizer, scope: stack.scope, max_redirects: options.max_redirects };
         Self { fetcher: stack.fetcher, judge, clock: stack.clock, options }
     }
 

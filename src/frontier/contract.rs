@@ -42,7 +42,8 @@ fn each(options: &Options, test: impl Fn(&mut dyn Frontier)) {
 #[test]
 fn a_url_is_admitted_once() {
     each(&OPTIONS, |frontier| {
-        let sifted = frontier.sift(vec![found("http://a/1", 0), found("http://a/1", 0), found("http://a/2", 1)]).unwrap();
+        let sifted =
+            frontier.sift(vec![found("http://a/1", 0), found("http://a/1", 0), found("http://a/2", 1)]).unwrap();
         assert_eq!(texts(&sifted.admitted), ["http://a/1", "http://a/2"]);
         assert!(frontier.sift(vec![found("http://a/2", 1)]).unwrap().admitted.is_empty());
         assert_eq!(frontier.n_queued(), 2);
@@ -56,7 +57,14 @@ fn a_url_is_admitted_once() {
 #[test]
 fn queues_are_per_host_and_ordered_by_depth_then_discovery() {
     each(&OPTIONS, |frontier| {
-        frontier.sift(vec![found("http://a/deep", 2), found("http://b/1", 0), found("http://a/1", 1), found("http://a/2", 1)]).unwrap();
+        frontier
+            .sift(vec![
+                found("http://a/deep", 2),
+                found("http://b/1", 0),
+                found("http://a/1", 1),
+                found("http://a/2", 1),
+            ])
+            .unwrap();
         let queue = frontier.head(host("a"), None, 10).unwrap();
         assert_eq!(texts(&queue), ["http://a/1", "http://a/2", "http://a/deep"]);
         assert_eq!(queue[0].via.as_deref(), Some("http://via.example/"));

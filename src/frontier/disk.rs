@@ -54,7 +54,10 @@ struct Count {
 
 impl std::fmt::Debug for DiskFrontier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DiskFrontier").field("path", &self.path).field("n_queued", &self.count.n_queued).finish_non_exhaustive()
+        f.debug_struct("DiskFrontier")
+            .field("path", &self.path)
+            .field("n_queued", &self.count.n_queued)
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,7 +81,8 @@ impl DiskFrontier {
     pub fn open(path: &Path, options: &Options) -> Result<Self, FrontierError> {
         let corrupted = |what: String| FrontierError::Corrupted { path: path.to_owned(), what };
         // An empty file is what redb would take for a new store, and what a broken disk leaves.
-        let length = std::fs::metadata(path).map_err(|e| FrontierError::Store(format!("{}: {e}", path.display())))?.len();
+        let length =
+            std::fs::metadata(path).map_err(|e| FrontierError::Store(format!("{}: {e}", path.display())))?.len();
         if length == 0 {
             return Err(corrupted("the file is empty".into()));
         }
@@ -243,7 +247,11 @@ impl Frontier for DiskFrontier {
     fn conclude(&mut self, url: &CanonicalUrl) -> Result<bool, FrontierError> {
         let fingerprint = url.fingerprint();
         let mut shelves = Shelves::open(self.txn_ref()?)?;
-        let before = shelves.seen.insert(fingerprint.0, Seen::Done.pack()).map_err(store)?.map(|packed| Seen::unpack(packed.value()));
+        let before = shelves
+            .seen
+            .insert(fingerprint.0, Seen::Done.pack())
+            .map_err(store)?
+            .map(|packed| Seen::unpack(packed.value()));
         let Some(Seen::Queued(place)) = before else { return Ok(false) };
         let queued = shelves.queue.remove(queue_key(url.host().id(), place)).map_err(store)?.is_some();
         drop(shelves);
@@ -273,7 +281,12 @@ impl Frontier for DiskFrontier {
             .collect()
     }
 
-    fn waiting_hosts(&mut self, after: Option<HostId>, limit: usize, max_depth: Option<u16>) -> Result<Vec<HostId>, FrontierError> {
+    fn waiting_hosts(
+        &mut self,
+        after: Option<HostId>,
+        limit: usize,
+        max_depth: Option<u16>,
+    ) -> Result<Vec<HostId>, FrontierError> {
         let queue = self.txn_ref()?.open_table(QUEUE).map_err(store)?;
         let mut hosts = Vec::new();
         let mut from = after.map_or(Some(0), |host| host.0.checked_add(1));
@@ -297,7 +310,8 @@ impl Frontier for DiskFrontier {
     }
 
     fn set_host(&mut self, record: &HostRecord) -> Result<(), FrontierError> {
-        let bytes = serde_json::to_vec(record).map_err(|e| FrontierError::Store(format!("a host does not encode: {e}")))?;
+        let bytes =
+            serde_json::to_vec(record).map_err(|e| FrontierError::Store(format!("a host does not encode: {e}")))?;
         let mut hosts = self.txn_ref()?.open_table(HOSTS).map_err(store)?;
         hosts.insert(record.host.id().0, bytes.as_slice()).map_err(store)?;
         Ok(())
@@ -334,7 +348,8 @@ impl Frontier for DiskFrontier {
         let txn = self.txn.take().ok_or_else(|| FrontierError::Store("an earlier commit failed".into()))?;
         {
             let mut meta = txn.open_table(META).map_err(store)?;
-            let numbers = [("format", u64::from(FORMAT)), ("next_seq", self.count.next_seq), ("n_queued", self.count.n_queued)];
+            let numbers =
+                [("format", u64::from(FORMAT)), ("next_seq", self.count.next_seq), ("n_queued", self.count.n_queued)];
             for (name, number) in numbers {
                 meta.insert(name, number.to_be_bytes().as_slice()).map_err(store)?;
             }
@@ -361,7 +376,9 @@ fn store(error: impl std::fmt::Display) -> FrontierError {
 fn open_error(path: &Path, error: DatabaseError) -> FrontierError {
     match error {
         DatabaseError::DatabaseAlreadyOpen => FrontierError::InUse(path.to_owned()),
-        DatabaseError::Storage(StorageError::Corrupted(what)) => FrontierError::Corrupted { path: path.to_owned(), what },
+        DatabaseError::Storage(StorageError::Corrupted(what)) => {
+            FrontierError::Corrupted { path: path.to_owned(), what }
+        }
         // What redb says of a file that does not start like one of its own.
         DatabaseError::Storage(StorageError::Io(e)) if e.kind() == std::io::ErrorKind::InvalidData => {
             FrontierError::Corrupted { path: path.to_owned(), what: e.to_string() }

@@ -33,7 +33,8 @@ impl MemoryFrontier {
 
     fn admit(&mut self, found: Discovery, sifted: &mut Sifted) {
         let full = self.max_queued.is_some_and(|most| self.n_queued() >= most);
-        let verdict = if full && found.verdict == Verdict::Fetch { Verdict::Refuse(Refusal::QueueFull) } else { found.verdict };
+        let verdict =
+            if full && found.verdict == Verdict::Fetch { Verdict::Refuse(Refusal::QueueFull) } else { found.verdict };
         match verdict {
             Verdict::Refuse(why) => {
                 self.seen.insert(found.fingerprint, Seen::Done);
@@ -98,10 +99,20 @@ impl Frontier for MemoryFrontier {
 
     fn head(&mut self, host: HostId, after: Option<Place>, limit: usize) -> Result<Vec<QueuedUrl>, FrontierError> {
         let from = after.map_or(0, |place| place.pack() + 1);
-        Ok(self.queue.range((host.0, from)..=(host.0, u64::MAX)).take(limit).map(|(_, queued)| queued.clone()).collect())
+        Ok(self
+            .queue
+            .range((host.0, from)..=(host.0, u64::MAX))
+            .take(limit)
+            .map(|(_, queued)| queued.clone())
+            .collect())
     }
 
-    fn waiting_hosts(&mut self, after: Option<HostId>, limit: usize, max_depth: Option<u16>) -> Result<Vec<HostId>, FrontierError> {
+    fn waiting_hosts(
+        &mut self,
+        after: Option<HostId>,
+        limit: usize,
+        max_depth: Option<u16>,
+    ) -> Result<Vec<HostId>, FrontierError> {
         let mut hosts = Vec::new();
         let mut from = after.map_or(Some(0), |host| host.0.checked_add(1));
         while let Some(start) = from

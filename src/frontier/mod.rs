@@ -81,7 +81,12 @@ pub trait Frontier: Send {
     ///
     /// # Errors
     /// When the store fails.
-    fn waiting_hosts(&mut self, after: Option<HostId>, limit: usize, max_depth: Option<u16>) -> Result<Vec<HostId>, FrontierError>;
+    fn waiting_hosts(
+        &mut self,
+        after: Option<HostId>,
+        limit: usize,
+        max_depth: Option<u16>,
+    ) -> Result<Vec<HostId>, FrontierError>;
 
     /// What is known of a host, if anything is.
     ///

@@ -61,7 +61,8 @@ impl HostState {
         let (interval, burst, connections) = self.pace(policy);
         // With one connection the server's own answer proves when it had the request. With more,
         // requests overlap, and the time of sending is the best that is known.
-        let heard = if connections.get() == 1 { conduct.first_byte_at.unwrap_or(conduct.ended_at) } else { conduct.sent_at };
+        let heard =
+            if connections.get() == 1 { conduct.first_byte_at.unwrap_or(conduct.ended_at) } else { conduct.sent_at };
         if burst.get() == 1 {
             self.hold_until(heard + interval);
         }

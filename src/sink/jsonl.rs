@@ -241,7 +241,10 @@ mod tests {
             sink.sync().unwrap();
         }
         let marks = sink.marks();
-        assert_eq!(marks.iter().map(|m| m.file.as_str()).collect::<Vec<_>>(), ["pages-00000.jsonl", "pages-00001.jsonl", "pages-00002.jsonl"]);
+        assert_eq!(
+            marks.iter().map(|m| m.file.as_str()).collect::<Vec<_>>(),
+            ["pages-00000.jsonl", "pages-00001.jsonl", "pages-00002.jsonl"]
+        );
         let sink = JsonlSink::open(folder.path(), rotated(), &marks[..1]).unwrap();
         assert_eq!(sink.marks().len(), 1);
         assert!(!folder.path().join("pages-00001.jsonl").exists());
@@ -263,7 +266,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let full = std::os::unix::fs::symlink("/dev/full", folder.path().join("pages.jsonl"));
         full.unwrap();
-        let mut sink = JsonlSink::open(folder.path(), options(Compression::None, None), &[Mark { file: "pages.jsonl".into(), bytes: 0, records: 0 }]).unwrap();
+        let mut sink = JsonlSink::open(
+            folder.path(),
+            options(Compression::None, None),
+            &[Mark { file: "pages.jsonl".into(), bytes: 0, records: 0 }],
+        )
+        .unwrap();
         sink.append(b"{}").unwrap();
         let error = sink.sync().unwrap_err();
         assert!(error.to_string().contains("pages.jsonl"), "{error}");

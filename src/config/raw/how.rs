@@ -137,9 +137,11 @@ impl JsonSchema for Header {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let source = |key: &str| json_schema!({
-            "type": "object", "properties": { key: { "type": "string" } }, "required": [key], "additionalProperties": false,
-        });
+        let source = |key: &str| {
+            json_schema!({
+                "type": "object", "properties": { key: { "type": "string" } }, "required": [key], "additionalProperties": false,
+            })
+        };
         json_schema!({
             "anyOf": [{ "type": "string" }, source("env"), source("file")],
             "x-expects": "a text, { env = \"VARIABLE\" } or { file = \"path\" }",

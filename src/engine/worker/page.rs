@@ -110,7 +110,13 @@ impl Worker {
         let subject = if error.is_retryable() && self.may_retry(queued) {
             self.again(queued, failure, signal, at)
         } else {
-            self.conclude_without_answer(queued, Outcome::Failed(failure), Some(&error.message), Some(&error.timings), at)
+            self.conclude_without_answer(
+                queued,
+                Outcome::Failed(failure),
+                Some(&error.message),
+                Some(&error.timings),
+                at,
+            )
         };
         (conduct, subject, Vec::new())
     }
@@ -158,12 +164,19 @@ impl Worker {
         Reading { redirect, found, ..Reading::default() }
     }
 
-    fn read_page(&self, queued: &QueuedUrl, response: &Response, content_type: Option<&str>, via: &Arc<str>) -> Reading {
+    fn read_page(
+        &self,
+        queued: &QueuedUrl,
+        response: &Response,
+        content_type: Option<&str>,
+        via: &Arc<str>,
+    ) -> Reading {
         let mut page = parse::page(&response.body, content_type, queued.url.as_url(), &self.options.parse);
         if page.language.is_none() {
             page.language = response.header(CONTENT_LANGUAGE).map(str::to_owned);
         }
-        let whole_page = self.options.obey_nofollow && page.robots.iter().any(|token| token == "nofollow" || token == "none");
+        let whole_page =
+            self.options.obey_nofollow && page.robots.iter().any(|token| token == "nofollow" || token == "none");
         let follow = |link: &&parse::Link| !(whole_page || self.options.obey_nofollow && link.nofollow);
         let references = page.links.iter().filter(follow).map(|link| &*link.href);
         let found = self.judge.links(&page.base, references, queued.place.depth.saturating_add(1), Kind::Page, via);

@@ -41,7 +41,9 @@ impl Worker {
         let (conduct, step) = match self.fetcher.fetch(request).await {
             Ok(response) => {
                 let signal = match retry::classify(response.status) {
-                    StatusClass::Throttled => Signal::SlowDown(retry::retry_after(&response.headers, response.timings.ended_at)),
+                    StatusClass::Throttled => {
+                        Signal::SlowDown(retry::retry_after(&response.headers, response.timings.ended_at))
+                    }
                     StatusClass::Transient => Signal::Trouble,
                     _ => Signal::Fine,
                 };

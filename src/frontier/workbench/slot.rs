@@ -103,7 +103,14 @@ impl Slot {
     }
 
     /// The store's answer to the opening.
-    pub(super) fn open(&mut self, known: Option<Box<Known>>, head: Vec<QueuedUrl>, limit: usize, options: &Options, now: Timestamp) {
+    pub(super) fn open(
+        &mut self,
+        known: Option<Box<Known>>,
+        head: Vec<QueuedUrl>,
+        limit: usize,
+        options: &Options,
+        now: Timestamp,
+    ) {
         let key = known.as_ref().map(|known| known.host.host.clone()).or_else(|| head.first().map(QueuedUrl::host));
         if let Some(key) = key.or_else(|| self.errands.front().map(|errand| errand.url.host())) {
             self.name(key, options);
@@ -166,7 +173,8 @@ impl Slot {
             return Judgement::Refuse(Refusal::HostGivenUp);
         }
         let nearest_out = self.out_depths.first_key_value().map(|(depth, _)| *depth);
-        if options.max_depth.is_some() && nearest_out.is_some_and(|depth| queued.place.depth >= depth.saturating_add(2)) {
+        if options.max_depth.is_some() && nearest_out.is_some_and(|depth| queued.place.depth >= depth.saturating_add(2))
+        {
             return Judgement::Rest(Some(Why::Connections));
         }
         if let Some(most) = options.pages_per_host {
@@ -189,7 +197,9 @@ impl Slot {
             Some(Robots::Pending) => Judgement::Rest(Some(Why::Robots)),
             Some(Robots::Blocked(why)) => Judgement::Refuse(*why),
             Some(Robots::Known(policy)) if policy.is_expired(now) => Judgement::AskRobots,
-            Some(Robots::Known(policy)) => policy.decide(&queued.url).map_or_else(Judgement::Refuse, |()| Judgement::Fetch),
+            Some(Robots::Known(policy)) => {
+                policy.decide(&queued.url).map_or_else(Judgement::Refuse, |()| Judgement::Fetch)
+            }
         }
     }
 
