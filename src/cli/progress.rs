@@ -1,16 +1,215 @@
-//! stub
-use crate::engine::stats::{Progress, Stage};
+//! What a running crawl shows: a live picture on a terminal, log lines elsewhere, or nothing.
+//!
+//! A listener: it reads the picture that the engine publishes and counts nothing itself. The engine
+//! draws only when something happens; so the picture is redrawn by the clock, and a crawl whose hosts
+//! all want an hour of peace still tells when it goes on.
+
+mod picture;
+mod rates;
+
 use std::time::Duration;
-use tokio::sync::watch;
+
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+
+use crate::{
+    clock::Clock,
+    config,
+    engine::stats::{Progress, Stage},
+    telemetry::Terminal,
+};
+use picture::{View, lines, paint};
+use rates::{Meter, Rates};
+
+/// Time between two redraws.
+const REDRAW_EVERY: Duration = Duration::from_millis(200);
+/// Log lines of progress don't come more often.
+const LEAST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Where progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
+    /// As a few lines at the bottom of the screen.
     Terminal,
+    /// As a log line now and then.
     Lines,
+    /// Nowhere.
     Silent,
 }
-pub(super) async fn show(mut p: watch::Receiver<Progress>, _m: Mode, _i: Duration) {
-    while p.changed().await.is_ok() {
-        if p.borrow().stage == Stage::Done {
-            break;
+
+impl Mode {
+    /// What fits `wanted` and where standard error leads; nothing when asked to be `quiet`.
+    pub(super) fn choose(wanted: config::Progress, terminal: &Terminal, quiet: bool) -> Self {
+        match wanted {
+            _ if quiet => Self::Silent,
+            config::Progress::Auto if terminal.is_interactive() => Self::Terminal,
+            config::Progress::Auto | config::Progress::Never => Self::Lines,
         }
+    }
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone)]
+pub(super) struct Display {
+    /// What the crawl is called.
+    pub(super) job: String,
+    /// Where.
+    pub(super) mode: Mode,
+    /// Time between log lines.
+    pub(super) interval: Duration,
+    /// The crawl's clock.
+    pub(super) clock: Clock,
+    /// The screen, shared with the logs.
+    pub(super) terminal: Terminal,
+}
+
+impl Display {
+    /// Shows `progress` until the crawl is done or its engine is gone, then clears the screen of it.
+    /// So it does when it is dropped.
+    pub(super) async fn show(self, mut progress: watch::Receiver<Progress>) {
+        let picture = progress.clone();
+        let over = async move {
+            // An error says that nobody is left who could change it, which is an end as well.
+            let _ = progress.wait_for(|progress| progress.stage == Stage::Done).await;
+        };
+        tokio::select! {
+            biased;
+            () = over => {}
+            () = self.watch(&picture) => {}
+        }
+    }
+
+    /// Shows for ever.
+    async fn watch(&self, progress: &watch::Receiver<Progress>) {
+        match self.mode {
+            Mode::Terminal => self.draw(progress).await,
+            Mode::Lines => self.log(progress).await,
+            Mode::Silent => std::future::pending().await,
+        }
+    }
+
+    async fn draw(&self, progress: &watch::Receiver<Progress>) {
+        let Some(screen) = self.terminal.display() else { return self.log(progress).await };
+        let colours = self.terminal.has_colours();
+        let started = self.clock.now();
+        let mut meter = Meter::default();
+        let mut ticker = ticker(REDRAW_EVERY);
+        loop {
+            ticker.tick().await;
+            let now = self.clock.now();
+            // Some terminals wrap a line that is exactly as wide as they are.
+            let width = self.terminal.width().map_or(0, |width| width.saturating_sub(1));
+            let picture = {
+                let progress = progress.borrow();
+                let rates = meter.read(now, &progress);
+                lines(&View { job: &self.job, progress: &progress, rates, now, elapsed: now.since(started) }, width)
+            };
+            screen.draw(&paint(picture, colours));
+        }
+    }
+
+    async fn log(&self, progress: &watch::Receiver<Progress>) {
+        let mut meter = Meter::default();
+        meter.read(self.clock.now(), &progress.borrow());
+        let mut ticker = ticker(self.interval.max(LEAST_INTERVAL));
+        loop {
+            ticker.tick().await;
+            let progress = progress.borrow();
+            let rates = meter.read(self.clock.now(), &progress);
+            log(&self.job, &progress, &rates);
+        }
+    }
+}
+
+/// Ticks after every `period`. Ticks that were missed are left out.
+fn ticker(period: Duration) -> tokio::time::Interval {
+    let mut ticker = interval_at(Instant::now() + period, period);
+    ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticker
+}
+
+/// One line for the log. The counts are those of all runs.
+fn log(job: &str, progress: &Progress, rates: &Rates) {
+    let tally = &progress.tally;
+    tracing::info!(
+        target: "dragline::progress",
+        job,
+        fetched = tally.fetched,
+        redirected = tally.redirected,
+        failed = tally.n_failed(),
+        refused = tally.n_refused(),
+        pending = tally.n_pending(),
+        in_flight = progress.in_flight,
+        pages_per_s = (rates.pages_per_s * 10.0).round() / 10.0,
+        bytes_per_s = rates.bytes_per_s,
+        waiting = picture::reasons(&progress.waiting),
+        "{}",
+        picture::stage(progress.stage),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+    use super::*;
+    use crate::clock::Timestamp;
+
+    /// Counts the lines of progress that are logged.
+    #[derive(Clone, Default)]
+    struct Counter(Arc<Mutex<usize>>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Counter {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            *self.0.lock().unwrap() += usize::from(event.metadata().target() == "dragline::progress");
+        }
+    }
+
+    fn display(mode: Mode) -> Display {
+        let clock = Clock::starting_at(Timestamp(1));
+        let terminal = Terminal::stderr();
+        Display { job: "job".into(), mode, interval: Duration::from_secs(10), clock, terminal }
+    }
+
+    /// How many lines a display of 35 s logs, and whether it was over by itself after `end`.
+    async fn n_lines(mode: Mode, end: impl FnOnce(watch::Sender<Progress>)) -> usize {
+        let counter = Counter::default();
+        let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(counter.clone()));
+        let (sender, receiver) = watch::channel(Progress::default());
+        let mut showing = Box::pin(display(mode).show(receiver));
+        let cut = tokio::time::timeout(Duration::from_secs(35), &mut showing).await;
+        assert!(cut.is_err(), "it must not end while the crawl goes on");
+        let seen = *counter.0.lock().unwrap();
+        end(sender);
+        let over = tokio::time::timeout(Duration::from_millis(1), showing).await;
+        assert!(over.is_ok(), "it must end with the crawl");
+        seen
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_comes_every_interval_until_the_engine_is_gone() {
+        assert_eq!(n_lines(Mode::Lines, drop).await, 3);
+        assert_eq!(n_lines(Mode::Silent, drop).await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_ends_when_the_crawl_is_done_though_the_sender_lives() {
+        let kept = Mutex::new(None);
+        let end = |sender: watch::Sender<Progress>| {
+            sender.send_modify(|progress| progress.stage = Stage::Done);
+            *kept.lock().unwrap() = Some(sender);
+        };
+        assert_eq!(n_lines(Mode::Lines, end).await, 3);
+    }
+
+    #[test]
+    fn quiet_wins_over_everything() {
+        let pipe = Terminal::stderr();
+        assert_eq!(Mode::choose(config::Progress::Auto, &pipe, true), Mode::Silent);
+        assert_eq!(Mode::choose(config::Progress::Never, &pipe, false), Mode::Lines);
     }
 }

@@ -1,0 +1,134 @@
+//! Numbers as people read them: `1,234`, `12.3 MiB`, `1m 23s`.
+//!
+//! For the display and the summary only; machines get plain numbers, with their unit in the name.
+
+use std::time::Duration;
+
+/// `1234567` as `1,234,567`.
+pub(super) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// In units of 1024: `17 B`, `12.3 MiB`.
+pub(super) fn bytes(n: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if n < 1024 {
+        return format!("{n} B");
+    }
+    let mut value = n as f64 / 1024.0;
+    let mut unit = 0;
+    // What would be rounded to 1024.0 is one of the next unit.
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// The two greatest units: `450ms`, `1.5s`, `1m 23s`, `2h 5m`, `3d 4h`.
+pub(super) fn duration(it: Duration) -> String {
+    let seconds = it.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes, seconds) {
+        (0, 0, 0, 0) => format!("{}ms", it.as_millis()),
+        (0, 0, 0, 1..10) => format!("{seconds}.{}s", it.subsec_millis() / 100),
+        (0, 0, 0, _) => format!("{seconds}s"),
+        (0, 0, _, _) => format!("{minutes}m {}s", seconds % 60),
+        (0, _, _, _) => format!("{hours}h {}m", minutes % 60),
+        _ => format!("{}d {}h", count(days), hours % 24),
+    }
+}
+
+/// A rate: `0.3`, `12.3`, `1,234`.
+pub(super) fn rate(per_second: f64) -> String {
+    if per_second >= 999.95 {
+        // Saturates, as `as` does; nothing is that fast.
+        #[expect(clippy::cast_possible_truncation, reason = "rounded, and a saturating cast is what is wanted")]
+        return count(per_second.round() as u64);
+    }
+    format!("{per_second:.1}")
+}
+
+/// `n` with its noun: `1 host`, `2 hosts`.
+pub(super) fn plural(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// The greatest counts first: `http-404 8, timeout 3, 2 others 5`. At most `most` are named.
+pub(super) fn ranking<K: AsRef<str>>(counts: impl IntoIterator<Item = (K, u64)>, most: usize) -> String {
+    let mut counts: Vec<(K, u64)> = counts.into_iter().filter(|(_, n)| *n > 0).collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.as_ref().cmp(b.0.as_ref())));
+    let named = counts.iter().take(most).map(|(name, n)| format!("{} {}", name.as_ref(), count(*n)));
+    let mut parts: Vec<String> = named.collect();
+    let others = counts.get(most..).unwrap_or_default();
+    if !others.is_empty() {
+        let sum = others.iter().map(|(_, n)| n).sum();
+        parts.push(format!("{} {}", plural(others.len() as u64, "other"), count(sum)));
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_groups_of_three() {
+        let check = |n, expected| assert_eq!(count(n), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1000, "1,000");
+        check(123_456, "123,456");
+        check(u64::MAX, "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn bytes_have_the_greatest_unit_that_fits() {
+        let check = |n, expected| assert_eq!(bytes(n), expected);
+        check(0, "0 B");
+        check(1023, "1023 B");
+        check(1024, "1.0 KiB");
+        check(1024 * 1024 - 1, "1.0 MiB");
+        check(12_900_000, "12.3 MiB");
+        check(u64::MAX, "16.0 EiB");
+    }
+
+    #[test]
+    fn durations_have_two_units() {
+        let check = |ms, expected| assert_eq!(duration(Duration::from_millis(ms)), expected);
+        check(0, "0ms");
+        check(999, "999ms");
+        check(1_550, "1.5s");
+        check(59_999, "59s");
+        check(83_000, "1m 23s");
+        check(3_600_000, "1h 0m");
+        check(273_600_000, "3d 4h");
+        assert_eq!(duration(Duration::MAX), "213,503,982,334,601d 7h");
+    }
+
+    #[test]
+    fn rates_are_short() {
+        let check = |per_second, expected| assert_eq!(rate(per_second), expected);
+        check(0.0, "0.0");
+        check(12.34, "12.3");
+        check(999.96, "1,000");
+        check(123_456.7, "123,457");
+    }
+
+    #[test]
+    fn rankings_are_in_order_and_sum_up_the_rest() {
+        let counts = [("b", 2), ("a", 2), ("none", 0), ("most", 1234), ("c", 1), ("d", 1)];
+        assert_eq!(ranking(counts, 9), "most 1,234, a 2, b 2, c 1, d 1");
+        assert_eq!(ranking(counts, 3), "most 1,234, a 2, b 2, 2 others 2");
+        assert_eq!(ranking([("x", 0)], 3), "");
+        assert_eq!((plural(1, "host"), plural(0, "host")), ("1 host".to_owned(), "0 hosts".to_owned()));
+    }
+}
