@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     config::{Flags, Settings, Sources},
+    telemetry::Terminal,
     vitro::{self, Server, Web},
 };
 
@@ -38,22 +39,23 @@ pub(super) fn execute(args: &DemoArgs) -> Exit {
     let sources = Sources { flags: flags(&server, args), ..Sources::default() };
     with_config(&sources, |loaded| {
         let start = args.start.start();
-        if let Err(exit) = run::init_telemetry(&loaded.settings, start) {
-            return exit;
-        }
+        let terminal = match run::init_telemetry(&loaded.settings, start) {
+            Ok(terminal) => terminal,
+            Err(exit) => return exit,
+        };
         if !start.quiet {
             let (n_hosts, addr) = (server.web().n_hosts(), server.addr());
             complain(&format!("Serving a web of {n_hosts} hosts on {addr} and crawling it."));
         }
-        let crawled = runtime.block_on(crawl(&loaded.settings, start));
+        let crawled = runtime.block_on(crawl(&loaded.settings, start, &terminal));
         run::end(runtime, crawled)
     })
 }
 
-async fn crawl(settings: &Settings, start: Start) -> Result<Exit, Failure> {
-    match run::crawl(settings, start).await {
+async fn crawl(settings: &Settings, start: Start, terminal: &Terminal) -> Result<Exit, Failure> {
+    match run::crawl(settings, start, terminal).await {
         Err(Failure::Folder(FolderError::Finished(_) | FolderError::Other { .. })) => {
-            run::crawl(settings, Start { fresh: true, ..start }).await
+            run::crawl(settings, Start { fresh: true, ..start }, terminal).await
         }
         crawled => crawled,
     }

@@ -16,6 +16,7 @@ mod completions;
 mod crawl;
 mod demo;
 mod exit;
+mod folder;
 mod human;
 mod man;
 mod progress;

@@ -1,9 +1,6 @@
 //! `dragline run` and the end of `dragline crawl`: a checked configuration is crawled.
 
-use std::{
-    io::{self, IsTerminal},
-    path::PathBuf,
-};
+use std::{io, path::PathBuf};
 
 use tokio::{
     runtime::Runtime,
@@ -14,7 +11,7 @@ use tokio::{
 use super::{
     Exit, Start, assemble, complain,
     folder::{Folder, FolderError, Opened},
-    progress::{self, Mode},
+    progress::{Display, Mode},
     summary,
 };
 use crate::{
@@ -23,27 +20,25 @@ use crate::{
     engine::{self, End, EngineError, Finished, Job, stats::Progress},
     report::{self, Receipt},
     shutdown::{Shutdown, Tasks},
-    telemetry,
+    telemetry::{self, Terminal},
 };
 
 /// Crawls as `settings` say, or tells why it can't.
 pub(super) fn execute(settings: &Settings, start: Start) -> Exit {
-    if let Err(exit) = init_telemetry(settings, start) {
-        return exit;
-    }
-    match runtime() {
-        Ok(runtime) => {
-            let crawled = runtime.block_on(crawl(settings, start));
+    let ready = init_telemetry(settings, start).and_then(|terminal| Ok((terminal, runtime()?)));
+    match ready {
+        Ok((terminal, runtime)) => {
+            let crawled = runtime.block_on(crawl(settings, start, &terminal));
             end(runtime, crawled)
         }
         Err(exit) => exit,
     }
 }
 
-pub(super) fn init_telemetry(settings: &Settings, start: Start) -> Result<(), Exit> {
+pub(super) fn init_telemetry(settings: &Settings, start: Start) -> Result<Terminal, Exit> {
     let log = if start.quiet { "error" } else { &settings.telemetry.log };
     telemetry::init(log_format(settings.telemetry.format), log).map_err(|error| {
-        complain(&format!("error: telemetry.log: {error}"));
+        complain(&format!("error: {error}"));
         Exit::Usage
     })
 }
@@ -94,7 +89,7 @@ impl Failure {
 }
 
 /// Crawls, from the claim of the folder to the receipt.
-pub(super) async fn crawl(settings: &Settings, start: Start) -> Result<Exit, Failure> {
+pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal) -> Result<Exit, Failure> {
     let out = &settings.job.out;
     let folder = Folder::claim(out)?;
     let Opened { frontier, sink, book } = folder.open(settings, start.fresh)?;
@@ -102,13 +97,20 @@ pub(super) async fn crawl(settings: &Settings, start: Start) -> Result<Exit, Fai
         tracing::info!(folder = %out.display(), pending = book.tally.n_pending(), "resuming");
     }
     let seeds = assemble::seeds(settings)?;
-    let stack = assemble::stack(settings, &seeds, Clock::system())?;
+    let clock = Clock::system();
+    let stack = assemble::stack(settings, &seeds, clock)?;
 
     let shutdown = Shutdown::new();
     let tasks = Tasks::new();
     listen(&tasks, &shutdown, start.quiet).map_err(Failure::Signals)?;
     let (progress, picture) = watch::channel(Progress::default());
-    let display = progress::show(picture, display_mode(settings, start), settings.telemetry.interval);
+    let display = Display {
+        job: settings.job.name.clone(),
+        mode: Mode::choose(settings.telemetry.progress, terminal, start.quiet),
+        interval: settings.telemetry.interval,
+        clock,
+        terminal: terminal.clone(),
+    };
     let job = Job {
         options: assemble::options(settings),
         seeds,
@@ -120,21 +122,28 @@ pub(super) async fn crawl(settings: &Settings, start: Start) -> Result<Exit, Fai
         progress,
         shutdown,
     };
-    let (finished, ()) = tokio::join!(engine::run(job), display);
+    let (finished, ()) = tokio::join!(engine::run(job), display.show(picture));
     let finished = finished.map_err(|source| Failure::Engine { source, out: out.clone() })?;
-    conclude(settings, start, &folder, &finished)
+    conclude(settings, start, &folder, &finished, terminal)
 }
 
 /// Writes the receipt and the report, and says how it went.
-fn conclude(settings: &Settings, start: Start, folder: &Folder, finished: &Finished) -> Result<Exit, Failure> {
+fn conclude(
+    settings: &Settings,
+    start: Start,
+    folder: &Folder,
+    finished: &Finished,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
     let receipt = Receipt::new(&settings.job.name, finished);
     let json =
         serde_json::to_string_pretty(&receipt).expect("maps with text keys, strings and numbers always serialise");
     folder.write_receipt(&(json + "\n"))?;
     let report = settings.outputs.report.then(|| folder.write_report(&report::html(&receipt))).transpose()?;
     if !start.quiet {
-        let colours = io::stderr().is_terminal();
-        complain(&summary::summary(&settings.job.name, finished, &settings.job.out, report.as_deref(), colours));
+        let (job, store) = (&settings.job, settings.frontier.store);
+        let text = summary::summary(&job.name, finished, &job.out, report.as_deref(), store, terminal.has_colours());
+        terminal.write(text.as_bytes());
     }
     Ok(match finished.end {
         End::Finished if finished.book.tally.fetched == 0 => Exit::NothingFetched,
@@ -168,14 +177,6 @@ fn listen(tasks: &Tasks, shutdown: &Shutdown, quiet: bool) -> io::Result<()> {
         }
     });
     Ok(())
-}
-
-fn display_mode(settings: &Settings, start: Start) -> Mode {
-    match settings.telemetry.progress {
-        _ if start.quiet => Mode::Silent,
-        config::Progress::Auto if io::stderr().is_terminal() => Mode::Terminal,
-        config::Progress::Auto | config::Progress::Never => Mode::Lines,
-    }
 }
 
 fn log_format(format: LogFormat) -> telemetry::Format {

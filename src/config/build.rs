@@ -81,7 +81,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
             max_meta_bytes: MAX_META_BYTES,
             max_text_bytes: if raw.outputs.text { fetch.max_body_bytes } else { 0 },
         },
-        cache: raw.cache.enabled.then(|| cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
+        cache: raw.cache.enabled.then_some(cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
         robots: robots_options(&raw.robots),
         frontier: frontier(&raw.frontier),
         outputs: outputs(&raw.outputs),

@@ -153,7 +153,7 @@ impl Slot {
         if self.state.given_up {
             return Judgement::Refuse(Refusal::HostGivenUp);
         }
-        let nearest_out = self.out_depths.first_key_value().map(|(depth, _)| *depth);
+        let nearest_out = self.queue.nearest_out();
         if options.max_depth.is_some() && nearest_out.is_some_and(|depth| queued.place.depth >= depth.saturating_add(2))
         {
             return Judgement::Rest(Some(Why::Connections));
