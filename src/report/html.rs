@@ -56,11 +56,13 @@ fn heading(receipt: &Receipt) -> Markup {
     html! {
         h1 { bdi { (receipt.job) } }
         p.end { (end(receipt.end)) }
-        p.faint {
-            time datetime=(receipt.started_at) { (moment(&receipt.started_at)) }
-            " to "
-            time datetime=(receipt.ended_at) { (moment(&receipt.ended_at)) }
-            @if receipt.runs > 1 { ", in " (receipt.runs) " runs" }
+        @if !receipt.started_at.is_empty() {
+            p.faint {
+                time datetime=(receipt.started_at) { (moment(&receipt.started_at)) }
+                " to "
+                time datetime=(receipt.ended_at) { (moment(&receipt.ended_at)) }
+                @if receipt.runs > 1 { ", in " (receipt.runs) " runs" }
+            }
         }
     }
 }
@@ -77,7 +79,6 @@ fn end(end: End) -> String {
 fn moment(rfc3339: &str) -> String {
     match rfc3339.strip_suffix('Z').and_then(|text| text.split_once('T')) {
         Some((date, time)) => format!("{date} {} UTC", time.split('.').next().unwrap_or(time)),
-        None if rfc3339.is_empty() => "unknown".to_owned(),
         None => rfc3339.to_owned(),
     }
 }
@@ -123,14 +124,15 @@ fn facts(receipt: &Receipt) -> Markup {
     };
     let active = Duration::try_from_secs_f64(receipt.active_seconds)
         .map_or(u64::MAX, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
-    let asked = receipt.totals.fetched + receipt.totals.redirected + receipt.totals.failed;
+    let totals = &receipt.totals;
+    let asked = totals.fetched.saturating_add(totals.redirected).saturating_add(totals.failed);
     html! {
         dl {
             (fact("Crawl time", &Unit::Millis.show(active), None))
             (fact("Pages per second", &units::number(receipt.pages_per_second), None))
             (fact("Bodies", &Unit::Bytes.show(receipt.body_bytes), Some(format!("{} over the wire", Unit::Bytes.show(receipt.wire_bytes)))))
             (fact("Median answer", median(&receipt.latency_ms).unwrap_or("–"), Some("to the first byte".to_owned())))
-            (fact("Failed", &units::percent(receipt.totals.failed, asked), Some("of URLs asked for".to_owned())))
+            (fact("Failed", &units::percent(totals.failed, asked), Some("of URLs asked for".to_owned())))
             (fact("Retries", &count(receipt.retries), None))
             (fact("robots.txt", &count(receipt.robots_fetched), Some("asked for".to_owned())))
         }
@@ -151,6 +153,26 @@ fn median(buckets: &[Bucket]) -> Option<&str> {
 }
 
 fn all_plots(receipt: &Receipt) -> Markup {
+    html! {
+        section aria-labelledby="plots" {
+            h2 #plots { "How it went" }
+            div.plots {
+                (status(receipt))
+                (reasons("Failures", "Failed URLs by reason.", "plot-failed", Paint::Failed,
+                    receipt.failed.iter().map(|(why, n)| (why.clone(), *n))))
+                (pages_over_time(receipt))
+                (reasons("Refusals", "URLs that were judged and not asked for, by reason.", "plot-refused", Paint::Refused,
+                    receipt.refused.iter().map(|(why, n)| (why.to_string(), *n))))
+                (histogram("Latency", "Answers by time from request to first byte.", "plot-latency", &receipt.latency_ms, Unit::Millis))
+                (histogram("Sizes", "Fetched pages by size of the decoded body.", "plot-sizes", &receipt.size_bytes, Unit::Bytes))
+                (depth(receipt))
+                (biggest(receipt))
+            }
+        }
+    }
+}
+
+fn status(receipt: &Receipt) -> Markup {
     let classes = bars(receipt.status_class.iter().map(|(class, n)| (class_name(class), *n)), |label| {
         match label.as_bytes().first() {
             Some(b'2') => Paint::Fetched,
@@ -159,43 +181,61 @@ fn all_plots(receipt: &Receipt) -> Markup {
             _ => Paint::Failed,
         }
     });
-    let failed = bars(ranked(receipt.failed.iter().map(|(why, n)| (why.clone(), *n))), |_| Paint::Failed);
-    let refused = bars(ranked(receipt.refused.iter().map(|(why, n)| (why.to_string(), *n))), |_| Paint::Refused);
-    let depths = bars(receipt.depth.iter().map(|(depth, n)| (depth_name(*depth), *n)), |_| Paint::Redirected);
+    let plot = plots::bars("plot-status", "Bars: URLs by class of status", &classes);
+    let numbers = receipt.status.iter().map(|(status, n)| (status.to_string(), *n)).collect();
+    figure("Answers by status", "URLs by the class of their last answer.", "Status", plot, numbers)
+}
+
+fn reasons(name: &str, about: &str, id: &str, paint: Paint, items: impl Iterator<Item = (String, u64)>) -> Markup {
+    let items = ranked(items);
+    let plot = plots::bars(id, &format!("Bars: {about}"), &bars(items.iter().cloned(), |_| paint));
+    figure(name, about, "Reason", plot, items)
+}
+
+fn histogram(name: &str, about: &str, id: &str, buckets: &[Bucket], unit: Unit) -> Markup {
+    let plot = plots::histogram(id, &format!("Histogram: {about}"), buckets, unit);
+    let column = if unit == Unit::Bytes { "Size" } else { "Time" };
+    figure(name, about, column, plot, buckets.iter().map(|bucket| (bucket.label.clone(), bucket.count)).collect())
+}
+
+fn pages_over_time(receipt: &Receipt) -> Markup {
     let timeline = &receipt.timeline;
     let active_ms = (receipt.active_seconds * 1000.0).max(0.0);
-    let steps = || {
-        let times = (0_u64..).map(|i| Unit::Millis.show(i.saturating_mul(timeline.bucket_ms)));
-        times.zip(timeline.fetched.iter().copied()).collect()
-    };
-    let spread = |buckets: &[Bucket]| buckets.iter().map(|bucket| (bucket.label.clone(), bucket.count)).collect();
-    html! {
-        section aria-labelledby="plots" {
-            h2 #plots { "How it went" }
-            div.plots {
-                (figure("Answers by status", "URLs by the class of their last answer.", "Status",
-                    plots::bars("plot-status", "Bars: URLs by class of status", &classes),
-                    receipt.status.iter().map(|(status, n)| (status.to_string(), *n)).collect()))
-                (figure("Pages over time", "Pages fetched per second of crawl time.", "From",
-                    plots::over_time("plot-time", "Area: pages per second over crawl time", timeline, active_ms), steps()))
-                (figure("Latency", "Answers by time from request to first byte.", "Time",
-                    plots::histogram("plot-latency", "Histogram: answers by latency", &receipt.latency_ms, Unit::Millis),
-                    spread(&receipt.latency_ms)))
-                (figure("Sizes", "Pages by size of the decoded body.", "Size",
-                    plots::histogram("plot-sizes", "Histogram: pages by size", &receipt.size_bytes, Unit::Bytes),
-                    spread(&receipt.size_bytes)))
-                (figure("Failures", "Failed URLs by reason.", "Reason",
-                    plots::bars("plot-failed", "Bars: failed URLs by reason", &failed),
-                    ranked(receipt.failed.iter().map(|(why, n)| (why.clone(), *n)))))
-                (figure("Refusals", "URLs that were judged and not asked for, by reason.", "Reason",
-                    plots::bars("plot-refused", "Bars: refused URLs by reason", &refused),
-                    ranked(receipt.refused.iter().map(|(why, n)| (why.to_string(), *n)))))
-                (figure("Depth", "Concluded URLs by links away from a seed.", "Depth",
-                    plots::bars("plot-depth", "Bars: URLs by depth", &depths),
-                    receipt.depth.iter().map(|(depth, n)| (depth.to_string(), *n)).collect()))
-            }
+    let plot = plots::over_time("plot-time", "Area: pages per second over crawl time", timeline, active_ms);
+    let starts = (0_u64..).map(|i| Unit::Millis.show(i.saturating_mul(timeline.bucket_ms)));
+    let numbers = starts.zip(timeline.fetched.iter().copied()).collect();
+    figure("Pages over time", "Pages fetched per second of crawl time.", "From", plot, numbers)
+}
+
+fn depth(receipt: &Receipt) -> Markup {
+    let last = u16::try_from(MAX_BARS).unwrap_or(u16::MAX);
+    let (mut shown, mut deeper) = (Vec::new(), 0_u64);
+    for (depth, n) in &receipt.depth {
+        if *depth < last {
+            shown.push((depth_name(*depth), *n));
+        } else {
+            deeper = deeper.saturating_add(*n);
         }
     }
+    if deeper > 0 {
+        shown.push((format!("{last} or more"), deeper));
+    }
+    let plot = plots::bars("plot-depth", "Bars: URLs by depth", &bars(shown, |_| Paint::Redirected));
+    let numbers = receipt.depth.iter().map(|(depth, n)| (depth.to_string(), *n)).collect();
+    figure("Depth", "Concluded URLs by links away from a seed.", "Depth", plot, numbers)
+}
+
+fn biggest(receipt: &Receipt) -> Markup {
+    let mut items = ranked(receipt.hosts.iter().map(|line| (line.host.clone(), line.counts.n_urls())));
+    let named = items.split_off(items.len().min(MAX_BARS));
+    let others = receipt.other_hosts.map_or(0, |others| others.n_urls());
+    let rest = named.iter().fold(others, |sum, (_, n)| sum.saturating_add(*n));
+    if rest > 0 {
+        items.push(("all others".to_owned(), rest));
+    }
+    let labels = items.iter().map(|(host, n)| (plots::shorten_host(host), *n));
+    let plot = plots::bars("plot-hosts", "Bars: URLs by host", &bars(labels, |_| Paint::Redirected));
+    figure("Hosts", "Concluded URLs by host, the biggest first.", "Host", plot, items)
 }
 
 /// A plot with its caption, and its numbers for those who can't see it or want them exactly.
@@ -281,7 +321,7 @@ fn hosts(receipt: &Receipt) -> Markup {
                 (host_table("Slowest, by mean latency", &by(&|line| line.counts.mean_latency_ms.unwrap_or(0))))
                 (host_table("Most failing", &by(&|line| line.counts.failed)))
                 p.faint {
-                    (count(receipt.hosts.len() as u64)) " hosts are named in receipt.json"
+                    (count(receipt.hosts.len() as u64)) @if receipt.hosts.len() == 1 { " host is" } @else { " hosts are" } " named in receipt.json"
                     @if let Some(others) = &receipt.other_hosts {
                         "; the smaller ones have " (count(others.n_urls())) " URLs and "
                         (Unit::Bytes.show(others.body_bytes)) " together"

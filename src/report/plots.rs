@@ -15,14 +15,14 @@ use plotters::{
 use super::{Bucket, PagesOverTime, units};
 
 /// Width of every plot, in its own units; about pixels on a phone.
-const WIDTH: u32 = 420;
+const WIDTH: u32 = 380;
 /// Height of plots with axes.
 const HEIGHT: u32 = 220;
 /// Height of a row of [`bars`].
 const ROW: i32 = 24;
 /// Where the bars of [`bars`] begin, and how long the longest is.
-const BARS_LEFT: i32 = 138;
-const BARS_LENGTH: i32 = 212;
+const BARS_LEFT: i32 = 132;
+const BARS_LENGTH: i32 = 180;
 /// Height of [`strip`].
 const STRIP: u32 = 22;
 /// Longest label shown whole, characters.
@@ -116,7 +116,7 @@ pub(super) fn strip(id: &str, title: &str, parts: &[Bar]) -> Option<String> {
     let width = 2 * WIDTH;
     let whole = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.value));
     let full = i32::try_from(width).ok().filter(|_| whole > 0)?;
-    draw(id, title, (width, STRIP), |area| {
+    let svg = draw(id, title, (width, STRIP), |area| {
         let mut before = 0_u64;
         for part in parts.iter().filter(|part| part.value > 0) {
             let start = length(before, whole, full);
@@ -126,7 +126,9 @@ pub(super) fn strip(id: &str, title: &str, parts: &[Bar]) -> Option<String> {
             area.draw(&Rectangle::new([(start, 0), (end, STRIP.cast_signed())], part.paint.signal().filled()))?;
         }
         Ok(())
-    })
+    })?;
+    // It holds nothing that stretching would spoil.
+    Some(svg.replacen("<svg ", "<svg preserveAspectRatio=\"none\" ", 1))
 }
 
 /// A histogram by powers of two, without the empty buckets at both ends.
@@ -146,7 +148,7 @@ pub(super) fn histogram(id: &str, title: &str, buckets: &[Bucket], unit: units::
         chart
             .configure_mesh()
             .disable_x_mesh()
-            .x_labels(6)
+            .x_labels(7)
             .y_labels(labels(most))
             .x_label_formatter(&edge)
             .y_label_formatter(&|n| units::axis_count(*n))
@@ -179,12 +181,15 @@ pub(super) fn over_time(id: &str, title: &str, timeline: &PagesOverTime, active_
     if highest < LEAST_RATE {
         return None;
     }
+    let end = (rates.len() as f64 * seconds).max(active_ms / 1000.0);
+    // The axis counts in the unit of its labels, so that they are round.
+    let (unit, unit_seconds) = time_unit(end);
+    let (end, step) = (end / unit_seconds, seconds / unit_seconds);
     // Each bucket is a step, so that a single one is seen as well.
     let outline: Vec<(f64, f64)> = (0_u32..)
         .zip(&rates)
-        .flat_map(|(i, rate)| [(f64::from(i) * seconds, *rate), (f64::from(i + 1) * seconds, *rate)])
+        .flat_map(|(i, rate)| [(f64::from(i) * step, *rate), (f64::from(i + 1) * step, *rate)])
         .collect();
-    let end = (rates.len() as f64 * seconds).max(active_ms / 1000.0);
     draw(id, title, (WIDTH, HEIGHT), |area| {
         let mut chart = axes(area).build_cartesian_2d(0.0..end, 0.0..highest * 1.05)?;
         chart
@@ -192,7 +197,7 @@ pub(super) fn over_time(id: &str, title: &str, timeline: &PagesOverTime, active_
             .disable_x_mesh()
             .x_labels(6)
             .y_labels(5)
-            .x_label_formatter(&|at| clock(*at, end))
+            .x_label_formatter(&|at| format!("{} {unit}", units::number(*at)))
             .y_label_formatter(&|rate| units::axis_number(*rate))
             .axis_style(Paint::Grid.signal())
             .bold_line_style(Paint::Grid.signal())
@@ -260,13 +265,13 @@ fn length(part: u64, whole: u64, full: i32) -> i32 {
     i32::try_from(units).unwrap_or(full).clamp(1, full)
 }
 
-/// A time on an axis that ends at `end`, both seconds.
-fn clock(at: f64, end: f64) -> String {
+/// The unit for an axis of time that ends at `end` seconds, and its length in seconds.
+fn time_unit(end: f64) -> (&'static str, f64) {
     match end {
-        e if e < 180.0 => format!("{} s", units::number(at)),
-        e if e < 10_800.0 => format!("{} min", units::number(at / 60.0)),
-        e if e < 259_200.0 => format!("{} h", units::number(at / 3600.0)),
-        _ => format!("{} d", units::number(at / 86_400.0)),
+        e if e < 180.0 => ("s", 1.0),
+        e if e < 10_800.0 => ("min", 60.0),
+        e if e < 259_200.0 => ("h", 3600.0),
+        _ => ("d", 86_400.0),
     }
 }
 
@@ -275,4 +280,12 @@ fn shorten(label: &str) -> String {
         return label.to_owned();
     }
     label.chars().take(MAX_LABEL - 1).chain(['…']).collect()
+}
+
+/// A host's name, short enough for a label. Its end tells most, so the beginning is left out.
+pub(super) fn shorten_host(host: &str) -> String {
+    match host.chars().count().checked_sub(MAX_LABEL) {
+        None | Some(0) => host.to_owned(),
+        Some(n_over) => ['…'].into_iter().chain(host.chars().skip(n_over + 1)).collect(),
+    }
 }

@@ -114,6 +114,6 @@ impl From<&HostTally> for HostCounts {
 impl HostCounts {
     /// URLs that ended.
     pub fn n_urls(&self) -> u64 {
-        self.fetched + self.redirected + self.failed + self.refused
+        [self.redirected, self.failed, self.refused].into_iter().fold(self.fetched, u64::saturating_add)
     }
 }

@@ -149,10 +149,10 @@ fn the_page_needs_no_network_and_no_script() {
 
 #[test]
 fn every_plot_is_drawn_named_and_without_colours_of_its_own() {
-    let page = html(&Receipt::new("job", &finished(tally(), vec![])));
-    assert_eq!(page.matches("<svg role=\"img\"").count(), 8);
+    let page = html(&Receipt::new("job", &finished(tally(), vec![host("a.test", 5, 1, 100)])));
+    assert_eq!(page.matches(" role=\"img\"").count(), 9);
     assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
-    for id in ["account", "status", "time", "latency", "sizes", "failed", "refused", "depth"] {
+    for id in ["account", "status", "time", "latency", "sizes", "failed", "refused", "depth", "hosts"] {
         assert!(
             page.contains(&format!("aria-labelledby=\"plot-{id}\""))
                 && page.contains(&format!("<title id=\"plot-{id}\">"))
@@ -192,6 +192,6 @@ fn absurd_counts_are_drawn_all_the_same() {
         ..tally()
     };
     let page = html(&Receipt::new("job", &finished(tally, vec![])));
-    assert!(page.contains("488 more") && page.contains("189 more"));
+    assert!(page.contains("488 more") && page.contains("12 or more"));
     assert!(!page.contains("NaN"));
 }
