@@ -173,14 +173,15 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
 /// Prints every effective value and where it comes from, or everything that is wrong.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  dragline check site.toml\n  dragline check site.toml --format json\n  \
-    dragline check --schema > dragline.schema.json")]
+    dragline check --schema > dragline.schema.json\n  dragline check --schema=record")]
 pub(crate) struct CheckArgs {
     /// The configuration file (.toml, .yaml, .yml or .json)
     #[arg(required_unless_present_any = ["schema", "reference"])]
     pub(crate) config: Option<PathBuf>,
-    /// Print the JSON Schema of configuration files, for editors
-    #[arg(long, conflicts_with_all = ["config", "reference"])]
-    pub(crate) schema: bool,
+    /// Print the JSON Schema of configuration files (for editors), of records or of receipts
+    #[arg(long, value_name = "OF", num_args = 0..=1, require_equals = true, default_missing_value = "config",
+        conflicts_with_all = ["config", "reference"], value_parser = PossibleValuesParser::new(["config", "record", "receipt"]))]
+    pub(crate) schema: Option<String>,
     /// Print a file with every key, its documentation and default
     #[arg(long, hide = true, conflicts_with = "config")]
     pub(crate) reference: bool,

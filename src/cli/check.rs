@@ -1,28 +1,38 @@
 //! `dragline check`: what a configuration comes to, or all that is wrong with it.
 
+use serde::Serialize;
+
 use super::{Exit, args::CheckArgs, print, with_config};
-use crate::config::{Loaded, Row, Sources, json_schema, reference};
+use crate::{
+    config::{Loaded, Row, Sources, json_schema, reference},
+    engine::record::Record,
+    report::Receipt,
+};
 
 /// Keys and values longer than this don't widen their column.
 const MAX_COLUMN: usize = 44;
 
 pub(super) fn execute(args: &CheckArgs) -> Exit {
-    if args.schema {
-        return print(json_schema().as_bytes());
+    if let Some(of) = &args.schema {
+        let schema = match of.as_str() {
+            "record" => pretty(&schemars::schema_for!(Record<'_>)),
+            "receipt" => pretty(&schemars::schema_for!(Receipt)),
+            _ => json_schema(),
+        };
+        return print(schema.as_bytes());
     }
     if args.reference {
         return print(reference().as_bytes());
     }
     let sources = Sources { file: args.config.clone(), ..Sources::default() };
     with_config(&sources, |loaded| match args.format.as_str() {
-        "json" => print(json(&loaded).as_bytes()),
+        "json" => print(pretty(&loaded.rows).as_bytes()),
         _ => print(table(&loaded).as_bytes()),
     })
 }
 
-fn json(loaded: &Loaded) -> String {
-    let text = serde_json::to_string_pretty(&loaded.rows).expect("rows are plain data");
-    format!("{text}\n")
+fn pretty(data: &impl Serialize) -> String {
+    serde_json::to_string_pretty(data).expect("plain data") + "\n"
 }
 
 /// Three aligned columns, a blank line between sections.

@@ -165,7 +165,8 @@ mod tests {
         tally.refused = [(Refusal::OutOfScope, 340), (Refusal::RobotsDenied, 5)].into();
         (tally.body_bytes, tally.wire_bytes, tally.active_ms) = (12_900_000, 4_300_000, 83_000);
         let outputs = vec![Mark { file: "pages.jsonl".into(), bytes: 2048, records: 1647 }];
-        Finished { end, book: Book { tally, outputs, runs: 1, ..Book::default() }, hosts: Vec::new() }
+        let n_queued = tally.n_pending();
+        Finished { end, book: Book { tally, outputs, runs: 1, ..Book::default() }, n_queued, hosts: Vec::new() }
     }
 
     fn plain(finished: &Finished) -> String {
@@ -238,7 +239,7 @@ Run the same command again to resume.
 
     #[test]
     fn a_crawl_without_pages_says_so() {
-        let nothing = Finished { end: End::Finished, book: Book::default(), hosts: Vec::new() };
+        let nothing = Finished { end: End::Finished, book: Book::default(), n_queued: 0, hosts: Vec::new() };
         let text = plain(&nothing);
         assert!(text.starts_with("docs: finished, but no page was fetched\n"), "{text}");
         assert!(text.contains("  time        0ms\n") && text.contains("  discovered  0\n"), "{text}");

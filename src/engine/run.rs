@@ -54,6 +54,8 @@ pub struct Finished {
     pub end: End,
     /// The book as committed.
     pub book: Book,
+    /// URLs that are still queued, as the frontier counts them: independent of the book.
+    pub n_queued: u64,
     /// Counts of the hosts, those with the most URLs first: at most as many as asked for, the last
     /// of which is followed by the sum of all others.
     pub hosts: Vec<(HostKey, HostTally)>,
@@ -117,7 +119,8 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
         progress.tally = book.tally.clone();
         progress.in_flight = 0;
     });
-    Ok(Finished { end, book, hosts })
+    let n_queued = recorder.frontier.n_queued();
+    Ok(Finished { end, book, n_queued, hosts })
 }
 
 enum Station {

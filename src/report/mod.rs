@@ -1,24 +1,160 @@
-//! stub
-use crate::engine::Finished;
-/// s
-#[derive(serde::Serialize)]
+//! The receipt: what became of every URL, for programs (`receipt.json`) and for people
+//! (`report.html`).
+//!
+//! [`Receipt`] is the contract: the committed counts of a crawl over all of its runs, in names and
+//! units that hold without this program. [`html()`] draws the very same receipt as one page that
+//! needs no network, no script and no second file.
+//!
+//! Deliberately not: counting (that is [`crate::engine::stats`], and nobody else), writing files
+//! (that is the caller's), looking at records.
+//!
+//! Invariants:
+//! - `discovered = fetched + redirected + failed + refused + pending`, or [`Totals::balanced`] says
+//!   that it is not so;
+//! - sizes are bounded whatever the crawl: named hosts by the engine, buckets by 65, time by
+//!   [`crate::engine::stats::Timeline::MAX_BUCKETS`];
+//! - whatever a server or a user chose (host names, the job's name, file names) is text on the page,
+//!   never markup.
+
+mod html;
+mod plots;
+mod receipt;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+pub use html::html;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{engine::End, sink::Mark, verdict::Refusal};
+
+/// The account of a crawl, over all of its runs. Made by [`Receipt::new`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "dragline receipt")]
 pub struct Receipt {
-    job: String,
-    totals: serde_json::Value,
-    hosts: Vec<(String, crate::frontier::HostTally)>,
+    /// Version of dragline that wrote it.
+    pub dragline: String,
+    /// Name of the job.
+    pub job: String,
+    /// When the first run began, RFC 3339.
+    pub started_at: String,
+    /// When the last run ended, RFC 3339.
+    pub ended_at: String,
+    /// How the last run ended.
+    pub end: End,
+    /// Processes that have worked on the crawl.
+    pub runs: u32,
+    /// What became of all URLs.
+    pub totals: Totals,
+    /// Failed URLs by reason: `http-404`, `timeout`, …
+    pub failed: BTreeMap<String, u64>,
+    /// Refused URLs by reason.
+    pub refused: BTreeMap<Refusal, u64>,
+    /// Concluded URLs by the status of their last answer; those without an answer are in none.
+    pub status: BTreeMap<u16, u64>,
+    /// The same by class: `1xx` to `5xx`, and `other` when a server made one up.
+    pub status_class: BTreeMap<String, u64>,
+    /// Concluded URLs by links away from a seed; the deepest entry also counts all deeper ones when
+    /// it is 200.
+    pub depth: BTreeMap<u16, u64>,
+    /// The hosts with the most URLs, those first.
+    pub hosts: Vec<HostLine>,
+    /// The sum of all hosts that are not named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_hosts: Option<HostCounts>,
+    /// Bytes of bodies, decoded.
+    pub body_bytes: u64,
+    /// Bytes of bodies over the wire.
+    pub wire_bytes: u64,
+    /// Attempts beyond the first.
+    pub retries: u64,
+    /// robots.txt files asked for.
+    pub robots_fetched: u64,
+    /// Time spent crawling, over all runs, seconds.
+    pub active_seconds: f64,
+    /// Pages fetched per second of that time; 0 when there was none.
+    pub pages_per_second: f64,
+    /// How far the output files are.
+    pub outputs: Vec<Mark>,
+    /// From request to first byte, milliseconds; by powers of two, up to the largest seen.
+    pub latency_ms: Vec<Bucket>,
+    /// Decoded bodies of fetched pages, bytes; by powers of two, up to the largest seen.
+    pub size_bytes: Vec<Bucket>,
+    /// Pages fetched over crawl time.
+    pub timeline: PagesOverTime,
 }
-impl Receipt {
-    /// s
-    pub fn new(job: &str, f: &Finished) -> Self {
-        let t = &f.book.tally;
-        Self {
-            job: job.into(),
-            totals: serde_json::json!({"discovered": t.discovered, "fetched": t.fetched, "redirected": t.redirected, "failed": t.n_failed(), "refused": t.n_refused(), "pending": t.n_pending(), "failed_by": t.failed, "refused_by": t.refused}),
-            hosts: f.hosts.iter().map(|(h, t)| (h.to_string(), t.clone())).collect(),
-        }
-    }
+
+/// The receipt's equation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Totals {
+    /// Distinct URLs known.
+    pub discovered: u64,
+    /// Answered with a success.
+    pub fetched: u64,
+    /// Answered with a redirect.
+    pub redirected: u64,
+    /// Answered with an error, or not at all.
+    pub failed: u64,
+    /// Judged, and not asked for.
+    pub refused: u64,
+    /// Not concluded when the last run ended.
+    pub pending: u64,
+    /// Whether `discovered` is the sum of the five others.
+    pub balanced: bool,
 }
-/// s
-pub fn html(_r: &Receipt) -> String {
-    String::new()
+
+/// Counts of one named host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HostLine {
+    /// Its name as in URLs, without a port.
+    pub host: String,
+    /// Its counts.
+    #[serde(flatten)]
+    pub counts: HostCounts,
+}
+
+/// Counts of one host, or of several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HostCounts {
+    /// Pages fetched.
+    pub fetched: u64,
+    /// Redirects.
+    pub redirected: u64,
+    /// URLs failed.
+    pub failed: u64,
+    /// URLs refused.
+    pub refused: u64,
+    /// Bytes of bodies, decoded.
+    pub body_bytes: u64,
+    /// Mean time from request to first byte, milliseconds; none without an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_latency_ms: Option<u64>,
+}
+
+/// One bucket of a histogram by powers of two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Bucket {
+    /// The least value in it.
+    pub from: u64,
+    /// The least value above it; none when 64 bits don't hold that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<u64>,
+    /// The same for people, rounded: `4–8 KiB`.
+    pub label: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Pages fetched over crawl time (pauses between runs left out), in equal buckets from the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PagesOverTime {
+    /// Width of a bucket, milliseconds.
+    pub bucket_ms: u64,
+    /// Pages fetched in each; the last one may not have been over.
+    pub fetched: Vec<u64>,
 }

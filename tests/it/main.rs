@@ -5,5 +5,6 @@
 mod cli;
 mod docs_site;
 mod house;
+mod schemas;
 mod support;
 mod vitro;

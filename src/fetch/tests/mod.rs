@@ -1,4 +1,7 @@
 //! The fetcher against sockets: a raw server on loopback plays the servers of the wild.
+//!
+//! What can only be seen on the wire is tested here: timing, early ends, wrong lengths, encodings, TLS.
+//! The pure parts (guard, retry table, decoding of single codings) are tested beside their code.
 
 mod bodies;
 mod codings;

@@ -1,0 +1,18 @@
+//! The schemas under `docs/schemas/` are what the binary prints: programs are written against them.
+
+use std::{path::Path, process::Command};
+
+#[test]
+fn the_committed_schemas_are_those_of_the_code() {
+    for of in ["config", "record", "receipt"] {
+        let printed = Command::new(env!("CARGO_BIN_EXE_dragline")).args(["check", &format!("--schema={of}")]).output();
+        let printed = String::from_utf8(printed.expect("the binary runs").stdout).expect("JSON is text");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schemas/{of}.schema.json"));
+        let committed = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            committed == printed,
+            "{} is out of date: cargo run -- check --schema={of} > docs/schemas/{of}.schema.json",
+            file.display()
+        );
+    }
+}
