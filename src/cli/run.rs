@@ -70,7 +70,7 @@ pub(super) enum Failure {
     #[error("{0}")]
     Stack(#[from] assemble::StackError),
     #[error("{source}\nwhat was committed is safe: mend this and run the same command again to resume in {}", .out.display())]
-    Engine { source: EngineError, out: PathBuf },
+    Engine { source: Box<EngineError>, out: PathBuf },
     #[error("no signal handlers: {0}")]
     Signals(io::Error),
 }
@@ -79,11 +79,12 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Self::Folder(_) => Exit::OutputRefused,
-            Self::Engine { source: EngineError::Frontier(_) | EngineError::Sink(_) | EngineError::Book(_), .. } => {
-                Exit::OutputRefused
-            }
+            Self::Engine { source, .. } => match **source {
+                EngineError::Frontier(_) | EngineError::Sink(_) | EngineError::Book(_) => Exit::OutputRefused,
+                EngineError::Task(_) => Exit::Internal,
+            },
             Self::Seeds(_) => Exit::Usage,
-            Self::Stack(_) | Self::Engine { .. } | Self::Signals(_) => Exit::Internal,
+            Self::Stack(_) | Self::Signals(_) => Exit::Internal,
         }
     }
 }
@@ -123,7 +124,7 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
         shutdown,
     };
     let (finished, ()) = tokio::join!(engine::run(job), display.show(picture));
-    let finished = finished.map_err(|source| Failure::Engine { source, out: out.clone() })?;
+    let finished = finished.map_err(|source| Failure::Engine { source: Box::new(source), out: out.clone() })?;
     conclude(settings, start, &folder, &finished, terminal)
 }
 

@@ -168,7 +168,7 @@ impl Dispatcher {
             return Some(Limit::Bytes(most));
         }
         let most = self.options.max_duration?;
-        (now >= self.time_is_up_at?).then(|| Limit::Duration(most.as_secs()))
+        (now >= self.time_is_up_at?).then_some(Limit::Duration(most.as_secs()))
     }
 
     fn take_in(&mut self, message: ToDispatcher) {

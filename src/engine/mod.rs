@@ -9,12 +9,12 @@
 //!       └────────────────────── News ──────────────────────┘
 //! ```
 //!
-//! - The [`dispatcher`] is the frontier task: it owns the workbench, and hands out a lease only for
+//! - The dispatcher is the frontier task: it owns the workbench, and hands out a lease only for
 //!   what may be done at once. It never waits for a channel, so the ring can't lock up.
-//! - A [`worker`] does what one lease says. It owns nothing: whatever happens to it, its URL is
+//! - A worker does what one lease says. It owns nothing: whatever happens to it, its URL is
 //!   still queued. It judges the links that it finds and serialises its record itself, because that
 //!   is work that can be spread.
-//! - The [`recorder`] owns the store and the outputs. It is the only one who writes, and it commits
+//! - The recorder owns the store and the outputs. It is the only one who writes, and it commits
 //!   both together.
 //!
 //! [`event`] is what they tell the world, [`stats`] what is counted of it, [`visit`] what they tell
@@ -50,7 +50,6 @@ use std::time::Duration;
 
 use crate::{
     address::CanonicalUrl,
-    fetch::FetchError,
     frontier::{FrontierError, workbench},
     parse, robots,
     sink::SinkError,
@@ -124,9 +123,6 @@ pub enum EngineError {
     /// An output failed.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// The client could not be built.
-    #[error("building the HTTP client failed: {0}")]
-    Client(#[source] FetchError),
     /// The engine's book does not decode.
     #[error("the crawl's book is damaged: {0}")]
     Book(String),

@@ -155,7 +155,7 @@ impl Recorder {
                 // Exactly once: whoever takes it out of the queue writes the record.
                 if self.frontier.conclude(&conclusion.url)? {
                     self.sink.append(&record)?;
-                    self.conclude(visit.host.clone(), conclusion)?;
+                    self.conclude(&visit.host, conclusion)?;
                 } else {
                     tracing::error!(url = %conclusion.url, "a URL was visited that is not queued; its record is dropped");
                 }
@@ -224,12 +224,12 @@ impl Recorder {
             latency: None,
             at,
         };
-        self.conclude(discovery.url.host(), conclusion)
+        self.conclude(&discovery.url.host(), conclusion)
     }
 
     /// Counts the end of a URL's story.
-    fn conclude(&mut self, host: HostKey, conclusion: Conclusion) -> Result<(), EngineError> {
-        self.with_host(&host, |record| stats::count(&mut record.tally, &conclusion))?;
+    fn conclude(&mut self, host: &HostKey, conclusion: Conclusion) -> Result<(), EngineError> {
+        self.with_host(host, |record| stats::count(&mut record.tally, &conclusion))?;
         self.tell(&CrawlEvent::Concluded(Arc::new(conclusion)));
         Ok(())
     }

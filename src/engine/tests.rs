@@ -15,7 +15,7 @@ use super::*;
 use crate::{
     address::Canonicalizer,
     clock::{Clock, Timestamp},
-    fetch::{ErrorKind, Fetcher, Phase, Request, Response, Timings},
+    fetch::{ErrorKind, FetchError, Fetcher, Phase, Request, Response, Timings},
     frontier::{Frontier, Kind, MemoryFrontier},
     politeness,
     scope::{self, Scope},

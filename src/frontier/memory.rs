@@ -50,7 +50,7 @@ impl MemoryFrontier {
         }
     }
 
-    fn advance(&mut self, from: Place, found: Discovery, sifted: &mut Sifted) {
+    fn advance(&mut self, from: Place, found: &Discovery, sifted: &mut Sifted) {
         let key = queue_key(found.url.host().id(), from);
         let Some(known) = self.queue.remove(&key) else { return };
         let queued = found.nearer(&known);
@@ -76,7 +76,7 @@ impl Frontier for MemoryFrontier {
                 None => self.admit(discovery, &mut sifted),
                 Some(Seen::Queued(place)) if discovery.improves(*place) => {
                     let place = *place;
-                    self.advance(place, discovery, &mut sifted);
+                    self.advance(place, &discovery, &mut sifted);
                 }
                 Some(_) => {}
             }

@@ -51,14 +51,14 @@ impl Worker {
         };
         let answer = self.fetcher.fetch(request).await;
         let (conduct, subject, found) = match answer {
-            Ok(response) => self.answered(&queued, response),
+            Ok(response) => self.answered(&queued, &response),
             Err(error) => self.unanswered(&queued, &error),
         };
         let returned = Returned { host: host.id(), held_connection: true, conduct, errand: None };
         (returned, Visit { host, conduct, subject, found })
     }
 
-    fn answered(&self, queued: &QueuedUrl, response: Response) -> (Option<Conduct>, Subject, Vec<Discovery>) {
+    fn answered(&self, queued: &QueuedUrl, response: &Response) -> (Option<Conduct>, Subject, Vec<Discovery>) {
         let class = retry::classify(response.status);
         let asked_pause = retry::retry_after(&response.headers, response.timings.ended_at);
         let signal = match class {
@@ -74,14 +74,14 @@ impl Worker {
             let why = if broke_off { Failure::Error(ErrorKind::Closed) } else { Failure::Status(response.status) };
             return (conduct, self.again(queued, why, signal, response.timings.ended_at), Vec::new());
         }
-        let read = || self.read(queued, &response, class);
+        let read = || self.read(queued, response, class);
         let mut reading = if response.body.len() >= LARGE_BODY_BYTES { blocking(read) } else { read() };
         let outcome = match class {
             StatusClass::Success => Outcome::Fetched,
             StatusClass::Redirect if reading.redirect.is_some() => Outcome::Redirected,
             _ => Outcome::Failed(Failure::Status(response.status)),
         };
-        let record = write::answered(queued, &response, outcome, &reading, &self.options.extras).to_line();
+        let record = write::answered(queued, response, outcome, &reading, &self.options.extras).to_line();
         let timings = &response.timings;
         let conclusion = Conclusion {
             url: queued.url.clone(),

@@ -1,6 +1,6 @@
 //! The workbench: what may be asked now.
 //!
-//! A pure state machine over handed-in time. It holds a [`slot`] for each active host (head of its
+//! A pure state machine over handed-in time. It holds a slot for each active host (head of its
 //! queue, pacer, robots.txt, what is out) and a time-ordered queue of hosts. [`Workbench::next`]
 //! takes the host whose turn it is and gives a [`Lease`]: something that may be done *at once*. A
 //! host is in one place only: ready, waiting for a time, or resting until something about it
