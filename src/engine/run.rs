@@ -109,7 +109,15 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
     });
     stations.spawn(async { recorder.run(recorder_inbox, to_dispatcher).await.map(|r| Station::Recorder(Box::new(r))) });
 
-    let (end, mut recorder) = join(stations, &abort).await?;
+    let (mut end, mut recorder) = join(stations, &abort).await?;
+    if end == End::Finished && recorder.frontier.n_queued() > 0 {
+        // Never calls a crawl finished that is not: the next run goes on with what is left.
+        tracing::error!(
+            queued = recorder.frontier.n_queued(),
+            "the frontier stopped early; this is a fault in dragline"
+        );
+        end = End::Interrupted;
+    }
     recorder.book_mut().end = Some(end);
     recorder.commit()?;
     let hosts = top_hosts(recorder.frontier.as_mut())?;

@@ -124,7 +124,10 @@ impl Slot {
             match self.judge(first, now, options, flush) {
                 Judgement::Fetch => return self.paced(now).unwrap_or_else(|| self.lease(place, None)),
                 Judgement::Refuse(why) => return self.lease(place, Some(why)),
-                Judgement::Rest(why) => return Turn::Rest(why),
+                // What is delayed may be the very thing that the first one has to wait for.
+                Judgement::Rest(why) => {
+                    return self.queue.next_delayed().map_or(Turn::Rest(why), |at| Turn::Wait(at, Why::Backoff));
+                }
                 Judgement::AskRobots => {
                     let url = first.url.robots_txt();
                     let origin = first.url.origin();

@@ -11,6 +11,8 @@ use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, header};
 use tokio::sync::watch;
 
+mod random;
+
 use super::*;
 use crate::{
     address::Canonicalizer,
@@ -256,6 +258,8 @@ impl Crawl {
             tokio::time::timeout(Duration::from_secs(86_400), run(job)).await.expect("it ends").expect("it works");
         let tally = &finished.book.tally;
         assert_eq!(shelf.outcomes().len() as u64, tally.n_concluded(), "the receipt and the records agree");
+        assert_eq!(tally.n_pending(), finished.n_queued, "the book and the frontier agree");
+        assert_eq!(tally.n_pending(), finished.n_queued, "the book and the frontier agree");
         (finished, shelf, web)
     }
 }
@@ -447,6 +451,25 @@ async fn depth_is_exact_and_too_deep_is_accounted_for() {
     let (finished, shelf, _) = crawl.run(web).await;
     assert_eq!(finished.end, End::Finished);
     assert_eq!(shelf.outcomes()["http://a/2"], "refused too-deep");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_url_is_not_forgotten_behind_the_depth_barrier() {
+    let web = Web::new(&[
+        ("http://a/", Page::Html(&["/2", "/1"])),
+        ("http://a/1", Page::Flaky(1, 500)),
+        ("http://a/2", Page::Html(&["/3"])),
+        ("http://a/3", Page::Html(&["/4"])),
+        ("http://a/4", Page::Html(&[])),
+    ]);
+    let crawl = Crawl::of(&["http://a/"]).with(|options| {
+        options.workbench.max_depth = Some(4);
+        options.workbench.politeness.default.interval = Duration::from_millis(10);
+    });
+    let (finished, shelf, _) = crawl.run(web).await;
+    assert_eq!(finished.end, End::Finished);
+    assert_eq!(shelf.outcomes()["http://a/1"], "fetched");
+    assert_eq!(finished.n_queued, 0);
 }
 
 #[tokio::test(start_paused = true)]
