@@ -36,7 +36,7 @@ pub enum Format {
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter does not parse.
-    #[error("telemetry.log: `{filter}` is no filter such as \"info,dragline::fetch=debug\": {source}")]
+    #[error("`{filter}` is no filter such as \"info,dragline::fetch=debug\": {source}")]
     Filter {
         /// As given.
         filter: String,
@@ -49,16 +49,15 @@ pub enum TelemetryError {
 }
 
 /// Sends the process's logs to standard error, those that `filter` lets through (in the syntax of
-/// [`EnvFilter`]). Returns the terminal that they share with a live display.
+/// [`EnvFilter`]), by way of [`Terminal::stderr`].
 ///
 /// # Errors
 /// When the filter does not parse, or when this was called before.
-pub fn init(format: Format, filter: &str) -> Result<Terminal, TelemetryError> {
+pub fn init(format: Format, filter: &str) -> Result<(), TelemetryError> {
     let filter = parse(filter)?;
     let terminal = Terminal::stderr();
-    let layer = layer(format, terminal.clone(), terminal.has_colours());
-    tracing_subscriber::registry().with(filter).with(layer).try_init()?;
-    Ok(terminal)
+    let has_colours = terminal.has_colours();
+    Ok(tracing_subscriber::registry().with(filter).with(layer(format, terminal, has_colours)).try_init()?)
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
