@@ -49,15 +49,17 @@ pub enum TelemetryError {
 }
 
 /// Sends the process's logs to standard error, those that `filter` lets through (in the syntax of
-/// [`EnvFilter`]), by way of [`Terminal::stderr`].
+/// [`EnvFilter`]). Returns the
+/// terminal that they share with a live display, which is [`Terminal::stderr`].
 ///
 /// # Errors
 /// When the filter does not parse, or when this was called before.
-pub fn init(format: Format, filter: &str) -> Result<(), TelemetryError> {
+pub fn init(format: Format, filter: &str) -> Result<Terminal, TelemetryError> {
     let filter = parse(filter)?;
     let terminal = Terminal::stderr();
-    let has_colours = terminal.has_colours();
-    Ok(tracing_subscriber::registry().with(filter).with(layer(format, terminal, has_colours)).try_init()?)
+    let layer = layer(format, terminal.clone(), terminal.has_colours());
+    tracing_subscriber::registry().with(filter).with(layer).try_init()?;
+    Ok(terminal)
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {

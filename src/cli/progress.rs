@@ -16,8 +16,9 @@ use tokio::{
 
 use crate::{
     clock::Clock,
+    config,
     engine::stats::{Progress, Stage},
-    telemetry::{Display, Terminal},
+    telemetry::Terminal,
 };
 use picture::{View, lines, paint};
 use rates::{Meter, Rates};
@@ -38,66 +39,87 @@ pub(super) enum Mode {
     Silent,
 }
 
-/// Shows `progress` of the crawl `job` until it is done or its engine is gone, then clears the screen
-/// of it; so it does when it is dropped. Log lines come every `interval`.
-pub(super) async fn show(
-    job: &str,
-    mut progress: watch::Receiver<Progress>,
-    mode: Mode,
-    interval: Duration,
-    clock: Clock,
-) {
-    let picture = progress.clone();
-    let over = async move {
-        // An error says that nobody is left who could change it, which is an end as well.
-        let _ = progress.wait_for(|progress| progress.stage == Stage::Done).await;
-    };
-    tokio::select! {
-        biased;
-        () = over => {}
-        () = watch_it(job, &picture, mode, interval, clock) => {}
+impl Mode {
+    /// What fits `wanted` and where standard error leads; nothing when asked to be `quiet`.
+    pub(super) fn choose(wanted: config::Progress, terminal: &Terminal, quiet: bool) -> Self {
+        match wanted {
+            _ if quiet => Self::Silent,
+            config::Progress::Auto if terminal.is_interactive() => Self::Terminal,
+            config::Progress::Auto | config::Progress::Never => Self::Lines,
+        }
     }
 }
 
-/// Shows for ever.
-async fn watch_it(job: &str, progress: &watch::Receiver<Progress>, mode: Mode, interval: Duration, clock: Clock) {
-    let terminal = Terminal::stderr();
-    let screen = if mode == Mode::Terminal { terminal.display() } else { None };
-    match (mode, screen) {
-        (Mode::Silent, _) => std::future::pending().await,
-        (_, Some(screen)) => draw(job, progress, clock, &terminal, &screen).await,
-        (_, None) => say(job, progress, interval, clock).await,
-    }
+/// How progress is shown.
+#[derive(Debug, Clone)]
+pub(super) struct Display {
+    /// What the crawl is called.
+    pub(super) job: String,
+    /// Where.
+    pub(super) mode: Mode,
+    /// Time between log lines.
+    pub(super) interval: Duration,
+    /// The crawl's clock.
+    pub(super) clock: Clock,
+    /// The screen, shared with the logs.
+    pub(super) terminal: Terminal,
 }
 
-async fn draw(job: &str, progress: &watch::Receiver<Progress>, clock: Clock, terminal: &Terminal, screen: &Display) {
-    let colours = terminal.has_colours();
-    let started = clock.now();
-    let mut meter = Meter::default();
-    let mut ticker = ticker(REDRAW_EVERY);
-    loop {
-        ticker.tick().await;
-        let now = clock.now();
-        // Some terminals wrap a line that is exactly as wide as they are.
-        let width = terminal.width().map_or(0, |width| width.saturating_sub(1));
-        let picture = {
-            let progress = progress.borrow();
-            let rates = meter.read(now, &progress);
-            lines(&View { job, progress: &progress, rates, now, elapsed: now.since(started) }, width)
+impl Display {
+    /// Shows `progress` until the crawl is done or its engine is gone, then clears the screen of it.
+    /// So it does when it is dropped.
+    pub(super) async fn show(self, mut progress: watch::Receiver<Progress>) {
+        let picture = progress.clone();
+        let over = async move {
+            // An error says that nobody is left who could change it, which is an end as well.
+            let _ = progress.wait_for(|progress| progress.stage == Stage::Done).await;
         };
-        screen.draw(&paint(picture, colours));
+        tokio::select! {
+            biased;
+            () = over => {}
+            () = self.watch(&picture) => {}
+        }
     }
-}
 
-async fn say(job: &str, progress: &watch::Receiver<Progress>, interval: Duration, clock: Clock) {
-    let mut meter = Meter::default();
-    meter.read(clock.now(), &progress.borrow());
-    let mut ticker = ticker(interval.max(LEAST_INTERVAL));
-    loop {
-        ticker.tick().await;
-        let progress = progress.borrow();
-        let rates = meter.read(clock.now(), &progress);
-        log(job, &progress, &rates);
+    /// Shows for ever.
+    async fn watch(&self, progress: &watch::Receiver<Progress>) {
+        match self.mode {
+            Mode::Terminal => self.draw(progress).await,
+            Mode::Lines => self.log(progress).await,
+            Mode::Silent => std::future::pending().await,
+        }
+    }
+
+    async fn draw(&self, progress: &watch::Receiver<Progress>) {
+        let Some(screen) = self.terminal.display() else { return self.log(progress).await };
+        let colours = self.terminal.has_colours();
+        let started = self.clock.now();
+        let mut meter = Meter::default();
+        let mut ticker = ticker(REDRAW_EVERY);
+        loop {
+            ticker.tick().await;
+            let now = self.clock.now();
+            // Some terminals wrap a line that is exactly as wide as they are.
+            let width = self.terminal.width().map_or(0, |width| width.saturating_sub(1));
+            let picture = {
+                let progress = progress.borrow();
+                let rates = meter.read(now, &progress);
+                lines(&View { job: &self.job, progress: &progress, rates, now, elapsed: now.since(started) }, width)
+            };
+            screen.draw(&paint(picture, colours));
+        }
+    }
+
+    async fn log(&self, progress: &watch::Receiver<Progress>) {
+        let mut meter = Meter::default();
+        meter.read(self.clock.now(), &progress.borrow());
+        let mut ticker = ticker(self.interval.max(LEAST_INTERVAL));
+        loop {
+            ticker.tick().await;
+            let progress = progress.borrow();
+            let rates = meter.read(self.clock.now(), &progress);
+            log(&self.job, &progress, &rates);
+        }
     }
 }
 
@@ -147,13 +169,18 @@ mod tests {
         }
     }
 
+    fn display(mode: Mode) -> Display {
+        let clock = Clock::starting_at(Timestamp(1));
+        let terminal = Terminal::stderr();
+        Display { job: "job".into(), mode, interval: Duration::from_secs(10), clock, terminal }
+    }
+
     /// How many lines a display of 35 s logs, and whether it was over by itself after `end`.
     async fn n_lines(mode: Mode, end: impl FnOnce(watch::Sender<Progress>)) -> usize {
         let counter = Counter::default();
         let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(counter.clone()));
         let (sender, receiver) = watch::channel(Progress::default());
-        let mut showing =
-            Box::pin(show("job", receiver, mode, Duration::from_secs(10), Clock::starting_at(Timestamp(1))));
+        let mut showing = Box::pin(display(mode).show(receiver));
         let cut = tokio::time::timeout(Duration::from_secs(35), &mut showing).await;
         assert!(cut.is_err(), "it must not end while the crawl goes on");
         let seen = *counter.0.lock().unwrap();
@@ -182,14 +209,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_interval_of_nothing_is_no_panic_and_no_flood() {
         let (_sender, receiver) = watch::channel(Progress::default());
-        let showing = show("job", receiver, Mode::Lines, Duration::ZERO, Clock::starting_at(Timestamp(1)));
-        assert!(tokio::time::timeout(Duration::from_secs(1), showing).await.is_err());
+        let hasty = Display { interval: Duration::ZERO, ..display(Mode::Lines) };
+        assert!(tokio::time::timeout(Duration::from_secs(1), hasty.show(receiver)).await.is_err());
     }
 
     #[test]
     fn it_can_be_a_task_of_its_own() {
-        fn check<T: Send>(_: &T) {}
+        fn check<T: Send + 'static>(_: &T) {}
         let (_sender, receiver) = watch::channel(Progress::default());
-        check(&show("job", receiver, Mode::Terminal, Duration::from_secs(1), Clock::starting_at(Timestamp(1))));
+        check(&display(Mode::Terminal).show(receiver));
+    }
+
+    #[test]
+    fn quiet_wins_over_everything() {
+        let pipe = Terminal::stderr();
+        assert_eq!(Mode::choose(config::Progress::Auto, &pipe, true), Mode::Silent);
+        assert_eq!(Mode::choose(config::Progress::Never, &pipe, false), Mode::Lines);
     }
 }
