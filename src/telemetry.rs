@@ -36,7 +36,7 @@ pub enum Format {
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter does not parse.
-    #[error("`{filter}` is no filter such as \"info,dragline::fetch=debug\": {source}")]
+    #[error("telemetry.log: `{filter}` is no filter such as \"info,dragline::fetch=debug\": {source}")]
     Filter {
         /// As given.
         filter: String,
@@ -49,8 +49,7 @@ pub enum TelemetryError {
 }
 
 /// Sends the process's logs to standard error, those that `filter` lets through (in the syntax of
-/// [`EnvFilter`]). Returns the
-/// terminal that they share with a live display, which is [`Terminal::stderr`].
+/// [`EnvFilter`]). Returns the terminal that they share with a live display: [`Terminal::stderr`].
 ///
 /// # Errors
 /// When the filter does not parse, or when this was called before.
