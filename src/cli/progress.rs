@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     config,
     engine::stats::{Progress, Stage},
     telemetry::Terminal,
@@ -111,8 +111,12 @@ impl Display {
     }
 
     async fn log(&self, progress: &watch::Receiver<Progress>) {
+        // Counts are those of all runs: the first speeds need a picture from the beginning of this one.
+        let first = progress.clone().wait_for(|progress| progress.at != Timestamp::default()).await.is_ok();
         let mut meter = Meter::default();
-        meter.read(self.clock.now(), &progress.borrow());
+        if first {
+            meter.read(self.clock.now(), &progress.borrow());
+        }
         let mut ticker = ticker(self.interval.max(LEAST_INTERVAL));
         loop {
             ticker.tick().await;
@@ -157,7 +161,6 @@ mod tests {
     use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
     use super::*;
-    use crate::clock::Timestamp;
 
     /// Counts the lines of progress that are logged.
     #[derive(Clone, Default)]
@@ -175,11 +178,16 @@ mod tests {
         Display { job: "job".into(), mode, interval: Duration::from_secs(10), clock, terminal }
     }
 
+    /// A picture that the engine drew.
+    fn drawn() -> Progress {
+        Progress { at: Timestamp(1), ..Progress::default() }
+    }
+
     /// How many lines a display of 35 s logs, and whether it was over by itself after `end`.
     async fn n_lines(mode: Mode, end: impl FnOnce(watch::Sender<Progress>)) -> usize {
         let counter = Counter::default();
         let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(counter.clone()));
-        let (sender, receiver) = watch::channel(Progress::default());
+        let (sender, receiver) = watch::channel(drawn());
         let mut showing = Box::pin(display(mode).show(receiver));
         let cut = tokio::time::timeout(Duration::from_secs(35), &mut showing).await;
         assert!(cut.is_err(), "it must not end while the crawl goes on");
@@ -208,9 +216,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_interval_of_nothing_is_no_panic_and_no_flood() {
-        let (_sender, receiver) = watch::channel(Progress::default());
+        let (_sender, receiver) = watch::channel(drawn());
         let hasty = Display { interval: Duration::ZERO, ..display(Mode::Lines) };
         assert!(tokio::time::timeout(Duration::from_secs(1), hasty.show(receiver)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_said_before_the_engine_has_drawn() {
+        let counter = Counter::default();
+        let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(counter.clone()));
+        let (_sender, receiver) = watch::channel(Progress::default());
+        assert!(tokio::time::timeout(Duration::from_secs(60), display(Mode::Lines).show(receiver)).await.is_err());
+        assert_eq!(*counter.0.lock().unwrap(), 0);
     }
 
     #[test]

@@ -81,10 +81,10 @@ fn sum(tally: &Tally, colours: bool) -> String {
     let width = terms.iter().map(|(_, n, _)| n.len()).chain([total.len()]).max().unwrap_or_default();
     let mut text = String::new();
     for (label, n, reasons) in terms {
-        text += &format!("  {label:<LABEL$}{n:>width$}");
-        if !reasons.is_empty() {
-            text += &format!("  {}", style(reasons).dim().force_styling(colours));
-        }
+        // Codes around nothing would keep the blanks before them from being trimmed.
+        let reasons = if reasons.is_empty() { reasons } else { style(reasons).dim().force_styling(colours).to_string() };
+        let line = format!("  {label:<LABEL$}{n:>width$}  {reasons}");
+        text += line.trim_end();
         text.push('\n');
     }
     text += &format!("  {}\n", "─".repeat(LABEL + width));
