@@ -82,7 +82,8 @@ fn sum(tally: &Tally, colours: bool) -> String {
     let mut text = String::new();
     for (label, n, reasons) in terms {
         // Codes around nothing would keep the blanks before them from being trimmed.
-        let reasons = if reasons.is_empty() { reasons } else { style(reasons).dim().force_styling(colours).to_string() };
+        let reasons =
+            if reasons.is_empty() { reasons } else { style(reasons).dim().force_styling(colours).to_string() };
         let line = format!("  {label:<LABEL$}{n:>width$}  {reasons}");
         text += line.trim_end();
         text.push('\n');
