@@ -49,7 +49,7 @@ pub enum TelemetryError {
 }
 
 /// Sends the process's logs to standard error, those that `filter` lets through (in the syntax of
-/// [`EnvFilter`]). Returns the terminal that they share with a live display.
+/// [`EnvFilter`]). Returns the terminal that they share with a live display: [`Terminal::stderr`].
 ///
 /// # Errors
 /// When the filter does not parse, or when this was called before.

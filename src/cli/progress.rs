@@ -214,6 +214,29 @@ mod tests {
         assert_eq!(n_lines(Mode::Lines, end).await, 3);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_interval_of_nothing_is_no_panic_and_no_flood() {
+        let (_sender, receiver) = watch::channel(drawn());
+        let hasty = Display { interval: Duration::ZERO, ..display(Mode::Lines) };
+        assert!(tokio::time::timeout(Duration::from_secs(1), hasty.show(receiver)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_said_before_the_engine_has_drawn() {
+        let counter = Counter::default();
+        let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(counter.clone()));
+        let (_sender, receiver) = watch::channel(Progress::default());
+        assert!(tokio::time::timeout(Duration::from_secs(60), display(Mode::Lines).show(receiver)).await.is_err());
+        assert_eq!(*counter.0.lock().unwrap(), 0);
+    }
+
+    #[test]
+    fn it_can_be_a_task_of_its_own() {
+        fn check<T: Send + 'static>(_: &T) {}
+        let (_sender, receiver) = watch::channel(Progress::default());
+        check(&display(Mode::Terminal).show(receiver));
+    }
+
     #[test]
     fn quiet_wins_over_everything() {
         let pipe = Terminal::stderr();

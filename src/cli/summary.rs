@@ -21,7 +21,7 @@ const MAX_FILES: usize = 4;
 /// Columns of the labels.
 const LABEL: usize = 12;
 
-/// The end of the crawl `job` as text, with a line end after every line. Files are named as they are
+/// The end of the crawl `job` as lines of text, without a last line end. Files are named as they are
 /// reached from here: `out` is the output folder, `report` the page made from it, if one was made.
 /// A crawl whose frontier was not on disk (`store`) is not told to go on.
 pub(super) fn summary(
@@ -46,8 +46,9 @@ pub(super) fn summary(
         row(if i == 0 { "files" } else { "" }, file);
     }
     if let Some(hint) = how_to_go_on(finished, store) {
-        text += &format!("\n{hint}\n");
+        text += &format!("\n{hint}");
     }
+    text.truncate(text.trim_end().len());
     text
 }
 
@@ -196,8 +197,7 @@ docs: interrupted
               out/receipt.json
               out/report.html
 
-Run the same command again to resume.
-";
+Run the same command again to resume.";
         assert_eq!(text, expected);
     }
 

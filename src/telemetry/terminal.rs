@@ -7,7 +7,7 @@
 
 use std::{
     io::{self, Write},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use console::Term;
@@ -16,6 +16,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Most redraws a second; more are left out.
 const MAX_REDRAWS_PER_SECOND: u8 = 20;
+
+/// The process has one standard error: two that did not know of each other would garble it.
+static STDERR: LazyLock<Terminal> = LazyLock::new(Terminal::look);
 
 /// Standard error. Cheap to clone; all clones share one screen.
 #[derive(Debug, Clone)]
@@ -31,8 +34,13 @@ struct Screen {
 }
 
 impl Terminal {
-    /// Looks at what standard error is. A process needs one; two would not know of each other.
+    /// The one of this process.
     pub fn stderr() -> Self {
+        STDERR.clone()
+    }
+
+    /// Looks at what standard error is.
+    fn look() -> Self {
         let term = Term::buffered_stderr();
         if !term.is_term() {
             return Self { screen: None };
