@@ -12,9 +12,10 @@
 //!
 //! Memory: at most `active_hosts` slots, at most `head` URLs in each, besides what is out.
 //!
-//! With a depth limit, a URL is leased only when no URL of its host that is two or more levels
-//! nearer is still out. No shorter way to it can be found then, so depths are exact and `limits.depth`
-//! cuts at the same place in every run. URLs that are too deep stay queued until nothing else is
+//! With a depth limit, a URL is leased only when no URL of its host that is nearer is still out: any
+//! of them could turn out to be a redirect, which costs no depth. No shorter way through its host can
+//! be found then, so depths are exact and `limits.depth` cuts at the same place in every run. (A
+//! shorter way through another, slower host may come too late: hosts don't wait for each other.) URLs that are too deep stay queued until nothing else is
 //! left, because a shorter way may still turn up.
 
 mod bench;

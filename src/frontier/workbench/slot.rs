@@ -157,8 +157,7 @@ impl Slot {
             return Judgement::Refuse(Refusal::HostGivenUp);
         }
         let nearest_out = self.queue.nearest_out();
-        if options.max_depth.is_some() && nearest_out.is_some_and(|depth| queued.place.depth >= depth.saturating_add(2))
-        {
+        if options.max_depth.is_some() && nearest_out.is_some_and(|depth| queued.place.depth > depth) {
             return Judgement::Rest(Some(Why::Connections));
         }
         if let Some(most) = options.pages_per_host {
