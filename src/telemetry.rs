@@ -79,9 +79,9 @@ where
     }
 }
 
-/// Logs one event of a crawl: troubles of hosts as warnings, the tale of each URL at `debug`,
-/// commits at `trace`. All have the target `dragline::crawl`. Costs next to nothing when its level
-/// is off.
+/// Logs one event of a crawl: hosts that are given up as warnings, the tale of each URL at
+/// `debug`, commits at `trace`. All have the target `dragline::crawl`. Costs next to nothing when
+/// its level is off.
 pub fn log(event: &CrawlEvent) {
     match event {
         CrawlEvent::Discovered { n_urls } => trace!(target: "dragline::crawl", n_urls, "discovered"),
@@ -93,7 +93,7 @@ pub fn log(event: &CrawlEvent) {
             debug!(target: "dragline::crawl", %host, standing, "robots.txt is known");
         }
         CrawlEvent::HostSlowed { host, until, why } => {
-            warn!(target: "dragline::crawl", %host, %until, why, "the host is left in peace for a while");
+            debug!(target: "dragline::crawl", %host, %until, why, "the host is left in peace for a while");
         }
         CrawlEvent::HostGivenUp { host } => {
             warn!(target: "dragline::crawl", %host, "the host failed too often in a row and is given up");
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_level_says_which_events_are_told() {
         let n_lines = |filter| logged(Format::Pretty, filter, &events()).lines().count();
-        assert_eq!([n_lines("error"), n_lines("info"), n_lines("debug"), n_lines("trace")], [0, 2, 7, 9]);
+        assert_eq!([n_lines("error"), n_lines("info"), n_lines("debug"), n_lines("trace")], [0, 1, 7, 9]);
         assert_eq!(n_lines("error,dragline::crawl=debug"), 7);
     }
 
@@ -209,14 +209,14 @@ mod tests {
         assert_eq!(lines[1]["failure"], "http-404");
         assert_eq!(lines[2]["refusal"], "too-deep");
         assert!(lines[2].get("status").is_none());
-        assert_eq!(lines[5]["level"], "WARN");
+        assert_eq!(lines[6]["level"], "WARN");
     }
 
     #[test]
     fn lines_for_people_are_single_and_plain_without_colours() {
         for format in [Format::Pretty, Format::Compact] {
             let text = logged(format, "warn", &events());
-            assert_eq!(text.lines().count(), 2, "{text}");
+            assert_eq!(text.lines().count(), 1, "{text}");
             assert!(text.contains("is given up") && text.contains("a.example") && !text.contains('\x1b'), "{text}");
         }
     }

@@ -144,7 +144,7 @@ fn conclude(
     if !start.quiet {
         let (job, store) = (&settings.job, settings.frontier.store);
         let text = summary::summary(&job.name, finished, &job.out, report.as_deref(), store, terminal.has_colours());
-        terminal.write(text.as_bytes());
+        terminal.write((text + "\n").as_bytes());
     }
     Ok(match finished.end {
         End::Finished if finished.book.tally.fetched == 0 => Exit::NothingFetched,
