@@ -12,6 +12,7 @@ use crate::{
     config::Store,
     engine::{End, Finished, Limit, stats::Tally},
     sink::Mark,
+    verdict::Refusal,
 };
 
 /// Reasons named behind a count.
@@ -122,8 +123,12 @@ fn files(outputs: &[Mark], out: &Path, report: Option<&Path>) -> Vec<String> {
     lines
 }
 
-/// What to do to have the rest crawled, if there is a rest.
+/// What to do about a crawl that fetched nothing, or to have the rest crawled.
 fn how_to_go_on(finished: &Finished, store: Store) -> Option<String> {
+    let tally = &finished.book.tally;
+    if finished.end == End::Finished && tally.fetched == 0 {
+        return why_nothing(tally);
+    }
     if finished.end == End::Finished || finished.book.tally.n_pending() == 0 {
         return None;
     }
@@ -136,6 +141,28 @@ fn how_to_go_on(finished: &Finished, store: Store) -> Option<String> {
         }
         End::Finished | End::Interrupted => "Run the same command again to resume.".to_owned(),
     })
+}
+
+/// The commonest reason why nothing was fetched, with what can be done about it.
+fn why_nothing(tally: &Tally) -> Option<String> {
+    let (why, _) = tally.refused.iter().max_by_key(|(_, n)| **n).filter(|(_, n)| **n > tally.n_failed())?;
+    let hint = match why {
+        Refusal::AddressRefused => {
+            "The address guard lets through public addresses only; --allow-address (fetch.allow_addresses) adds to them."
+        }
+        Refusal::RobotsUnreachable => {
+            "A robots.txt that can't be had (no connection, 5xx) disallows everything (RFC 9309); for a server of your own \
+             there is --robots ignore (robots.mode)."
+        }
+        Refusal::RobotsDenied => {
+            "robots.txt disallows it; for a server of your own there is --robots ignore (robots.mode)."
+        }
+        Refusal::OutOfScope | Refusal::Excluded => {
+            "Every URL was out of scope; see scope.mode, scope.include, scope.exclude."
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 fn stated(limit: Limit) -> String {
@@ -245,6 +272,10 @@ Run the same command again to resume.";
         let nothing = Finished { end: End::Finished, book: Book::default(), n_queued: 0, hosts: Vec::new() };
         let text = plain(&nothing);
         assert!(text.starts_with("docs: finished, but no page was fetched\n"), "{text}");
+        let mut guarded = nothing;
+        guarded.book.tally.discovered = 1;
+        guarded.book.tally.refused = [(Refusal::AddressRefused, 1)].into();
+        assert!(plain(&guarded).contains("--allow-address"));
         assert!(text.contains("  time        0ms\n") && text.contains("  discovered  0\n"), "{text}");
     }
 

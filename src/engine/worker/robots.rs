@@ -53,7 +53,7 @@ impl Worker {
             Err(error) if error.kind == ErrorKind::AddressRefused => (None, Step::Learnt(Err(Refusal::AddressRefused))),
             Err(error) => {
                 let conduct = conduct(&error.timings, signal_of(&error), fingerprint);
-                (Some(conduct), self.try_again(&errand).unwrap_or_else(|| self.unreachable()))
+                (Some(conduct), self.try_again(&errand).unwrap_or_else(|| self.unreachable(&errand, &error.message)))
             }
         };
         let (policy, next) = match step {
@@ -73,7 +73,8 @@ impl Worker {
         let broke_off = matches!(response.truncated, Some(Truncation::Incomplete | Truncation::Timeout));
         let unusable = retry::classify(response.status).is_retryable() || broke_off;
         if unusable {
-            return self.try_again(errand).unwrap_or_else(|| self.unreachable());
+            let why = if broke_off { "the answer broke off".to_owned() } else { format!("status {}", response.status) };
+            return self.try_again(errand).unwrap_or_else(|| self.unreachable(errand, &why));
         }
         let now = response.timings.ended_at;
         Step::Learnt(Ok(Policy::from_response(response.status, &response.body, now, &self.options.robots)))
@@ -94,7 +95,9 @@ impl Worker {
         (attempts < self.options.robots.max_attempts).then(|| Step::Next(Errand { attempts, ..errand.clone() }))
     }
 
-    fn unreachable(&self) -> Step {
+    /// RFC 9309 section 2.3.1.4: an unreachable robots.txt disallows everything.
+    fn unreachable(&self, errand: &Errand, why: &str) -> Step {
+        tracing::warn!(origin = %errand.origin, why, "robots.txt can't be had, so nothing of its origin is asked for");
         Step::Learnt(Ok(Policy::unreachable(self.clock.now(), &self.options.robots)))
     }
 
