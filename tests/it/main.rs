@@ -5,6 +5,7 @@
 mod cli;
 mod docs_site;
 mod house;
+mod identity;
 mod schemas;
 mod support;
 mod vitro;
