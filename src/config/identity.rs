@@ -52,6 +52,7 @@ impl Identity {
         }
         of.add("outputs.format", &json!(raw.outputs.format));
         of.add("outputs.compression", &json!(raw.outputs.compression));
+        of.add("outputs.rotate", &json!(raw.outputs.rotate));
         of.add("outputs.text", &json!(raw.outputs.text));
         of.add("outputs.links", &json!(raw.outputs.links));
         of.add("outputs.headers", &json!(raw.outputs.headers));

@@ -56,8 +56,10 @@ async fn work(
         tracing::error!(host = %copy.host, task = ?copy.task, "a worker panicked; its URL is recorded as failed");
         worker.failed(copy)
     });
-    drop(permit);
+    // Room first, then the permit: when the recorder is slow, workers wait and nothing new is leased.
     // A station that is gone has ended the crawl: the URL is still queued and nothing is lost.
+    let Ok(room) = to_recorder.reserve().await else { return };
+    drop(permit);
     let _ = to_dispatcher.send(ToDispatcher::Returned(Box::new(returned))).await;
-    let _ = to_recorder.send(ToRecorder::Visit(Box::new(visit))).await;
+    room.send(ToRecorder::Visit(Box::new(visit)));
 }

@@ -146,6 +146,10 @@ impl Recorder {
 
     fn record(&mut self, visit: Visit, news: &mut Vec<News>) -> Result<(), EngineError> {
         self.n_uncommitted += 1;
+        // One page can name thousands of hosts.
+        if self.hosts.len() > 2 * self.options.workbench.active_hosts {
+            self.write_hosts()?;
+        }
         let host = visit.host.id();
         match visit.subject {
             Subject::Concluded { conclusion, record } => {
@@ -183,8 +187,11 @@ impl Recorder {
                     let owner = origin.host();
                     if let Ok(policy) = &policy {
                         self.frontier.set_robots(owner.id(), &origin, policy)?;
-                        let crawl_delay = policy.crawl_delay();
-                        self.with_host(&owner, |record| record.state.crawl_delay = crawl_delay)?;
+                        let known = self.frontier.robots(owner.id())?;
+                        let delay = known.iter().filter_map(|(_, policy)| policy.crawl_delay()).max();
+                        let promised = self.options.workbench.politeness.policy(owner.as_str()).clone();
+                        let heard = policy.fetched_at;
+                        self.with_host(&owner, |record| record.state.learn_crawl_delay(delay, heard, &promised))?;
                     }
                     news.push(News::Robots { host: owner.id(), origin, policy });
                 }
@@ -292,6 +299,17 @@ impl Recorder {
         self.sink.sync()?;
         self.book.outputs = self.sink.marks();
         self.book.updated_at = started.rfc3339();
+        self.write_hosts()?;
+        self.frontier.commit(&self.book.to_bytes())?;
+        let n_visits = mem::take(&mut self.n_uncommitted);
+        self.committed_at = self.clock.now();
+        self.tell(&CrawlEvent::Committed { n_visits, took: self.committed_at.since(started) });
+        Ok(())
+    }
+
+    /// Hands what changed of hosts to the frontier, and keeps no more of them in memory than may be
+    /// active.
+    fn write_hosts(&mut self) -> Result<(), EngineError> {
         for (record, changed) in self.hosts.values_mut() {
             if mem::take(changed) {
                 self.frontier.set_host(record)?;
@@ -300,10 +318,6 @@ impl Recorder {
         if self.hosts.len() > self.options.workbench.active_hosts {
             self.hosts.clear();
         }
-        self.frontier.commit(&self.book.to_bytes())?;
-        let n_visits = mem::take(&mut self.n_uncommitted);
-        self.committed_at = self.clock.now();
-        self.tell(&CrawlEvent::Committed { n_visits, took: self.committed_at.since(started) });
         Ok(())
     }
 

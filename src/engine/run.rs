@@ -74,16 +74,18 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
     if book.started_at.is_empty() {
         book.started_at = clock.now().rfc3339();
     }
+    let mut options = job.options;
+    options.workbench.resumed_at = (book.runs > 1).then(|| clock.now());
     let tally = book.tally.clone();
     let is_seeded = book.seeded;
-    let mut recorder = Recorder::new(job.frontier, job.sink, book, job.observers, clock, job.options.clone());
+    let mut recorder = Recorder::new(job.frontier, job.sink, book, job.observers, clock, options.clone());
     if is_seeded {
         recorder.commit()?;
     } else {
         recorder.seed(job.seeds, &job.stack.scope)?;
     }
 
-    let concurrency = job.options.concurrency;
+    let concurrency = options.concurrency;
     let (leases, leases_out) = mpsc::channel::<Lease>(concurrency);
     let (to_dispatcher, inbox) = mpsc::channel::<ToDispatcher>(2 * concurrency);
     let (to_recorder, recorder_inbox) = mpsc::channel::<ToRecorder>(2 * concurrency);
@@ -97,8 +99,8 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
         shutdown: job.shutdown,
         abort: abort.clone(),
     };
-    let dispatcher = Dispatcher::new(job.options.clone(), tally, clock, wires);
-    let worker = Arc::new(Worker::new(job.stack, job.options));
+    let dispatcher = Dispatcher::new(options.clone(), tally, clock, wires);
+    let worker = Arc::new(Worker::new(job.stack, options));
 
     let mut stations = JoinSet::new();
     stations.spawn(async { dispatcher.run().await.map(Station::Dispatcher) });

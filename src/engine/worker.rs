@@ -82,8 +82,11 @@ impl Worker {
                 Subject::Robots { origin: errand.origin, policy: Some(Ok(policy)) }
             }
         };
-        let returned = Returned { host: lease.host.id(), held_connection, conduct: None, errand: None };
-        (returned, Visit { host: lease.host, conduct: None, subject, found: Vec::new() })
+        // The host may have been asked: it is owed its interval.
+        let timings = Timings { sent_at: now, ended_at: now, ..Timings::default() };
+        let conduct = held_connection.then(|| conduct(&timings, Signal::Fine, Fingerprint(0)));
+        let returned = Returned { host: lease.host.id(), held_connection, conduct, errand: None };
+        (returned, Visit { host: lease.host, conduct, subject, found: Vec::new() })
     }
 
     fn refuse(&self, host: HostKey, queued: &QueuedUrl, why: Refusal) -> (Returned, Visit) {

@@ -60,6 +60,13 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// The longest time for which a host can be left in peace.
+    pub fn longest_pause(&self) -> Duration {
+        self.max_delay.max(self.backoff_max)
+    }
+}
+
 /// Which hosts a [`Policy`] is for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HostPattern {

@@ -89,12 +89,23 @@ impl HostState {
         }
     }
 
+    /// The host asks for `delay` between requests (the longest, when several origins ask), as was heard
+    /// at `heard`: the next request waits for it already.
+    pub fn learn_crawl_delay(&mut self, delay: Option<Duration>, heard: Timestamp, policy: &Policy) {
+        let before = self.pace(policy).0;
+        self.crawl_delay = delay;
+        let interval = self.pace(policy).0;
+        if interval > before {
+            self.hold_until(heard + interval);
+        }
+    }
+
     /// After a restart: the bucket's tokens are forgotten, so wait until it would be full. Bounds
     /// what a stepped clock may have left in the file.
     pub fn reopen(&mut self, policy: &Policy, now: Timestamp) {
         let (interval, burst, _) = self.pace(policy);
         self.hold_until(self.refilled_at.min(now + interval * burst.get()));
-        self.not_before = self.not_before.min(now + policy.max_delay.max(policy.backoff_max).max(interval));
+        self.not_before = self.not_before.min(now + policy.longest_pause().max(interval));
     }
 
     fn count_error(&mut self, policy: &Policy) {
@@ -116,7 +127,8 @@ impl HostState {
         self.hold_until(conduct.ended_at + pause);
     }
 
-    fn hold_until(&mut self, at: Timestamp) {
+    /// Nobody asks before `at`.
+    pub fn hold_until(&mut self, at: Timestamp) {
         self.not_before = self.not_before.max(at);
     }
 }
@@ -149,6 +161,15 @@ mod tests {
         assert_eq!(state.pace(&policy).0, policy.max_delay);
         state.crawl_delay = Some(Duration::from_millis(10));
         assert_eq!(state.pace(&policy), (policy.interval, policy.burst, policy.connections));
+    }
+
+    #[test]
+    fn the_first_request_after_robots_txt_waits_for_its_crawl_delay() {
+        let mut state = HostState::default();
+        state.learn_crawl_delay(Some(Duration::from_secs(7)), T, &Policy::default());
+        assert_eq!(state.not_before, T + Duration::from_secs(7));
+        state.learn_crawl_delay(None, T, &Policy::default());
+        assert_eq!(state.pace(&Policy::default()).0, Duration::from_secs(1));
     }
 
     #[test]

@@ -165,9 +165,10 @@ impl Sink for JsonlSink {
 
 /// Whether a file of this name is one that a [`JsonlSink`] writes.
 pub fn is_output_name(name: &str) -> bool {
-    let Some(rest) = name.strip_prefix("pages") else { return false };
-    let number = rest.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
-    matches!(number, ".jsonl" | ".jsonl.gz" | ".jsonl.zst")
+    let stem = [".jsonl", ".jsonl.gz", ".jsonl.zst"].into_iter().find_map(|ending| name.strip_suffix(ending));
+    let Some(number) = stem.and_then(|stem| stem.strip_prefix("pages")) else { return false };
+    let is_number = |digits: &str| digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    number.is_empty() || number.strip_prefix('-').is_some_and(is_number)
 }
 
 /// `None` when the bytes go out as they are.
@@ -241,7 +242,11 @@ mod tests {
     #[test]
     fn its_files_are_told_from_others() {
         assert!(["pages.jsonl", "pages-00012.jsonl.gz", "pages.jsonl.zst"].into_iter().all(is_output_name));
-        assert!(!["pages.json", "mypages.jsonl", "pages-x.jsonl", "pages"].into_iter().any(is_output_name));
+        assert!(
+            !["pages.json", "mypages.jsonl", "pages-x.jsonl", "pages", "pages-2026-11-17.jsonl", "pages-17.jsonl"]
+                .into_iter()
+                .any(is_output_name)
+        );
     }
 
     #[test]

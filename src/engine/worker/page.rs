@@ -74,14 +74,10 @@ impl Worker {
             let why = if broke_off { Failure::Error(ErrorKind::Closed) } else { Failure::Status(response.status) };
             return (conduct, self.again(queued, why, signal, response.timings.ended_at), Vec::new());
         }
-        let read = || self.read(queued, response, class);
-        let mut reading = if response.body.len() >= LARGE_BODY_BYTES { blocking(read) } else { read() };
-        let outcome = match class {
-            StatusClass::Success => Outcome::Fetched,
-            StatusClass::Redirect if reading.redirect.is_some() => Outcome::Redirected,
-            _ => Outcome::Failed(Failure::Status(response.status)),
-        };
-        let record = write::answered(queued, response, outcome, &reading, &self.options.extras).to_line();
+        let work = || self.conclude(queued, response, class);
+        // A sitemap may unpack to far more than its size.
+        let is_large = response.body.len() >= LARGE_BODY_BYTES || queued.kind == Kind::Sitemap;
+        let (outcome, record, found) = if is_large { blocking(work) } else { work() };
         let timings = &response.timings;
         let conclusion = Conclusion {
             url: queued.url.clone(),
@@ -93,7 +89,24 @@ impl Worker {
             latency: timings.first_byte_at.map(|at| at.since(timings.sent_at)),
             at: timings.ended_at,
         };
-        (conduct, Subject::Concluded { conclusion, record }, std::mem::take(&mut reading.found))
+        (conduct, Subject::Concluded { conclusion, record }, found)
+    }
+
+    /// Reads the body, and writes the record: the work on a page that takes time.
+    fn conclude(
+        &self,
+        queued: &QueuedUrl,
+        response: &Response,
+        class: StatusClass,
+    ) -> (Outcome, Vec<u8>, Vec<Discovery>) {
+        let reading = self.read(queued, response, class);
+        let outcome = match class {
+            StatusClass::Success => Outcome::Fetched,
+            StatusClass::Redirect if reading.redirect.is_some() => Outcome::Redirected,
+            _ => Outcome::Failed(Failure::Status(response.status)),
+        };
+        let record = write::answered(queued, response, outcome, &reading, &self.options.extras).to_line();
+        (outcome, record, reading.found)
     }
 
     fn unanswered(&self, queued: &QueuedUrl, error: &FetchError) -> (Option<Conduct>, Subject, Vec<Discovery>) {

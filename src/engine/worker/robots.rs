@@ -71,8 +71,8 @@ impl Worker {
             return Step::Next(next);
         }
         let broke_off = matches!(response.truncated, Some(Truncation::Incomplete | Truncation::Timeout));
-        let unusable = retry::classify(response.status).is_retryable() || broke_off;
-        if unusable {
+        // Other 4xx mean that there is none (RFC 9309 section 2.3.1.3), 408 and 425 among them.
+        if broke_off || response.status == 429 || response.status >= 500 {
             let why = if broke_off { "the answer broke off".to_owned() } else { format!("status {}", response.status) };
             return self.try_again(errand).unwrap_or_else(|| self.unreachable(errand, &why));
         }

@@ -14,7 +14,7 @@ use crate::{
     politeness::Pacer,
 };
 
-/// Hosts asked for in one [`Ask::Hosts`].
+/// Most hosts asked for in one [`Ask::Hosts`].
 const HOSTS_PER_ASK: usize = 256;
 
 /// The active hosts and their turns. See the module's essay.
@@ -122,6 +122,9 @@ impl Workbench {
                     placed.slot.put_back(task);
                     return Err(at);
                 }
+                if !matches!(task, Task::Refuse(..)) {
+                    placed.slot.leased(now);
+                }
                 let key = placed.slot.key().cloned();
                 // Behind the others, so that one host can't starve them.
                 self.ready.rotate_left(1);
@@ -174,6 +177,7 @@ impl Workbench {
         let host = errand.url.host().id();
         // A foreign robots.txt is worth a place beyond the bound: the host that waits for it has one.
         if !self.slots.contains_key(&host) {
+            self.make_room();
             self.open(host);
         }
         if let Some(placed) = self.slots.get_mut(&host) {
@@ -212,7 +216,7 @@ impl Workbench {
             }
             News::Head { host, urls, limit } => {
                 self.n_asked -= 1;
-                self.with(host, |slot, _| slot.queue().refill(urls, limit, now));
+                self.with(host, |slot, _| slot.refill(urls, limit, now));
             }
             News::Hosts { hosts, limit } => {
                 self.n_asked -= 1;
@@ -249,13 +253,12 @@ impl Workbench {
         self.ask(Ask::Open { host, limit: self.options.head });
     }
 
-    /// Drops an idle host if there is need. `false` when all places are taken.
+    /// Drops idle hosts if there is need. `false` when all places are taken.
     fn make_room(&mut self) -> bool {
-        if self.slots.len() < self.options.active_hosts {
-            return true;
+        while self.slots.len() >= self.options.active_hosts {
+            let Some(host) = self.idle.pop_first() else { return false };
+            self.slots.remove(&host);
         }
-        let Some(host) = self.idle.pop_first() else { return false };
-        self.slots.remove(&host);
         true
     }
 
@@ -266,7 +269,7 @@ impl Workbench {
         }
         if let Some(after) = self.scan.next_pass() {
             let max_depth = if self.flush { None } else { self.options.max_depth };
-            self.ask(Ask::Hosts { after, limit: HOSTS_PER_ASK, max_depth });
+            self.ask(Ask::Hosts { after, limit: room.min(HOSTS_PER_ASK), max_depth });
         }
     }
 

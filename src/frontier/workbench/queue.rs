@@ -1,6 +1,9 @@
 //! The head of one host's queue: the part that is in memory, and what was taken from it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use super::super::{Place, QueuedUrl};
 use crate::{address::Fingerprint, clock::Timestamp};
@@ -23,7 +26,7 @@ pub(super) struct Queue {
     /// URLs that wait for another attempt.
     delayed: BTreeMap<(Timestamp, Place), QueuedUrl>,
     /// Leased, or waiting to be settled, or delayed: not to be taken from the queue again.
-    out: HashMap<Fingerprint, u16>,
+    out: HashMap<Fingerprint, Place>,
     /// How many are out at each depth.
     out_depths: BTreeMap<u16, u32>,
     reach: Reach,
@@ -89,14 +92,18 @@ impl Queue {
     }
 
     /// A leased URL is to be tried again; it stays out until its time has come.
-    pub(super) fn delay(&mut self, queued: QueuedUrl) {
+    pub(super) fn delay(&mut self, mut queued: QueuedUrl) {
+        // A shorter way to it may have been found while it was out.
+        if let Some(place) = self.out.get(&queued.fingerprint) {
+            queued.place = *place;
+        }
         self.delayed.insert((queued.not_before, queued.place), queued);
     }
 
     /// The store's answer to the opening.
-    pub(super) fn open(&mut self, head: Vec<QueuedUrl>, limit: usize, now: Timestamp) {
+    pub(super) fn open(&mut self, head: Vec<QueuedUrl>, limit: usize, now: Timestamp, longest: Duration) {
         self.reach = Reach::UpTo(None, true);
-        self.refill(head, limit, now);
+        self.refill(head, limit, now, longest);
     }
 
     /// Whether nothing would be lost if it were dropped; `parked` says that nobody wants its first.
@@ -120,20 +127,36 @@ impl Queue {
         let asked = matches!(self.reach, Reach::UpTo(_, true));
         if self.head.len() > head && !asked {
             self.head.pop_last();
-            self.reach = Reach::UpTo(self.head.last_key_value().map(|(place, _)| *place), false);
+            let last = self.head.last_key_value().map(|(place, _)| *place);
+            // Delayed URLs that ripened lie beyond: they must not draw the end of memory forward, over
+            // what was never read.
+            let reached = match self.reach {
+                Reach::UpTo(reached, _) => reached.min(last),
+                Reach::All | Reach::Opening => last,
+            };
+            self.reach = Reach::UpTo(reached, false);
         }
     }
 
+    /// A queued URL is nearer to the front now, wherever it is.
     pub(super) fn moved(&mut self, from: Place, queued: QueuedUrl, head: usize) {
-        if self.out.contains_key(&queued.fingerprint) {
+        let fingerprint = queued.fingerprint;
+        if self.out.contains_key(&fingerprint) {
+            self.bring_in(fingerprint);
+            self.take_out(&queued);
+            let delayed = self.delayed.iter().find(|(_, known)| known.fingerprint == fingerprint).map(|(key, _)| *key);
+            if let Some(known) = delayed.and_then(|key| self.delayed.remove(&key)) {
+                self.delay(known);
+            }
             return;
         }
         self.head.remove(&from);
         self.offer(queued, head);
     }
 
-    /// The next part of the queue arrives from the store.
-    pub(super) fn refill(&mut self, urls: Vec<QueuedUrl>, limit: usize, now: Timestamp) {
+    /// The next part of the queue arrives from the store. Nothing waits for longer than `longest`,
+    /// whatever a clock that was set back makes of the times in it.
+    pub(super) fn refill(&mut self, urls: Vec<QueuedUrl>, limit: usize, now: Timestamp, longest: Duration) {
         let Reach::UpTo(reached, _) = self.reach else { return };
         let last = urls.last().map(|queued| queued.place);
         self.reach = if urls.len() < limit { Reach::All } else { Reach::UpTo(last.or(reached), false) };
@@ -143,7 +166,7 @@ impl Queue {
             }
             if queued.not_before > now {
                 self.take_out(&queued);
-                self.delayed.insert((queued.not_before, queued.place), queued);
+                self.delayed.insert((queued.not_before.min(now + longest), queued.place), queued);
             } else {
                 self.head.insert(queued.place, queued);
             }
@@ -172,18 +195,81 @@ impl Queue {
     }
 
     fn take_out(&mut self, queued: &QueuedUrl) {
-        if self.out.insert(queued.fingerprint, queued.place.depth).is_none() {
+        if self.out.insert(queued.fingerprint, queued.place).is_none() {
             *self.out_depths.entry(queued.place.depth).or_default() += 1;
         }
     }
 
     fn bring_in(&mut self, fingerprint: Fingerprint) {
-        let Some(depth) = self.out.remove(&fingerprint) else { return };
-        if let Some(n_out) = self.out_depths.get_mut(&depth) {
+        let Some(place) = self.out.remove(&fingerprint) else { return };
+        if let Some(n_out) = self.out_depths.get_mut(&place.depth) {
             *n_out -= 1;
             if *n_out == 0 {
-                self.out_depths.remove(&depth);
+                self.out_depths.remove(&place.depth);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{address::Canonicalizer, frontier::Kind};
+
+    const NOW: Timestamp = Timestamp(1_000_000_000);
+    const LONGEST: Duration = Duration::from_secs(60);
+
+    fn queued(depth: u16, seq: u64, not_before: u64) -> QueuedUrl {
+        let url = Canonicalizer::default().parse(&format!("http://h/{seq}")).expect("valid");
+        QueuedUrl {
+            place: Place { depth, seq },
+            fingerprint: url.fingerprint(),
+            url,
+            kind: Kind::Page,
+            via: None,
+            redirects: Vec::new(),
+            attempts: 0,
+            not_before: Timestamp(not_before),
+        }
+    }
+
+    #[test]
+    fn a_ripened_url_does_not_draw_the_end_of_memory_forward() {
+        let mut queue = Queue::opening();
+        // Two of many fit; both are taken, fail and wait.
+        queue.open(vec![queued(5, 1, 0), queued(5, 2, 0)], 2, NOW, LONGEST);
+        for seq in [1, 2] {
+            let taken = queue.take(Place { depth: 5, seq }).expect("in memory");
+            queue.delay(QueuedUrl { not_before: NOW + Duration::from_secs(1), ..taken });
+        }
+        // Nearer ones come and fill memory, which then ends with them.
+        for seq in [11, 12, 13] {
+            queue.offer(queued(1, seq, 0), 2);
+        }
+        assert_eq!(queue.reach, Reach::UpTo(Some(Place { depth: 1, seq: 12 }), false));
+        queue.ripen(NOW + Duration::from_secs(2));
+        queue.offer(queued(0, 21, 0), 2);
+        let Reach::UpTo(Some(reached), _) = queue.reach else { panic!("{:?}", queue.reach) };
+        assert!(reached <= Place { depth: 1, seq: 12 }, "what was never read lies behind {reached:?}");
+    }
+
+    #[test]
+    fn a_shorter_way_to_what_is_out_is_not_forgotten() {
+        let mut queue = Queue::opening();
+        queue.open(vec![queued(5, 1, 0)], 9, NOW, LONGEST);
+        let taken = queue.take(Place { depth: 5, seq: 1 }).expect("in memory");
+        queue.moved(taken.place, queued(2, 1, 0), 9);
+        assert_eq!(queue.nearest_out(), Some(2));
+        queue.delay(QueuedUrl { not_before: NOW, ..taken });
+        queue.ripen(NOW);
+        assert_eq!(queue.first().map(|first| first.place.depth), Some(2));
+        assert_eq!((queue.n_out(), queue.n_here()), (0, 1));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_delays_nobody_for_long() {
+        let mut queue = Queue::opening();
+        queue.open(vec![queued(0, 1, NOW.0 * 50)], 9, NOW, LONGEST);
+        assert_eq!(queue.next_delayed(), Some(NOW + LONGEST));
     }
 }

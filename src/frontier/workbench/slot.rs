@@ -44,7 +44,9 @@ pub enum Why {
 #[derive(Debug)]
 enum Robots {
     Pending,
-    Known(robots::Policy),
+    /// Whether it was of use: an expired one is asked for again only then, or a host that is asked
+    /// seldom enough would be asked for nothing else.
+    Known(robots::Policy, bool),
     Blocked(Refusal),
 }
 
@@ -98,10 +100,16 @@ impl Slot {
         if let Some(known) = known {
             self.state = known.host.state;
             self.tally = known.host.tally;
-            self.robots = known.robots.into_iter().map(|(origin, policy)| (origin, Robots::Known(policy))).collect();
+            self.robots =
+                known.robots.into_iter().map(|(origin, policy)| (origin, Robots::Known(policy, true))).collect();
             self.state.reopen(&self.policy, now);
         }
-        self.queue.open(head, limit, now);
+        // Nobody is owed an interval that this process knows nothing of: what was in flight when the last
+        // one died has left no trace.
+        if let Some(began) = options.resumed_at {
+            self.state.hold_until(began + self.state.pace(&self.policy).0);
+        }
+        self.queue.open(head, limit, now, self.policy.longest_pause());
     }
 
     fn name(&mut self, key: HostKey, options: &Options) {
@@ -179,8 +187,8 @@ impl Slot {
             None => Judgement::AskRobots,
             Some(Robots::Pending) => Judgement::Rest(Some(Why::Robots)),
             Some(Robots::Blocked(why)) => Judgement::Refuse(*why),
-            Some(Robots::Known(policy)) if policy.is_expired(now) => Judgement::AskRobots,
-            Some(Robots::Known(policy)) => {
+            Some(Robots::Known(policy, true)) if policy.is_expired(now) => Judgement::AskRobots,
+            Some(Robots::Known(policy, _)) => {
                 policy.decide(&queued.url).map_or_else(Judgement::Refuse, |()| Judgement::Fetch)
             }
         }
@@ -217,9 +225,16 @@ impl Slot {
             None => {
                 self.token = false;
                 self.in_flight += 1;
+                self.use_robots(&queued.url.origin());
                 Task::Visit(queued)
             }
         })
+    }
+
+    fn use_robots(&mut self, origin: &Origin) {
+        if let Some((_, Robots::Known(_, used))) = self.robots.iter_mut().find(|(known, _)| known == origin) {
+            *used = true;
+        }
     }
 
     fn lease_errand(&mut self) -> Turn {
@@ -227,6 +242,15 @@ impl Slot {
         self.token = false;
         self.in_flight += 1;
         Turn::Do(Task::Robots(errand))
+    }
+
+    /// What was leased is being done. Requests that don't wait for each other's answers are kept apart
+    /// from here on, whatever tokens are left over.
+    pub(super) fn leased(&mut self, now: Timestamp) {
+        let (interval, burst, _) = self.state.pace(&self.policy);
+        if burst.get() == 1 {
+            self.state.hold_until(now + interval);
+        }
     }
 
     /// A lease that could not be used after all (all hosts together are at their limit).
@@ -273,13 +297,17 @@ impl Slot {
     pub(super) fn robots(&mut self, origin: Origin, policy: Result<robots::Policy, Refusal>) {
         match policy {
             Ok(policy) => {
-                let before = self.state.pace(&self.policy);
-                self.state.crawl_delay = policy.crawl_delay();
+                let (before, heard) = (self.state.pace(&self.policy), policy.fetched_at);
+                self.set_robots(origin, Robots::Known(policy, false));
+                let delays = self.robots.iter().filter_map(|(_, robots)| match robots {
+                    Robots::Known(policy, _) => policy.crawl_delay(),
+                    Robots::Pending | Robots::Blocked(_) => None,
+                });
+                self.state.learn_crawl_delay(delays.max(), heard, &self.policy);
                 if self.state.pace(&self.policy) != before {
                     self.pacer = None;
                     self.token = false;
                 }
-                self.set_robots(origin, Robots::Known(policy));
             }
             Err(why) => self.set_robots(origin, Robots::Blocked(why)),
         }
@@ -305,6 +333,11 @@ impl Slot {
             self.name(queued.host(), options);
         }
         self.queue.offer(queued, options.head);
+    }
+
+    /// The next part of the queue arrives from the store.
+    pub(super) fn refill(&mut self, urls: Vec<QueuedUrl>, limit: usize, now: Timestamp) {
+        self.queue.refill(urls, limit, now, self.policy.longest_pause());
     }
 
     pub(super) fn queue(&mut self) -> &mut Queue {
