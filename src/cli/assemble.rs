@@ -6,7 +6,7 @@ use crate::{
     address::{CanonicalUrl, Canonicalizer},
     cache::CachedFetcher,
     clock::Clock,
-    config::Settings,
+    config::{Identity, SeedError, Settings},
     engine::{Extras, Options, Seed, Stack},
     fetch::{BuildError, Fetcher, HttpFetcher},
     frontier::{Kind, workbench},
@@ -67,7 +67,7 @@ pub(super) fn options(settings: &Settings) -> Options {
 pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock) -> Result<Stack, StackError> {
     let pages: Vec<CanonicalUrl> = seeds.iter().map(|seed| seed.url.clone()).collect();
     // One exchange: guard, connection, deadlines, bounds.
-    let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(clock))?);
+    let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(&pages, clock))?);
     // In front of it, so that a hit opens no connection.
     let fetcher = match settings.cache {
         Some(options) => Arc::new(CachedFetcher::new(http, options, clock)),
@@ -86,14 +86,19 @@ pub(super) enum StackError {
     Patterns(Vec<PatternError>),
 }
 
-/// All seeds, those of files and of standard input included.
+/// All seeds, those of files and of standard input included, and the crawl's identity, to which
+/// belongs what was read: another list is another crawl, in another scope.
 ///
 /// # Errors
 /// At the first file that can't be read and the first line that is no URL.
-pub(super) fn seeds(settings: &Settings) -> Result<Vec<Seed>, crate::config::SeedError> {
+pub(super) fn seeds(settings: &Settings) -> Result<(Vec<Seed>, Identity), SeedError> {
     let mut seeds = Vec::new();
     let mut stdin = std::io::stdin().lock();
     settings.seeds.read(&mut stdin, &mut |url| seeds.push(Seed { url, kind: Kind::Page }))?;
+    let mut identity = settings.identity.clone();
+    if settings.seeds.stdin || !settings.seeds.files.is_empty() {
+        identity.add_seeds_read(seeds.iter().map(|seed| &seed.url));
+    }
     seeds.extend(settings.seeds.sitemaps.iter().map(|url| Seed { url: url.clone(), kind: Kind::Sitemap }));
-    Ok(seeds)
+    Ok((seeds, identity))
 }

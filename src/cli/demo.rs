@@ -47,14 +47,15 @@ pub(super) fn execute(args: &DemoArgs) -> Exit {
             let (n_hosts, addr) = (server.web().n_hosts(), server.addr());
             complain(&format!("Serving a web of {n_hosts} hosts on {addr} and crawling it."));
         }
-        let crawled = runtime.block_on(crawl(&loaded.settings, start, &terminal));
+        let crawled = runtime.block_on(crawl(&loaded.settings, start, &terminal, args.start.out.is_none()));
         run::end(runtime, crawled)
     })
 }
 
-async fn crawl(settings: &Settings, start: Start, terminal: &Terminal) -> Result<Exit, Failure> {
+/// Starts over by itself in the demo's own folder only: any other may hold somebody's crawl.
+async fn crawl(settings: &Settings, start: Start, terminal: &Terminal, own_folder: bool) -> Result<Exit, Failure> {
     match run::crawl(settings, start, terminal).await {
-        Err(Failure::Folder(FolderError::Finished(_) | FolderError::Other { .. })) => {
+        Err(Failure::Folder(FolderError::Finished(_) | FolderError::Other { .. })) if own_folder => {
             run::crawl(settings, Start { fresh: true, ..start }, terminal).await
         }
         crawled => crawled,

@@ -80,19 +80,19 @@ impl Folder {
         }
     }
 
-    /// Opens what is there to go on from, or begins.
-    pub(super) fn open(&self, settings: &Settings, fresh: bool) -> Result<Opened, FolderError> {
+    /// Opens what is there to go on from, or begins. `identity` says which crawl it is to be.
+    pub(super) fn open(&self, settings: &Settings, identity: &Identity, fresh: bool) -> Result<Opened, FolderError> {
         if fresh {
             self.clear()?;
         }
         let store = self.path.join(STATE).join(STORE);
         if store.exists() {
-            return self.resume(&store, settings);
+            return self.resume(&store, settings, identity);
         }
         if self.holds_outputs()? {
             return Err(FolderError::NoState(self.path.clone()));
         }
-        let book = Book { identity: settings.identity.clone().into_map(), ..Book::default() };
+        let book = Book { identity: identity.clone().into_map(), ..Book::default() };
         let frontier: Box<dyn Frontier> = match settings.frontier.store {
             Store::Memory => Box::new(MemoryFrontier::new(&frontier_options(settings))),
             Store::Disk => Box::new(self.begin(&store, settings, &book)?),
@@ -111,17 +111,21 @@ impl Folder {
         Ok(frontier)
     }
 
-    fn resume(&self, store: &Path, settings: &Settings) -> Result<Opened, FolderError> {
+    fn resume(&self, store: &Path, settings: &Settings, identity: &Identity) -> Result<Opened, FolderError> {
         let frontier = DiskFrontier::open(store, &frontier_options(settings))?;
         let book = Book::from_bytes(frontier.book())?;
-        let differences = Identity::from_map(book.identity.clone()).differences(&settings.identity);
+        let differences = Identity::from_map(book.identity.clone()).differences(identity);
         if !differences.is_empty() {
             return Err(FolderError::Other { path: self.path.clone(), differences });
         }
-        if book.end == Some(End::Finished) {
+        // Without a receipt the last process died between the two: this one writes it.
+        if book.end == Some(End::Finished) && self.path.join(RECEIPT).exists() {
             return Err(FolderError::Finished(self.path.clone()));
         }
         let sink = self.sink(settings, &book)?;
+        // They speak of the last run, and outputs are about to grow.
+        remove(&self.path.join(RECEIPT))?;
+        remove(&self.path.join(REPORT))?;
         Ok(Opened { frontier: Box::new(frontier), sink, book })
     }
 

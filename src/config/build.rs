@@ -135,19 +135,10 @@ fn scope_options(raw: &Raw, checks: &mut Checks<'_>) -> scope::Options {
 }
 
 /// Compiles one pattern as scope will.
-fn check_pattern(pattern: &str) -> Result<(), scope::PatternError> {
-    let reason = match pattern.strip_prefix("re:") {
-        Some(expression) => regex::Regex::new(expression).err().map(|error| error.to_string()),
-        None => globset::Glob::new(pattern).err().map(|error| error.kind().to_string()),
-    };
-    match reason {
-        // The regex crate draws the place over several lines; the last says what is wrong.
-        Some(text) => {
-            let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Err(scope::PatternError { pattern: pattern.to_owned(), reason })
-        }
-        None => Ok(()),
-    }
+fn check_pattern(pattern: &str) -> Result<(), String> {
+    let options = scope::Options { exclude: vec![pattern.to_owned()], ..scope::Options::default() };
+    let errors = scope::Scope::new(&options, &[]).err().unwrap_or_default();
+    errors.first().map_or(Ok(()), |error| Err(error.to_string()))
 }
 
 fn limits(raw: &raw::Limits) -> Limits {

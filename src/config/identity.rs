@@ -59,6 +59,18 @@ impl Identity {
         of
     }
 
+    /// Adds the number and a digest of the seeds that were read, in their order.
+    pub fn add_seeds_read<'a>(&mut self, seeds: impl Iterator<Item = &'a crate::address::CanonicalUrl>) {
+        let mut digest = Sha256::new();
+        let mut n_seeds = 0;
+        for seed in seeds {
+            digest.update(seed.as_str());
+            digest.update("\n");
+            n_seeds += 1;
+        }
+        self.add("seeds.read", &json!(format!("{n_seeds} URLs, sha256:{}", hex(&digest.finalize()))));
+    }
+
     fn add(&mut self, key: &str, value: &Json) {
         self.0.insert(key.to_owned(), value.to_string());
     }
@@ -83,10 +95,7 @@ impl Identity {
 
     /// SHA-256 of [`Identity::text`], 64 hexadecimal digits.
     pub fn fingerprint(&self) -> String {
-        Sha256::digest(self.text()).iter().fold(String::new(), |mut hex, byte| {
-            write!(hex, "{byte:02x}").expect("a String takes everything");
-            hex
-        })
+        hex(&Sha256::digest(self.text()))
     }
 
     /// The keys in which two jobs differ, with both values: `scope.mode: "host" → "domain"`.
@@ -97,6 +106,13 @@ impl Identity {
         let differ = keys.into_iter().filter(|key| self.0.get(*key) != other.0.get(*key));
         differ.map(|key| format!("{key}: {} → {}", value(self, key), value(other, key))).collect()
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a String takes everything");
+        hex
+    })
 }
 
 #[cfg(test)]

@@ -132,12 +132,13 @@ pub struct Fetch {
 }
 
 impl Settings {
-    /// What the fetcher is built from.
-    pub fn fetch_options(&self, clock: Clock) -> fetch::Options {
+    /// What the fetcher is built from. Secret headers are for the origins of `seeds`.
+    pub fn fetch_options(&self, seeds: &[CanonicalUrl], clock: Clock) -> fetch::Options {
         let fetch = &self.fetch;
         fetch::Options {
             user_agent: fetch.user_agent.clone(),
             headers: fetch.headers.clone(),
+            credential_origins: seeds.iter().map(CanonicalUrl::origin).collect(),
             connect_timeout: fetch.connect_timeout,
             idle_timeout: fetch.idle_timeout,
             timeout: fetch.timeout,

@@ -53,7 +53,10 @@ struct Shared {
     client: reqwest::Client,
     guard: Guard,
     budget: Budget,
+    /// Of every request.
     headers: HeaderMap,
+    /// The same with the credentials, for the origins that they are for.
+    headers_with_credentials: HeaderMap,
     options: Options,
 }
 
@@ -89,8 +92,10 @@ impl HttpFetcher {
             .http2_max_header_list_size(MAX_HEADER_BYTES_HTTP2)
             .build()?;
         let budget = Budget::new(options.memory_budget_bytes);
-        let headers = default_headers(&options);
-        Ok(Self { shared: Arc::new(Shared { client, guard, budget, headers, options }) })
+        let headers_with_credentials = default_headers(&options);
+        let public = headers_with_credentials.iter().filter(|(_, value)| !value.is_sensitive());
+        let headers = public.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Ok(Self { shared: Arc::new(Shared { client, guard, budget, headers, headers_with_credentials, options }) })
     }
 }
 
@@ -138,7 +143,9 @@ impl Shared {
     async fn head(&self, request: Request, trace: &Arc<Trace>, deadline: Instant) -> Result<reqwest::Response, Fault> {
         self.check_literal(&request)?;
         let mut outgoing = reqwest::Request::new(Method::GET, request.url.as_url().clone());
-        *outgoing.headers_mut() = merged(&self.headers, request.headers);
+        let is_trusted = self.options.credential_origins.contains(&request.url.origin());
+        let headers = if is_trusted { &self.headers_with_credentials } else { &self.headers };
+        *outgoing.headers_mut() = merged(headers, request.headers);
         match timeout_at(deadline, trace.follow(self.client.execute(outgoing))).await {
             Ok(Ok(head)) => Ok(head),
             Ok(Err(error)) => Err(classify::of_head(&error, trace)),

@@ -34,6 +34,7 @@ pub use client::HttpFetcher;
 pub use error::{BuildError, ErrorKind, FetchError, Phase};
 
 use std::{
+    collections::HashSet,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -43,7 +44,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
-    address::CanonicalUrl,
+    address::{CanonicalUrl, Origin},
     clock::{Clock, Timestamp},
 };
 
@@ -148,6 +149,9 @@ pub struct Options {
     /// Further headers of every request; they win over the fetcher's own `Accept` and
     /// `Accept-Encoding`.
     pub headers: HeaderMap,
+    /// The origins that may see those of `headers` that are marked sensitive: credentials never
+    /// follow to another origin, redirected or linked.
+    pub credential_origins: HashSet<Origin>,
     /// Name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
     /// Longest silence while a body is read.

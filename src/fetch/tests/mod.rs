@@ -136,6 +136,7 @@ fn options() -> Options {
         timeout: Duration::from_secs(10),
         max_decode_ratio: 100,
         memory_budget_bytes: 64 << 20,
+        credential_origins: HashSet::new(),
         idle_connections_per_host: 4,
         allow: vec![guard::Allow::Loopback],
         resolve: vec![],
