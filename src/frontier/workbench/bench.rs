@@ -90,6 +90,9 @@ impl Workbench {
                     Err(at) => return Next::WaitUntil(at),
                 }
             }
+            // A host may just have gone idle, and no news need come that would bring us here again:
+            // its place is given to one that waits on disk now or never.
+            self.look_for_hosts();
             if let Some((at, _)) = self.waiting.first() {
                 return Next::WaitUntil(*at);
             }
