@@ -5,5 +5,9 @@
 mod cli;
 mod docs_site;
 mod house;
+mod polite;
+mod resume;
+mod run;
 mod support;
+mod trouble;
 mod vitro;
