@@ -67,6 +67,7 @@ pub struct Finished {
 pub async fn run(job: Job) -> Result<Finished, EngineError> {
     let clock = job.stack.clock;
     let mut book = job.book;
+    let goes_on = book.runs > 0;
     book.runs += 1;
     book.end = None;
     if book.started_at.is_empty() {
@@ -96,6 +97,7 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
         abort: abort.clone(),
     };
     let dispatcher = Dispatcher::new(job.options.clone(), tally, clock, wires);
+    let dispatcher = if goes_on { dispatcher.resumed() } else { dispatcher };
     let worker = Arc::new(Worker::new(job.stack, job.options));
 
     let mut stations = JoinSet::new();

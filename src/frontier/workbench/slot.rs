@@ -104,6 +104,11 @@ impl Slot {
         self.queue.open(head, limit, now);
     }
 
+    /// Nobody knows what the host was asked just before `at`.
+    pub(super) fn distrust(&mut self, at: Timestamp) {
+        self.state.distrust(&self.policy, at);
+    }
+
     fn name(&mut self, key: HostKey, options: &Options) {
         self.policy = options.politeness.policy(key.as_str()).clone();
         self.key = Some(key);
