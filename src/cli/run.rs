@@ -92,13 +92,14 @@ impl Failure {
 pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal) -> Result<Exit, Failure> {
     let out = &settings.job.out;
     let folder = Folder::claim(out)?;
+    // All that can still be wrong with what was asked for comes first: `--fresh` clears the folder.
+    let seeds = assemble::seeds(settings)?;
+    let clock = Clock::system();
+    let stack = assemble::stack(settings, &seeds, clock)?;
     let Opened { frontier, sink, book } = folder.open(settings, start.fresh)?;
     if book.runs > 0 {
         tracing::info!(folder = %out.display(), pending = book.tally.n_pending(), "resuming");
     }
-    let seeds = assemble::seeds(settings)?;
-    let clock = Clock::system();
-    let stack = assemble::stack(settings, &seeds, clock)?;
 
     let shutdown = Shutdown::new();
     let tasks = Tasks::new();
