@@ -10,7 +10,7 @@ pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod ground;
 pub(crate) mod reader;
-mod responder;
+pub(crate) mod responder;
 mod selftest;
 pub(crate) mod site;
 
