@@ -55,7 +55,6 @@ pub(super) fn options(settings: &Settings) -> Options {
             interval: limits.interval.unwrap_or_default(),
             burst: NonZeroU32::MIN,
             politeness: settings.politeness.clone(),
-            resumed_at: None,
         },
     }
 }

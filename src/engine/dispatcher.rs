@@ -83,6 +83,12 @@ impl Dispatcher {
         }
     }
 
+    /// The same for a crawl that an earlier process has worked on.
+    pub(super) fn resumed(self) -> Self {
+        let now = self.clock.now();
+        Self { bench: self.bench.resumed(now), ..self }
+    }
+
     /// Runs until nothing is left, a limit is reached or somebody asks to stop; then until what is
     /// in flight is over.
     pub(super) async fn run(mut self) -> Result<End, EngineError> {

@@ -69,13 +69,13 @@ pub struct Finished {
 pub async fn run(job: Job) -> Result<Finished, EngineError> {
     let clock = job.stack.clock;
     let mut book = job.book;
+    let goes_on = book.runs > 0;
     book.runs += 1;
     book.end = None;
     if book.started_at.is_empty() {
         book.started_at = clock.now().rfc3339();
     }
-    let mut options = job.options;
-    options.workbench.resumed_at = (book.runs > 1).then(|| clock.now());
+    let options = job.options;
     let tally = book.tally.clone();
     let is_seeded = book.seeded;
     let mut recorder = Recorder::new(job.frontier, job.sink, book, job.observers, clock, options.clone());
@@ -100,6 +100,7 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
         abort: abort.clone(),
     };
     let dispatcher = Dispatcher::new(options.clone(), tally, clock, wires);
+    let dispatcher = if goes_on { dispatcher.resumed() } else { dispatcher };
     let worker = Arc::new(Worker::new(job.stack, options));
 
     let mut stations = JoinSet::new();

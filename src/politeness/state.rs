@@ -108,6 +108,13 @@ impl HostState {
         self.not_before = self.not_before.min(now + policy.longest_pause().max(interval));
     }
 
+    /// When a crawl goes on: what was asked in the moments before its last process ended may not have
+    /// been written down, so as if the whole bucket had been spent at `at`, the time of the start.
+    pub fn distrust(&mut self, policy: &Policy, at: Timestamp) {
+        let (interval, burst, _) = self.pace(policy);
+        self.hold_until(at + interval * burst.get());
+    }
+
     fn count_error(&mut self, policy: &Policy) {
         self.errors_in_row = self.errors_in_row.saturating_add(1);
         if policy.errors_in_row.is_some_and(|most| self.errors_in_row >= most.get()) {
@@ -193,6 +200,21 @@ mod tests {
         assert_eq!(state.not_before, T + Duration::from_millis(4500));
         state.settle(&conduct(Signal::SlowDown(Some(Duration::from_secs(9999)))), &Policy::default());
         assert_eq!(state.not_before, T + Duration::from_millis(500) + Policy::default().max_delay);
+    }
+
+    #[test]
+    fn what_may_have_been_forgotten_is_waited_for() {
+        let policy = Policy { burst: NonZeroU32::new(3).expect("3"), ..Policy::default() };
+        let mut state = HostState::default();
+        state.distrust(&policy, T);
+        assert_eq!(state.not_before, T + Duration::from_secs(3));
+        state.crawl_delay = Some(Duration::from_secs(7));
+        state.distrust(&policy, T);
+        assert_eq!(state.not_before, T + Duration::from_secs(7));
+        let later = T + Duration::from_secs(60);
+        let mut known = HostState { not_before: later, ..HostState::default() };
+        known.distrust(&policy, T);
+        assert_eq!(known.not_before, later);
     }
 
     #[test]

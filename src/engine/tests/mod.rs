@@ -214,7 +214,6 @@ impl Crawl {
                 interval: Duration::ZERO,
                 burst: NonZeroU32::MIN,
                 politeness: politeness::Options::default(),
-                resumed_at: None,
             },
         };
         let scope = scope::Options { mode: scope::Mode::Any, max_url_length: 1000, ..scope::Options::default() };

@@ -37,6 +37,8 @@ pub struct Workbench {
     all_hosts: Pacer,
     /// Nothing else is left: URLs that are too deep get their refusals.
     flush: bool,
+    /// When the crawl went on, if it is not a new one.
+    resumed_at: Option<Timestamp>,
 }
 
 /// A slot and where it is.
@@ -72,7 +74,15 @@ impl Workbench {
             n_fetched,
             in_flight: 0,
             flush: false,
+            resumed_at: None,
         }
+    }
+
+    /// The same for a crawl that goes on at `now`. What its last process asked just before it ended
+    /// may not have been written down, so every host is left in peace for as long as its policy says.
+    #[must_use]
+    pub fn resumed(self, now: Timestamp) -> Self {
+        Self { resumed_at: Some(now), ..self }
     }
 
     /// What may be done now.
@@ -90,6 +100,9 @@ impl Workbench {
                     Err(at) => return Next::WaitUntil(at),
                 }
             }
+            // A host may just have gone idle, and no news need come that would bring us here again:
+            // its place is given to one that waits on disk now or never.
+            self.look_for_hosts();
             if let Some((at, _)) = self.waiting.first() {
                 return Next::WaitUntil(*at);
             }
@@ -212,7 +225,13 @@ impl Workbench {
             }
             News::Opened { host, known, head, limit } => {
                 self.n_asked -= 1;
-                self.with(host, |slot, options| slot.open(known, head, limit, options, now));
+                let resumed_at = self.resumed_at;
+                self.with(host, |slot, options| {
+                    slot.open(known, head, limit, options, now);
+                    if let Some(at) = resumed_at {
+                        slot.distrust(at);
+                    }
+                });
             }
             News::Head { host, urls, limit } => {
                 self.n_asked -= 1;

@@ -60,9 +60,6 @@ pub struct Options {
     pub burst: NonZeroU32,
     /// What is promised to hosts.
     pub politeness: politeness::Options,
-    /// When this process began, if an earlier one worked on the crawl: what that one had in flight
-    /// when it died is not on disk, so every host is left in peace for one interval from then on.
-    pub resumed_at: Option<Timestamp>,
 }
 
 /// Permission to do one thing now.

@@ -104,12 +104,12 @@ impl Slot {
                 known.robots.into_iter().map(|(origin, policy)| (origin, Robots::Known(policy, true))).collect();
             self.state.reopen(&self.policy, now);
         }
-        // Nobody is owed an interval that this process knows nothing of: what was in flight when the last
-        // one died has left no trace.
-        if let Some(began) = options.resumed_at {
-            self.state.hold_until(began + self.state.pace(&self.policy).0);
-        }
         self.queue.open(head, limit, now, self.policy.longest_pause());
+    }
+
+    /// Nobody knows what the host was asked just before `at`.
+    pub(super) fn distrust(&mut self, at: Timestamp) {
+        self.state.distrust(&self.policy, at);
     }
 
     fn name(&mut self, key: HostKey, options: &Options) {

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsStr,
     fs,
+    io::Read as _,
     path::Path,
     process::{Output, Stdio},
     time::Duration,
@@ -44,8 +45,8 @@ pub(crate) async fn signal(child: &Child, name: &str) {
     assert!(status.success(), "kill -s {name} {pid}");
 }
 
-/// The records in an output folder: each line of each `pages*.jsonl`, file by file in the order of
-/// their names.
+/// The records in an output folder: each line of each `pages*.jsonl`, packed or not, file by file in
+/// the order of their names.
 ///
 /// # Panics
 /// When a line is not JSON, or a file does not end in a line feed: half a record is a lost one.
@@ -55,19 +56,32 @@ pub(crate) fn read_records(folder: &Path) -> Vec<Value> {
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
             let name = path.file_name().unwrap().to_string_lossy();
-            name.starts_with("pages") && name.ends_with(".jsonl")
+            name.starts_with("pages") && name.contains(".jsonl")
         })
         .collect();
     files.sort();
     let mut records = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file).unwrap();
+        let text = unpacked(&file);
         assert!(text.is_empty() || text.ends_with('\n'), "{} ends in half a record", file.display());
         records.extend(text.lines().map(|line| {
             serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{}: {error}: {line}", file.display()))
         }));
     }
     records
+}
+
+/// The text of a file, whose name says how it is packed.
+fn unpacked(file: &Path) -> String {
+    let bytes = fs::read(file).unwrap();
+    let mut text = String::new();
+    let read = match file.extension().and_then(OsStr::to_str) {
+        Some("gz") => flate2::read::MultiGzDecoder::new(&*bytes).read_to_string(&mut text),
+        Some("zst") => zstd::Decoder::new(&*bytes).unwrap().read_to_string(&mut text),
+        _ => (&*bytes).read_to_string(&mut text),
+    };
+    read.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    text
 }
 
 /// The records by URL.

@@ -1,0 +1,240 @@
+//! Promises to hosts, proved from the servers' side.
+//!
+//! Each test serves a small site whose log of arrivals is the only witness: how dragline paces
+//! itself is nobody's business here. Two hosts are two names for one server.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use dragline::{clock::Timestamp, vitro::Arrival};
+use serde_json::json;
+
+use crate::support::{
+    audit::{Promise, assert_concurrency, assert_spacing, audit, connections},
+    binary::signal,
+    ground::{Config, Ground, finish, until},
+    site::{Reply, Site},
+};
+
+/// What the busy loopback of a test machine may take off an interval.
+const TOLERANCE: Duration = Duration::from_millis(15);
+
+/// A home page with links to `/1` … `/n`, which exist.
+fn pages(n: usize) -> Site {
+    numbered(n, &Reply::html("leaf"))
+}
+
+fn numbered(n: usize, leaf: &Reply) -> Site {
+    let paths: Vec<String> = (1..=n).map(|n| format!("/{n}")).collect();
+    let links: Vec<&str> = paths.iter().map(String::as_str).collect();
+    paths.iter().fold(Site::new().page("/", &links), |site, path| site.reply(path, leaf.clone()))
+}
+
+/// For hosts below `.test`, which are all this machine.
+fn config(seeds: &[String]) -> Config {
+    Config::new(json!(seeds)).set("scope.mode", "any").set("fetch.resolve", json!({"*.test": "127.0.0.1"}))
+}
+
+/// As promised when nothing is configured.
+fn by_default(config: Config) -> Config {
+    config.without("politeness.rate").without("politeness.per_host").without("politeness.backoff_base")
+}
+
+fn at(arrivals: &[Arrival], host: &str, path: &str) -> Timestamp {
+    let found = arrivals.iter().find(|arrival| &*arrival.host == host && &*arrival.path == path);
+    found.unwrap_or_else(|| panic!("{path} of {host} was never asked for: {arrivals:#?}")).at
+}
+
+#[tokio::test]
+async fn by_default_a_host_is_asked_once_a_second_over_one_connection() {
+    let (site, ground) = (pages(2).serve().await, Ground::new());
+    let seeds = [site.url_on("a.test", "/"), site.url_on("b.test", "/")];
+    ground.crawl(&by_default(config(&seeds))).await.with(0);
+    let arrivals = site.arrivals();
+    assert_eq!(arrivals.len(), 2 * 4, "robots.txt and three pages of each: {arrivals:#?}");
+    assert_eq!(audit(&arrivals, &Promise::default()), []);
+    for host in ["a.test", "b.test"] {
+        assert_eq!(connections(&arrivals, host).len(), 1);
+    }
+    // Two hosts don't wait for each other.
+    let (first, last) = (arrivals[0].at, arrivals[7].at);
+    assert!(last.since(first) < Duration::from_millis(4500), "{:?}", last.since(first));
+}
+
+#[tokio::test]
+async fn a_rate_and_its_burst_are_kept() {
+    let (site, ground) = (pages(12).serve().await, Ground::new());
+    let config = config(&[site.url("/")]).set("politeness.rate", "5/s");
+    ground.crawl(&config.clone().set("politeness.per_host", 1)).await.with(0);
+    let interval = Duration::from_millis(200);
+    assert_spacing(&site.arrivals(), interval, TOLERANCE);
+    assert_concurrency(&site.arrivals(), 1);
+
+    let (site, ground) = (pages(12).serve().await, Ground::new());
+    let config = config.set("seeds.urls", json!([site.url("/")])).set("politeness.burst", 4);
+    ground.crawl(&config.set("politeness.per_host", 4)).await.with(0);
+    let promise = Promise { interval, burst: 4, connections: 4, tolerance: TOLERANCE, ..Promise::default() };
+    assert_eq!(audit(&site.arrivals(), &promise), []);
+}
+
+#[tokio::test]
+async fn connections_to_one_host_are_bounded_and_used() {
+    let leaf = Reply::html("leaf").after(Duration::from_millis(40));
+    let (site, ground) = (numbered(24, &leaf).serve().await, Ground::new());
+    ground.crawl(&config(&[site.url("/")]).set("politeness.per_host", 3)).await.with(0);
+    let arrivals = site.arrivals();
+    assert_concurrency(&arrivals, 3);
+    assert_eq!(arrivals.iter().map(|arrival| arrival.in_flight).max(), Some(3), "it asks no less than it may");
+}
+
+#[tokio::test]
+async fn all_requests_together_are_bounded() {
+    let leaf = Reply::html("leaf").after(Duration::from_millis(40));
+    let (site, ground) = (numbered(8, &leaf).serve().await, Ground::new());
+    let seeds: Vec<String> = (0..5).map(|n| site.url_on(&format!("h{n}.test"), "/")).collect();
+    ground.crawl(&config(&seeds).set("fetch.concurrency", 2)).await.with(0);
+    let arrivals = site.arrivals();
+    assert_eq!(arrivals.len(), 5 * 10);
+    // Requests that overlap share no connection.
+    let by_connection: BTreeMap<u64, usize> = arrivals.iter().fold(BTreeMap::new(), |mut counts, arrival| {
+        *counts.entry(arrival.connection).or_default() += 1;
+        counts
+    });
+    let worst = arrivals.iter().filter(|one| {
+        let end = one.at + Duration::from_millis(35);
+        let others = arrivals.iter().filter(|other| other.at > one.at && other.at < end && other.path.len() == 2);
+        one.path.len() == 2 && others.count() > 1
+    });
+    assert_eq!(worst.count(), 0, "more than two at once: {by_connection:?}");
+}
+
+#[tokio::test]
+async fn a_crawl_delay_is_honoured() {
+    let site = pages(2).robots("User-agent: *\nCrawl-delay: 2\n");
+    let (site, ground) = (site.serve().await, Ground::new());
+    ground.crawl(&config(&[site.url("/")])).await.with(0);
+    let arrivals = site.arrivals();
+    // What robots.txt says is known after robots.txt.
+    assert_spacing(&arrivals[1..], Duration::from_secs(2), TOLERANCE);
+    assert_concurrency(&arrivals, 1);
+    assert_eq!(arrivals.len(), 4);
+}
+
+#[tokio::test]
+async fn retry_after_is_for_the_whole_host() {
+    for status in [429, 503] {
+        let busy = Reply::status(status).header("Retry-After", "2");
+        let site = pages(6).replies("/1", [busy, Reply::html("well")]).serve().await;
+        let ground = Ground::new();
+        let seeds = [site.url_on("a.test", "/"), site.url_on("b.test", "/2")];
+        ground.crawl(&config(&seeds).set("politeness.per_host", 1)).await.with(0);
+        let arrivals = site.arrivals();
+        let of_a: Vec<&Arrival> = arrivals.iter().filter(|arrival| &*arrival.host == "a.test").collect();
+        let asked = of_a.iter().position(|arrival| &*arrival.path == "/1").unwrap();
+        assert_eq!(of_a[asked].status, status);
+        let pause = of_a[asked + 1].at.since(of_a[asked].at);
+        assert!(pause >= Duration::from_secs(2), "{status}: {pause:?} until {:?}", of_a[asked + 1]);
+        assert!(pause < Duration::from_secs(4), "{status}: {pause:?}");
+        let records = ground.reconciled();
+        let record = &records[&site.url_on("a.test", "/1")];
+        assert_eq!((&record["outcome"], &record["attempts"]), (&json!("fetched"), &json!(2)));
+    }
+}
+
+#[tokio::test]
+async fn redirects_between_hosts_obey_both_promises() {
+    let site = Site::new();
+    let site = (0..6).fold(site, |site, n| {
+        let (here, there) = if n % 2 == 0 { ("a.test", "b.test") } else { ("b.test", "a.test") };
+        let target = format!("http://{there}:{{port}}/{}", n + 1);
+        site.host(here).redirect(&format!("/{n}"), 302, &target)
+    });
+    let (site, ground) = (site.host("a.test").page("/6", &[]).serve().await, Ground::new());
+    ground.crawl(&config(&[site.url_on("a.test", "/0")]).set("politeness.rate", "2/s")).await.with(0);
+    let arrivals = site.arrivals();
+    let promise = Promise { interval: Duration::from_millis(500), connections: 4, ..Promise::default() };
+    assert_eq!(audit(&arrivals, &promise), []);
+    assert_eq!(ground.reconciled()[&site.url_on("a.test", "/6")]["redirects"].as_array().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn robots_and_sitemaps_count_as_requests() {
+    let site = pages(1)
+        .reply("/robots.txt", Reply::status(301).header("Location", "/real-robots.txt"))
+        .reply("/real-robots.txt", Reply::new(200, "text/plain", "Sitemap: http://a.test:{port}/map.xml"))
+        .sitemap("/map.xml", &["http://a.test:{port}/1"]);
+    let (site, ground) = (site.serve().await, Ground::new());
+    ground.crawl(&config(&[site.url_on("a.test", "/")]).set("politeness.rate", "2/s")).await.with(0);
+    let arrivals = site.arrivals();
+    assert_spacing(&arrivals, Duration::from_millis(500), TOLERANCE);
+    assert_eq!(arrivals.len(), 5, "{arrivals:#?}");
+}
+
+#[tokio::test]
+async fn a_robots_txt_that_fails_slows_its_host() {
+    let busy = Reply::status(503).header("Retry-After", "1");
+    let site = pages(1).replies("/robots.txt", [busy, Reply::new(200, "text/plain", "")]).serve().await;
+    let ground = Ground::new();
+    ground.crawl(&config(&[site.url("/")])).await.with(0);
+    assert_spacing(&site.arrivals()[..2], Duration::from_secs(1), TOLERANCE);
+    assert_eq!(site.paths()[..3], ["/robots.txt", "/robots.txt", "/"]);
+}
+
+#[tokio::test]
+async fn all_hosts_together_have_a_rate() {
+    let (site, ground) = (pages(2).serve().await, Ground::new());
+    let seeds: Vec<String> = (0..4).map(|n| site.url_on(&format!("h{n}.test"), "/")).collect();
+    ground.crawl(&config(&seeds).set("limits.rate", "10/s")).await.with(0);
+    let arrivals = site.arrivals();
+    assert_eq!(arrivals.len(), 4 * 4);
+    let took = arrivals[15].at.since(arrivals[0].at);
+    assert!(took >= Duration::from_millis(15 * 100) - TOLERANCE, "{took:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
+#[tokio::test]
+async fn exceptions_are_for_their_hosts() {
+    let (site, ground) = (pages(3).serve().await, Ground::new());
+    let seeds = [site.url_on("slow.test", "/"), site.url_on("fast.test", "/")];
+    let slow = "[[host]]\nmatch = \"slow.test\"\nrate = \"2/s\"\nper_host = 1\n";
+    ground.write("crawl.toml", config(&seeds).toml() + slow);
+    ground.run(&["run", "crawl.toml"]).await.with(0);
+    let (of_slow, of_fast): (Vec<_>, Vec<_>) = site.arrivals().into_iter().partition(|one| &*one.host == "slow.test");
+    assert_spacing(&of_slow, Duration::from_millis(500), TOLERANCE);
+    assert!(of_fast.last().unwrap().at.since(of_fast[0].at) < Duration::from_millis(1000));
+}
+
+#[tokio::test]
+async fn a_promise_outlives_the_process() {
+    let (site, ground) = (pages(8).serve().await, Ground::new());
+    let config = config(&[site.url_on("a.test", "/")]).set("politeness.rate", "1/s").set("politeness.per_host", 1);
+    for (name, n_requests) in [("KILL", 2), ("INT", 4), ("KILL", 5)] {
+        let child = ground.start_crawl(&config);
+        until("requests", || site.arrivals().len() >= n_requests).await;
+        // Long enough for the answer to be known, too short for it to be committed by the clock.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        signal(&child, name).await;
+        finish(child).await;
+    }
+    ground.crawl(&config).await.with(0);
+    // A request that was under way when its process was killed is asked again.
+    assert_spacing(&site.arrivals(), Duration::from_secs(1), TOLERANCE);
+    assert_eq!(ground.reconciled().len(), 9);
+}
+
+#[tokio::test]
+async fn a_pause_that_was_asked_for_outlives_the_process() {
+    let busy = Reply::status(503).header("Retry-After", "3");
+    let site = pages(2).replies("/1", [busy, Reply::html("well")]).serve().await;
+    let ground = Ground::new();
+    let config = config(&[site.url_on("a.test", "/")]).set("politeness.per_host", 1);
+    let child = ground.start_crawl(&config);
+    until("the busy page", || site.paths().contains(&"/1".to_owned())).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    signal(&child, "TERM").await;
+    finish(child).await.with(4);
+    let n_before = site.arrivals().len();
+    ground.crawl(&config).await.with(0);
+    let arrivals = site.arrivals();
+    let pause = arrivals[n_before].at.since(at(&arrivals, "a.test", "/1"));
+    assert!(pause >= Duration::from_secs(3), "{pause:?}");
+}

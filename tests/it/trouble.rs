@@ -1,0 +1,347 @@
+//! What goes wrong around a crawl: each has its exit code and one message that says what to do, and
+//! nothing that was there before is harmed.
+//!
+//! The proof of the latter is [`contents`]: every byte below the output folder, before and after.
+//! The state's own file is left out where a run was allowed to open it.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, OpenOptions},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use dragline::vitro::{Options, Server, Web};
+use serde_json::json;
+
+use crate::{
+    run::assert_truth,
+    support::{
+        binary::{read_receipt, signal},
+        ground::{Config, Ended, Ground, contents, finish, until},
+        links,
+        responder::Running,
+        site::{Reply, Site},
+    },
+};
+
+const STORE: &str = "state/frontier.redb";
+
+/// A message is one paragraph on standard error that begins with `error:`, and nothing else.
+#[track_caller]
+fn assert_one_message(ended: &Ended) {
+    assert_eq!(ended.stderr.matches("error:").count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.starts_with("error: "), "{}", ended.stderr);
+    assert!(ended.stderr.lines().count() <= 6, "{}", ended.stderr);
+    assert_eq!(ended.stdout, "");
+}
+
+/// The message with what differs from run to run taken out.
+fn redacted(ended: &Ended, ground: &Ground) -> String {
+    assert_one_message(ended);
+    ended.stderr.replace(ground.path("").to_str().unwrap(), "<dir>/")
+}
+
+async fn site() -> Running {
+    Site::new().page("/", links!["/a", "/b"]).page("/a", &[]).page("/b", &[]).serve().await
+}
+
+/// A folder with a crawl that a limit stopped, and its configuration.
+async fn stopped(site: &Running) -> (Ground, Config) {
+    let ground = Ground::new();
+    let config = Config::new(json!([site.url("/")])).set("limits.pages", 1);
+    ground.crawl(&config).await.with(3);
+    (ground, config.without("limits.pages"))
+}
+
+/// What is in a folder without the file whose lock every run takes.
+fn before(ground: &Ground) -> BTreeMap<PathBuf, Vec<u8>> {
+    contents(&ground.out())
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_makes_no_folder() {
+    let ground = Ground::new();
+    let ended = ground.crawl(&Config::new(json!(["http://127.0.0.1/"])).set("limits.pagse", 1)).await.with(2);
+    assert_one_message(&ended);
+    ended.saying("limits.pagse: unknown key; did you mean `limits.pages`?");
+    assert!(!ground.out().exists());
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named() {
+    let ground = Ground::new();
+    ground.write("out", "a file of somebody's");
+    let config = Config::new(json!(["http://127.0.0.1/"]));
+    let ended = ground.crawl(&config).await.with(6);
+    insta::assert_snapshot!(redacted(&ended, &ground), @"error: out/state can't be written: Not a directory (os error 20)");
+    let ended = ground.crawl(&config.clone().set("job.out", "out/below")).await.with(6);
+    assert_one_message(&ended);
+    let ended = ground.crawl(&config.set("job.out", "/proc/dragline")).await.with(6);
+    assert_one_message(&ended);
+    assert_eq!(fs::read_to_string(ground.out()).unwrap(), "a file of somebody's");
+}
+
+#[tokio::test]
+async fn a_folder_of_somebody_else_is_left_alone() {
+    let (site, ground) = (site().await, Ground::new());
+    fs::create_dir(ground.out()).unwrap();
+    for name in ["pages.jsonl", "notes.txt"] {
+        fs::write(ground.out().join(name), "precious").unwrap();
+    }
+    let ended = ground.crawl(&Config::new(json!([site.url("/")]))).await.with(6);
+    insta::assert_snapshot!(
+        redacted(&ended, &ground),
+        @"error: out holds outputs but no state to go on from; use --fresh to start over, or --out for another folder"
+    );
+    for name in ["pages.jsonl", "notes.txt"] {
+        assert_eq!(fs::read_to_string(ground.out().join(name)).unwrap(), "precious");
+    }
+}
+
+#[tokio::test]
+async fn writes_that_fail_stop_a_crawl_that_goes_on_later() {
+    let ground = Ground::new();
+    let paths: Vec<String> = (0..20).map(|n| format!("/{n}")).collect();
+    let links: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let page = format!("<p>{}</p>", "words and ".repeat(40_000));
+    let site = paths.iter().fold(Site::new().page("/", &links), |site, path| site.html(path, &page)).serve().await;
+    let config = Config::new(json!([site.url("/")])).set("outputs.text", true).set("frontier.commit_urls", 1);
+    ground.write("crawl.toml", config.toml());
+    // Files may grow to 4 MiB, which the state does not need and the records do.
+    let limited = format!("trap '' XFSZ; ulimit -f 8192; exec {} run crawl.toml", env!("CARGO_BIN_EXE_dragline"));
+    let ended = tokio::process::Command::new("sh").args(["-c", &limited]).current_dir(ground.path("")).output().await;
+    let ended = Ended::from(ended.unwrap()).with(6);
+    insta::assert_snapshot!(redacted(&ended, &ground), @r"
+    error: writing out/pages.jsonl failed: File too large (os error 27)
+    what was committed is safe: mend this and run the same command again to resume in out
+    ");
+    ground.crawl(&config).await.with(0);
+    assert_eq!(ground.reconciled().len(), 21);
+}
+
+/// A file system of `size` in `folder`, as long as this lives. Only root may have one.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(folder: &Path, size: &str) -> Option<Self> {
+        fs::create_dir_all(folder).unwrap();
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "dragline-tests"])
+            .arg(folder)
+            .output();
+        mount.is_ok_and(|output| output.status.success()).then(|| Self(folder.to_owned()))
+    }
+
+    fn resize(&self, size: &str) {
+        let options = format!("remount,size={size}");
+        let status = std::process::Command::new("mount").args(["-o", &options]).arg(&self.0).status();
+        assert!(status.unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_loses_nothing() {
+    let ground = Ground::new();
+    // Where nobody may mount, `writes_that_fail_stop_a_crawl_that_goes_on_later` has to do.
+    let Some(disk) = SmallDisk::mount(&ground.path("disk"), "2m") else { return };
+    let latency = (Duration::ZERO, Duration::from_millis(3));
+    let options = Options { latency, slow: Duration::ZERO, pages_per_host: 120, ..Options::demo() };
+    let server = Server::start(Arc::new(Web::new(options)), 0).await.unwrap();
+    let config = Config::vitro(&server).set("job.out", "disk/out").set("frontier.commit_every", "50ms");
+    let config = config.set("outputs.text", true).set("telemetry.log", "error");
+    let mut n_full = 0;
+    for size in ["2200k", "2600k", "3500k"] {
+        let ended = ground.crawl(&config).await;
+        if ended.code == Some(6) {
+            assert_one_message(&ended);
+            ended.saying("No space left on device");
+            n_full += 1;
+        }
+        disk.resize(size);
+    }
+    assert!(n_full > 0);
+    disk.resize("64m");
+    ground.crawl(&config).await.with(0);
+    assert_truth(&server, &crate::support::ground::reconciled(&ground.path("disk/out")));
+}
+
+#[tokio::test]
+async fn a_damaged_state_is_told_and_left_as_it_is() {
+    let site = site().await;
+    let (ground, config) = stopped(&site).await;
+    let store = ground.out().join(STORE);
+    let good = fs::read(&store).unwrap();
+    let middle = good.len() / 2;
+    let damages: [(&str, Vec<u8>); 5] = [
+        ("empty", Vec::new()),
+        ("cut", good[..middle].to_vec()),
+        ("cut short", good[..good.len() - 1].to_vec()),
+        ("zeroes", vec![0; good.len()]),
+        ("garbage", b"not a store at all\n".repeat(500)),
+    ];
+    for (name, bytes) in damages {
+        fs::write(&store, bytes).unwrap();
+        let before = before(&ground);
+        let ended = ground.crawl(&config).await;
+        assert_eq!(ended.code, Some(6), "{name}: {ended:?}");
+        assert_one_message(&ended);
+        assert!(ended.stderr.contains("frontier.redb") && ended.stderr.contains("--fresh"), "{name}: {ended:?}");
+        assert!(contents(&ground.out()) == before, "{name}: something was changed");
+    }
+    fs::write(&store, good).unwrap();
+    ground.crawl(&config).await.with(0);
+    assert_eq!(ground.reconciled().len(), 3);
+}
+
+#[tokio::test]
+async fn a_flipped_bit_is_no_wrong_answer() {
+    let site = site().await;
+    let (ground, config) = stopped(&site).await;
+    let store = ground.out().join(STORE);
+    let good = fs::read(&store).unwrap();
+    // Spread over the file, and in its header. Bits of free pages may do no harm, but then the
+    // crawl must end as if nothing had been.
+    let mut n_told = 0;
+    let spots = (0..20).map(|n| n * (good.len() / 20) + 17).chain([0, 9, 64, 70, 128, 200]);
+    let outside: BTreeMap<_, _> = before(&ground).into_iter().filter(|(path, _)| *path != store).collect();
+    for spot in spots {
+        let mut bad = good.clone();
+        bad[spot] ^= 0x10;
+        fs::write(&store, &bad).unwrap();
+        let ended = ground.crawl(&config).await;
+        match ended.code {
+            Some(6) => {
+                assert_one_message(&ended);
+                assert_eq!(fs::read(&store).unwrap(), bad, "byte {spot}: the damaged store was changed");
+                n_told += 1;
+            }
+            Some(0) => assert_eq!(ground.reconciled().len(), 3, "byte {spot}"),
+            _ => panic!("byte {spot}: {ended:?}"),
+        }
+        outside.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    }
+    assert!(n_told > 0);
+}
+
+#[tokio::test]
+async fn outputs_that_are_shorter_than_committed_are_told() {
+    let site = site().await;
+    let (ground, config) = stopped(&site).await;
+    let pages = ground.out().join("pages.jsonl");
+    let good = fs::read(&pages).unwrap();
+    OpenOptions::new().write(true).open(&pages).unwrap().set_len(good.len() as u64 - 1).unwrap();
+    let before = fs::read(&pages).unwrap();
+    let ended = ground.crawl(&config).await.with(6);
+    let (n, expected) = (before.len().to_string(), good.len().to_string());
+    let text = redacted(&ended, &ground).replace(&expected, "<all>").replace(&n, "<less>");
+    insta::assert_snapshot!(text, @"error: out/pages.jsonl is damaged: <less> bytes of the <all> that were committed are there");
+    assert_eq!(fs::read(&pages).unwrap(), before);
+    fs::remove_file(&pages).unwrap();
+    assert_one_message(&ground.crawl(&config).await.with(6));
+    assert!(!pages.exists());
+    // What was written after the last commit is cut off, whatever it is.
+    fs::write(&pages, [&good[..], b"{\"url\":\"half a rec"].concat()).unwrap();
+    ground.crawl(&config).await.with(0);
+    assert_eq!(ground.reconciled().len(), 3);
+}
+
+#[tokio::test]
+async fn a_second_process_is_sent_away() {
+    let site = Site::new().reply("/", Reply::html("late").after(Duration::from_secs(600))).serve().await;
+    let ground = Ground::new();
+    let config = Config::new(json!([site.url("/")]));
+    let child = ground.start_crawl(&config);
+    until("the request", || site.paths().contains(&"/".to_owned())).await;
+    for args in [&["run", "crawl.toml"][..], &["run", "crawl.toml", "--fresh"]] {
+        let before = before(&ground);
+        let ended = ground.run(args).await.with(6);
+        assert_eq!(redacted(&ended, &ground).trim_end(), "error: another process is crawling into out");
+        assert!(contents(&ground.out()) == before);
+    }
+    // A lock ends with its owner, however that ends.
+    signal(&child, "KILL").await;
+    finish(child).await;
+    let next = ground.start_crawl(&config);
+    until("the request", || site.paths().iter().filter(|path| *path == "/").count() == 2).await;
+    drop(next);
+}
+
+#[tokio::test]
+async fn a_finished_crawl_is_not_crawled_again_unless_afresh() {
+    let (site, ground) = (site().await, Ground::new());
+    let config = Config::new(json!([site.url("/")]));
+    ground.crawl(&config).await.with(0);
+    let finished = before(&ground);
+    let n_asked = site.paths().len();
+    let ended = ground.crawl(&config).await.with(6);
+    insta::assert_snapshot!(
+        redacted(&ended, &ground),
+        @"error: out holds a finished crawl; use --fresh to start over, or --out for another folder"
+    );
+    assert_eq!(site.paths().len(), n_asked);
+    assert_eq!(fs::read(ground.out().join("pages.jsonl")).unwrap(), finished[&ground.out().join("pages.jsonl")]);
+
+    let own = ["notes.txt", "pages.json", "my-pages.jsonl", "state/mine", "warc.gz"];
+    own.iter().for_each(|name| fs::write(ground.out().join(name), name).unwrap());
+    fs::write(ground.out().join("pages-00007.jsonl.gz"), "of a crawl with other outputs").unwrap();
+    ground.run(&["run", "crawl.toml", "--fresh"]).await.with(0);
+    assert!(own.iter().all(|name| fs::read_to_string(ground.out().join(name)).unwrap() == **name));
+    assert!(!ground.out().join("pages-00007.jsonl.gz").exists());
+    assert_eq!(ground.reconciled().len(), 3);
+    assert_eq!(read_receipt(&ground.out())["runs"], 1);
+}
+
+#[tokio::test]
+async fn a_crawl_of_another_configuration_names_what_differs() {
+    let site = site().await;
+    let (ground, config) = stopped(&site).await;
+    let pages = fs::read(ground.out().join("pages.jsonl")).unwrap();
+    let other = config.clone().set("seeds.urls", json!([site.url("/b")])).set("robots.mode", "ignore");
+    let ended = ground.crawl(&other).await.with(6);
+    let text = redacted(&ended, &ground).replace(&site.addr().to_string(), "<site>");
+    insta::assert_snapshot!(text, @r#"
+    error: out holds a crawl of another configuration:
+      robots.mode: "obey" → "ignore"
+      seeds.urls: ["http://<site>/"] → ["http://<site>/b"]
+    use --fresh to start over, or --out for another folder
+    "#);
+    assert_eq!(fs::read(ground.out().join("pages.jsonl")).unwrap(), pages);
+    // How fast and how much is no other crawl.
+    let config = config.set("politeness.rate", "500/s").set("fetch.concurrency", 3).set("limits.pages", 100);
+    ground.crawl(&config).await.with(0);
+    assert_eq!(ground.reconciled().len(), 3);
+}
+
+#[tokio::test]
+async fn seeds_that_cannot_be_read_harm_nothing() {
+    let (site, ground) = (site().await, Ground::new());
+    ground.write("seeds.txt", site.url("/"));
+    let config = Config::new(json!([])).set("seeds.files", json!(["seeds.txt"]));
+    ground.crawl(&config).await.with(0);
+    let pages = fs::read(ground.out().join("pages.jsonl")).unwrap();
+    ground.write("seeds.txt", format!("{}\nht!tp:/nonsense\n", site.url("/")));
+    let ended = ground.run(&["run", "crawl.toml", "--fresh"]).await.with(2);
+    assert_one_message(&ended);
+    assert!(ended.stderr.contains("seeds.txt") && ended.stderr.contains('2'), "{}", ended.stderr);
+    assert_eq!(fs::read(ground.out().join("pages.jsonl")).unwrap(), pages, "--fresh cleared before it knew its seeds");
+}
+
+#[tokio::test]
+async fn an_unreachable_seed_is_data() {
+    let ground = Ground::new();
+    let seeds = json!(["http://no-such-host.invalid/", "http://127.0.0.1:1/"]);
+    let config = Config::new(seeds).set("job.contact", "me@example.org").set("fetch.retries", 0);
+    let ended = ground.crawl(&config.set("robots.attempts", 1)).await.with(5).saying("no page was fetched");
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    let records = ground.reconciled();
+    assert_eq!(records.len(), 2);
+    assert!(records.values().all(|record| record["reason"] == "robots-unreachable"), "{records:#?}");
+}
