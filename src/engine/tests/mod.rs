@@ -1,4 +1,7 @@
 //! The whole engine over a web in memory, under paused time: hours of crawling in milliseconds.
+//!
+//! The web notes who asked for what and when, so that politeness is judged from the server's side; the
+//! records are kept as a sink would get them. Not tested here: sockets, disks and signals.
 
 use std::{
     collections::{BTreeMap, HashMap},
