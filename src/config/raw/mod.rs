@@ -33,7 +33,8 @@ pub(crate) struct Raw {
     pub(crate) scope: Scope,
     /// What is promised to every host; [[host]] makes exceptions.
     pub(crate) politeness: Politeness,
-    /// When to stop. The first five end the run when they are reached; "unlimited" switches one off.
+    /// When to stop, and what to refuse. The first three end the run when they are reached, the others
+    /// do not; "unlimited" switches one off.
     pub(crate) limits: Limits,
     /// How pages are asked for.
     pub(crate) fetch: Fetch,

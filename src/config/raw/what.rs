@@ -37,8 +37,9 @@ pub(crate) struct Scope {
     /// How far from the seeds: "host" their hosts, "subdomains" these and all below them, "domain"
     /// their registrable domains, "prefix" the folders of their paths, "any" everywhere.
     pub(crate) mode: ScopeMode,
-    /// If not empty, a URL must match one of these patterns: a glob over the whole URL ("*" crosses
-    /// slashes), or a regular expression after "re:".
+    /// If not empty, a URL must match one of these patterns: a glob over the whole URL, or over path
+    /// and query if it starts with "/" ("*" crosses slashes), or a regular expression after "re:".
+    /// Seeds are exempt.
     pub(crate) include: Vec<String>,
     /// A URL that matches one of these patterns is refused. The same kind of patterns.
     pub(crate) exclude: Vec<String>,
