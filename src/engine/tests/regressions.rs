@@ -1,0 +1,160 @@
+//! What broke once, each named after what it broke.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{
+    engine::{
+        pool,
+        visit::{ToDispatcher, ToRecorder},
+        worker::Worker,
+    },
+    frontier::{Discovery, Lease, Task},
+    verdict::Verdict,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_url_is_not_forgotten_behind_the_depth_barrier() {
+    let web = Web::new(&[
+        ("http://a/", Page::Html(&["/2", "/1"])),
+        ("http://a/1", Page::Flaky(1, 500)),
+        ("http://a/2", Page::Html(&["/3"])),
+        ("http://a/3", Page::Html(&["/4"])),
+        ("http://a/4", Page::Html(&[])),
+    ]);
+    let crawl = Crawl::of(&["http://a/"]).with(|options| {
+        options.workbench.max_depth = Some(4);
+        options.workbench.politeness.default.interval = Duration::from_millis(10);
+    });
+    let (finished, shelf, _) = crawl.run(web).await;
+    assert_eq!((finished.end, finished.n_queued), (End::Finished, 0));
+    assert_eq!(shelf.outcomes()["http://a/1"], "fetched");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_url_is_not_forgotten_behind_the_limit_of_its_host() {
+    let web = Web::new(&[
+        ("http://a/", Page::Html(&["/f", "/1", "/2", "/3"])),
+        ("http://a/f", Page::Flaky(1, 500)),
+        ("http://a/1", Page::Html(&[])),
+        ("http://a/2", Page::Html(&[])),
+        ("http://a/3", Page::Html(&[])),
+    ]);
+    let crawl = Crawl::of(&["http://a/"]).with(|options| {
+        options.workbench.pages_per_host = Some(3);
+        options.retry_base = Duration::from_secs(50);
+    });
+    let (finished, ..) = crawl.run(web).await;
+    assert_eq!((finished.end, finished.n_queued), (End::Finished, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_too_deep_while_a_nearer_page_waits_for_another_attempt() {
+    let web = Web::new(&[
+        ("http://a/", Page::Html(&["/1"])),
+        ("http://a/1", Page::Html(&["/x"])),
+        ("http://a/late", Page::Flaky(1, 500)),
+    ]);
+    let crawl = Crawl::of(&["http://a/late", "http://a/"]).with(|options| {
+        options.workbench.max_depth = Some(1);
+        options.retry_base = Duration::from_secs(500);
+    });
+    let (_, shelf, _) = crawl.run(web).await;
+    let at = |url: &str| shelf.record(url)["fetched_at"].as_str().unwrap().to_owned();
+    assert_eq!(shelf.outcomes()["http://a/x"], "refused too-deep");
+    assert!(at("http://a/x") > at("http://a/late"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn robots_redirects_do_not_grow_the_workbench() {
+    let leak = |text: String| -> &'static str { text.leak() };
+    let mut pages = Vec::new();
+    let mut seeds = Vec::new();
+    for i in 0..60 {
+        let seed = leak(format!("http://h{i}/"));
+        let www = leak(format!("http://www.h{i}/robots.txt"));
+        pages.push((seed, Page::Html(&["/x", "/y"])));
+        pages.push((leak(format!("http://h{i}/robots.txt")), Page::Redirect(www)));
+        pages.push((www, Page::Text("")));
+        seeds.push(seed);
+    }
+    let crawl = Crawl::of(&seeds).obeying_robots().with(|options| {
+        options.workbench.active_hosts = 5;
+        options.concurrency = 500;
+    });
+    let (finished, _, web) = crawl.run(Web::new(&pages)).await;
+    assert_eq!(finished.n_queued, 0);
+    let log = web.log.lock().unwrap();
+    let host = |arrival: &Arrival| arrival.url.split('/').nth(2).unwrap().to_owned();
+    for first in log.iter() {
+        let near = log.iter().filter(|a| a.at >= first.at && a.at.since(first.at) < Duration::from_millis(900));
+        let hosts: BTreeSet<String> = near.map(host).filter(|host| !host.starts_with("www")).collect();
+        assert!(hosts.len() <= 10, "{} hosts at once: {hosts:?}", hosts.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crawl_delay_is_not_forgotten_for_another_origin_of_the_host() {
+    let web = Web::new(&[
+        ("http://a/robots.txt", Page::Text("User-agent: *\nCrawl-delay: 20")),
+        ("http://a:81/robots.txt", Page::Status(404, None)),
+        ("http://a/", Page::Html(&["http://a:81/x", "/1", "/2"])),
+        ("http://a/1", Page::Html(&[])),
+        ("http://a/2", Page::Html(&[])),
+        ("http://a:81/x", Page::Html(&[])),
+    ]);
+    let (_, _, web) = Crawl::of(&["http://a/"]).obeying_robots().run(web).await;
+    let log = web.log.lock().unwrap();
+    // From the first page on: before robots.txt was read nobody knew.
+    for pair in log.windows(2) {
+        assert!(pair[1].at.since(pair[0].at) >= Duration::from_secs(20), "{pair:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_lived_robots_txt_is_of_use_before_it_expires() {
+    let web = Web::new(&[("http://a/robots.txt", Page::Text("")), ("http://a/", Page::Html(&[]))]);
+    let crawl = Crawl::of(&["http://a/"]).obeying_robots().with(|options| {
+        options.robots.max_age = Duration::from_secs(1);
+        options.max_duration = Some(Duration::from_secs(600));
+    });
+    let (finished, _, web) = crawl.run(web).await;
+    assert_eq!(finished.end, End::Finished);
+    assert_eq!(web.times("robots.txt").len(), 1);
+}
+
+/// A recorder that takes nothing: workers must keep their leases, or the dispatcher would hand out
+/// more and more of them and their visits would pile up.
+#[tokio::test(start_paused = true)]
+async fn a_slow_recorder_holds_the_workers_back() {
+    let clock = Clock::starting_at(Timestamp(1_700_000_000_000_000));
+    let web = Web { clock: Some(clock), ..Web::new(&[("http://a/", Page::Html(&[]))]) };
+    let canonicalizer = Canonicalizer::default();
+    let url = canonicalizer.parse("http://a/").unwrap();
+    let stack = Stack { fetcher: Arc::new(web), scope: Scope::any(), canonicalizer, clock };
+    let worker = Arc::new(Worker::new(stack, Crawl::of(&[]).options));
+    let found = Discovery {
+        fingerprint: url.fingerprint(),
+        url: url.clone(),
+        depth: 0,
+        kind: Kind::Page,
+        via: None,
+        redirects: Vec::new(),
+        verdict: Verdict::Fetch,
+    };
+    let frontier_options = crate::frontier::Options { max_queued: None, seen_cache_bytes: 0, store_cache_bytes: 0 };
+    let queued = MemoryFrontier::new(&frontier_options).sift(vec![found]).unwrap().admitted.remove(0);
+    let (leases, inbox) = mpsc::channel(9);
+    for _ in 0..9 {
+        leases.try_send(Lease { host: url.host(), task: Task::Visit(queued.clone()) }).unwrap();
+    }
+    let (to_dispatcher, mut returned) = mpsc::channel::<ToDispatcher>(99);
+    let (to_recorder, _nobody_reads) = mpsc::channel::<ToRecorder>(2);
+    let pool = pool::run(worker, 4, inbox, to_dispatcher, to_recorder, CancellationToken::new());
+    assert!(tokio::time::timeout(Duration::from_secs(60), pool).await.is_err(), "it waits for the recorder");
+    let n_returned = std::iter::from_fn(|| returned.try_recv().ok()).count();
+    assert_eq!(n_returned, 2, "as many as there is room for visits");
+}
