@@ -51,6 +51,7 @@ pub struct HostState {
     pub errors_in_row: u32,
     /// When the last failure that counted as trouble was over. What was sent before that and fails
     /// too is the same trouble.
+    #[serde(default)]
     pub troubled_at: Timestamp,
     /// Failed too often; its remaining URLs are refused.
     pub given_up: bool,
