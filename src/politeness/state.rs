@@ -49,6 +49,10 @@ pub struct HostState {
     pub backing_off: bool,
     /// Failures since the last good answer.
     pub errors_in_row: u32,
+    /// When the last failure that counted as trouble was over. What was sent before that and fails
+    /// too is the same trouble.
+    #[serde(default)]
+    pub troubled_at: Timestamp,
     /// Failed too often; its remaining URLs are refused.
     pub given_up: bool,
     /// `Crawl-delay` of its robots.txt.
@@ -123,8 +127,14 @@ impl HostState {
     }
 
     fn back_off(&mut self, conduct: &Conduct, asked: Option<Duration>, policy: &Policy) {
-        self.count_error(policy);
-        let doubled = policy.backoff_base.saturating_mul(1 << (self.errors_in_row - 1).min(20)).min(policy.backoff_max);
+        // Requests that were under way together fail together. Counted one by one they would double
+        // the pause for each, and a moment's trouble would cost a host with many connections all.
+        if conduct.sent_at >= self.troubled_at {
+            self.count_error(policy);
+            self.troubled_at = conduct.ended_at;
+        }
+        let n_doublings = self.errors_in_row.saturating_sub(1).min(20);
+        let doubled = policy.backoff_base.saturating_mul(1 << n_doublings).min(policy.backoff_max);
         // Half of the pause is certain, half is jitter: a host in trouble is never asked at once.
         let pause = match asked {
             Some(asked) => asked.min(policy.max_delay),
@@ -184,13 +194,31 @@ mod tests {
         let policy = Policy { errors_in_row: NonZeroU32::new(3), ..Policy::default() };
         let mut state = HostState::default();
         let mut pauses = Vec::new();
-        for _ in 0..3 {
-            state.not_before = Timestamp::default();
-            state.settle(&conduct(Signal::Trouble), &policy);
-            pauses.push(state.not_before.since(T + Duration::from_millis(500)).as_secs());
+        for n in 0..3 {
+            let later = Duration::from_secs(60 * n);
+            let sent_at = T + later;
+            let ended_at = sent_at + Duration::from_millis(500);
+            state.settle(&Conduct { sent_at, ended_at, ..conduct(Signal::Trouble) }, &policy);
+            pauses.push(state.not_before.since(ended_at).as_secs());
         }
         assert_eq!(pauses, [2, 4, 8]);
         assert!(state.given_up);
+    }
+
+    #[test]
+    fn requests_that_fail_together_are_one_trouble() {
+        let policy = Policy { connections: NonZeroU32::new(50).expect("50"), ..Policy::default() };
+        let mut state = HostState::default();
+        for _ in 0..50 {
+            state.settle(&conduct(Signal::Trouble), &policy);
+        }
+        assert_eq!((state.errors_in_row, state.given_up), (1, false));
+        assert_eq!(state.not_before, T + Duration::from_millis(500) + policy.backoff_base);
+        // A good answer among them forgives, and the rest of them is not held against the host.
+        state.settle(&conduct(Signal::Fine), &policy);
+        state.settle(&conduct(Signal::SlowDown(None)), &policy);
+        assert_eq!(state.errors_in_row, 0);
+        assert!(state.backing_off);
     }
 
     #[test]
