@@ -6,7 +6,7 @@
 # Alpine's Rust is native to musl, so that the same file builds for every architecture of the base image.
 ARG RUST_VERSION=1.95
 
-FROM docker.io/library/rust:${RUST_VERSION}-alpine AS build
+FROM rust:${RUST_VERSION}-alpine AS build
 # ring and zstd are C and assembly inside.
 # hadolint ignore=DL3018
 RUN apk add --no-cache gcc musl-dev
