@@ -4,18 +4,7 @@
 
 use std::time::Duration;
 
-/// `1234567` as `1,234,567`.
-pub(super) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(super) use crate::report::count;
 
 /// In units of 1024: `17 B`, `12.3 MiB`.
 pub(super) fn bytes(n: u64) -> String {

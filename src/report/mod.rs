@@ -25,6 +25,7 @@ mod units;
 mod tests;
 
 pub use html::html;
+pub(crate) use units::count;
 
 use std::collections::BTreeMap;
 
