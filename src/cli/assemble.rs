@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
+use super::files;
 use crate::{
     address::{CanonicalUrl, Canonicalizer},
     cache::CachedFetcher,
@@ -24,7 +25,7 @@ const MAX_SITEMAP_BYTES: usize = 50 << 20;
 pub(super) fn options(settings: &Settings) -> Options {
     let limits = &settings.limits;
     Options {
-        concurrency: settings.fetch.concurrency,
+        concurrency: files::concurrency(settings.fetch.concurrency),
         max_body_bytes: settings.fetch.max_body_bytes,
         retries: settings.fetch.retries,
         retry_base: RETRY_BASE,

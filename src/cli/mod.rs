@@ -16,6 +16,7 @@ mod completions;
 mod crawl;
 mod demo;
 mod exit;
+mod files;
 mod folder;
 mod human;
 mod man;

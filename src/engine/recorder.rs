@@ -53,6 +53,8 @@ pub(super) struct Recorder {
     active_before: Duration,
     began: Timestamp,
     n_uncommitted: usize,
+    /// A host asked for a pause: that must not be forgotten, so it is committed at once.
+    is_pressing: bool,
     committed_at: Timestamp,
     shown_at: Timestamp,
 }
@@ -78,6 +80,7 @@ impl Recorder {
             options,
             began: now,
             n_uncommitted: 0,
+            is_pressing: false,
             committed_at: now,
             shown_at: Timestamp::default(),
         }
@@ -138,7 +141,7 @@ impl Recorder {
             }
         }
         let is_due = self.clock.now().since(self.committed_at) >= self.options.commit_every;
-        if self.n_uncommitted >= self.options.commit_visits || (is_due && self.n_uncommitted > 0) {
+        if self.is_pressing || self.n_uncommitted >= self.options.commit_visits || (is_due && self.n_uncommitted > 0) {
             self.commit()?;
         }
         Ok(news)
@@ -252,6 +255,7 @@ impl Recorder {
             (slowed, record.state.given_up && !before.1)
         })?;
         if let Some(until) = slowed {
+            self.is_pressing = true;
             let why = if matches!(conduct.signal, Signal::SlowDown(_)) { "asked for a pause" } else { "in trouble" };
             self.tell(&CrawlEvent::HostSlowed { host: host.clone(), until, why });
         }
@@ -301,6 +305,7 @@ impl Recorder {
         self.book.updated_at = started.rfc3339();
         self.write_hosts()?;
         self.frontier.commit(&self.book.to_bytes())?;
+        self.is_pressing = false;
         let n_visits = mem::take(&mut self.n_uncommitted);
         self.committed_at = self.clock.now();
         self.tell(&CrawlEvent::Committed { n_visits, took: self.committed_at.since(started) });

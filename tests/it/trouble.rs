@@ -125,13 +125,16 @@ async fn writes_that_fail_stop_a_crawl_that_goes_on_later() {
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(folder: &Path, size: &str) -> Option<Self> {
+    fn mount(folder: &Path, size: &str) -> Self {
         fs::create_dir_all(folder).unwrap();
         let mount = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={size}"), "dragline-tests"])
             .arg(folder)
-            .output();
-        mount.is_ok_and(|output| output.status.success()).then(|| Self(folder.to_owned()))
+            .output()
+            .unwrap();
+        let why = String::from_utf8_lossy(&mount.stderr);
+        assert!(mount.status.success(), "this test mounts a small tmpfs and so needs root: {why}");
+        Self(folder.to_owned())
     }
 
     fn resize(&self, size: &str) {
@@ -150,8 +153,7 @@ impl Drop for SmallDisk {
 #[tokio::test]
 async fn a_disk_that_fills_up_loses_nothing() {
     let ground = Ground::new();
-    // Where nobody may mount, `writes_that_fail_stop_a_crawl_that_goes_on_later` has to do.
-    let Some(disk) = SmallDisk::mount(&ground.path("disk"), "2m") else { return };
+    let disk = SmallDisk::mount(&ground.path("disk"), "2m");
     let latency = (Duration::ZERO, Duration::from_millis(3));
     let options = Options { latency, slow: Duration::ZERO, pages_per_host: 120, ..Options::demo() };
     let server = Server::start(Arc::new(Web::new(options)), 0).await.unwrap();
