@@ -1,6 +1,24 @@
 //! dragline: a polite, crash-proof HTTP crawler.
 //!
-//! Modules in reading order; imports run from later ones to earlier ones only.
+//! ```text
+//!  config ──▶ cli ──▶ engine::run
+//!                          │
+//!     ┌────────────────────┴─────────────────────┐
+//!     │  dispatcher ──Lease──▶ pool of workers    │   permit → fetch → parse → judge links → serialise
+//!     │   (workbench: what        │               │
+//!     │    may be asked now)      │ Visit         │
+//!     │        ▲                  ▼               │
+//!     │        └────News──── recorder             │   outputs appended and fsynced, then one commit:
+//!     │                  (frontier, sink: what    │   outcomes, new links, host states, output offsets
+//!     │                   is known, what is out)  │
+//!     └───────────────────────────────────────────┘
+//!                          │ events
+//!                          ▼
+//!          tally → receipt, report · live display · logs
+//! ```
+//!
+//! Modules in reading order; imports run from later ones to earlier ones only (`tests/it/house.rs`
+//! sees to that). `docs/ARCHITECTURE.md` walks through one URL, one shutdown and one restart.
 #![warn(missing_docs)]
 
 // Ground.
