@@ -5,19 +5,23 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use super::files;
 use crate::{
     address::{CanonicalUrl, Canonicalizer},
-    cache::CachedFetcher,
+    cache::{self, CachedFetcher},
     clock::Clock,
     config::{Identity, SeedError, Settings},
     engine::{Extras, Options, Seed, Stack},
     fetch::{BuildError, Fetcher, HttpFetcher},
     frontier::{Kind, workbench},
     scope::{PatternError, Scope},
+    shutdown::Tasks,
 };
 
 /// The first pause before another attempt at one URL; it doubles each time.
 const RETRY_BASE: Duration = Duration::from_secs(1);
 /// The longest such pause.
 const RETRY_MAX: Duration = Duration::from_secs(120);
+/// The cache is swept once a lifetime of its entries, but not more and not less often than this.
+const SWEEP_MIN: Duration = Duration::from_secs(1);
+const SWEEP_MAX: Duration = Duration::from_secs(60);
 /// Most bytes of a sitemap after unpacking: what sitemaps.org allows.
 const MAX_SITEMAP_BYTES: usize = 50 << 20;
 
@@ -64,17 +68,30 @@ pub(super) fn options(settings: &Settings) -> Options {
 ///
 /// # Errors
 /// When the client or a pattern can't be built; a checked configuration has neither.
-pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock) -> Result<Stack, StackError> {
+pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock, tasks: &Tasks) -> Result<Stack, StackError> {
     let pages: Vec<CanonicalUrl> = seeds.iter().map(|seed| seed.url.clone()).collect();
     // One exchange: guard, connection, deadlines, bounds.
     let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(&pages, clock))?);
     // In front of it, so that a hit opens no connection.
     let fetcher = match settings.cache {
-        Some(options) => Arc::new(CachedFetcher::new(http, options, clock)),
+        Some(options) => cached(http, options, clock, tasks),
         None => http,
     };
     let scope = Scope::new(&settings.scope, &pages).map_err(StackError::Patterns)?;
     Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::default(), clock })
+}
+
+/// The cache, and the task that lets go of what has expired in it.
+fn cached(http: Arc<dyn Fetcher>, options: cache::Options, clock: Clock, tasks: &Tasks) -> Arc<dyn Fetcher> {
+    let fetcher = Arc::new(CachedFetcher::new(http, options, clock));
+    let swept = fetcher.clone();
+    tasks.spawn("cache", async move {
+        loop {
+            tokio::time::sleep(options.ttl.clamp(SWEEP_MIN, SWEEP_MAX)).await;
+            swept.sweep().await;
+        }
+    });
+    fetcher
 }
 
 /// Why the stack can't be built.

@@ -96,14 +96,14 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
     // Everything that can fail without touching the folder comes first.
     let (seeds, identity) = assemble::seeds(settings)?;
     let clock = Clock::system();
-    let stack = assemble::stack(settings, &seeds, clock)?;
+    let tasks = Tasks::new();
+    let stack = assemble::stack(settings, &seeds, clock, &tasks)?;
     let Opened { frontier, sink, book } = folder.open(settings, &identity, start.fresh)?;
     if book.runs > 0 {
         tracing::info!(folder = %out.display(), pending = book.tally.n_pending(), "resuming");
     }
 
     let shutdown = Shutdown::new();
-    let tasks = Tasks::new();
     listen(&tasks, &shutdown, start.quiet).map_err(Failure::Signals)?;
     let (progress, picture) = watch::channel(Progress::default());
     let display = Display {
