@@ -1,7 +1,8 @@
 //! From text to [`CanonicalUrl`]: an ordered list of small pure rules.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use encoding_rs::Encoding;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
@@ -109,7 +110,7 @@ impl Serialize for CanonicalUrl {
 /// Reads back what [`Serialize`] wrote; it does not canonicalise.
 impl<'de> Deserialize<'de> for CanonicalUrl {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+        let text = Cow::<'de, str>::deserialize(d)?;
         Self::from_stored(&text).map_err(serde::de::Error::custom)
     }
 }
@@ -141,6 +142,25 @@ impl Canonicalizer {
     /// When the result is not a valid URL, or not `http(s)`.
     pub fn resolve(&self, base: &Url, reference: &str) -> Result<CanonicalUrl, AddressError> {
         self.apply(base.join(reference)?)
+    }
+
+    /// The same on a page that is not in UTF-8: the URL standard has the query written in the page's
+    /// encoding (`é` is `%E9` on a page in windows-1252), and servers of such pages expect that.
+    ///
+    /// # Errors
+    /// As [`Canonicalizer::resolve`].
+    pub fn resolve_in(
+        &self,
+        base: &Url,
+        reference: &str,
+        page: &'static Encoding,
+    ) -> Result<CanonicalUrl, AddressError> {
+        let encoding = page.output_encoding();
+        if encoding == encoding_rs::UTF_8 || reference.is_ascii() {
+            return self.resolve(base, reference);
+        }
+        let encode: &dyn Fn(&str) -> Cow<'_, [u8]> = &|text| encoding.encode(text).0;
+        self.apply(Url::options().base_url(Some(base)).encoding_override(Some(encode)).parse(reference)?)
     }
 
     fn apply(&self, mut url: Url) -> Result<CanonicalUrl, AddressError> {
@@ -183,9 +203,8 @@ fn normal_form(text: &str) -> Option<String> {
         match rest.as_bytes() {
             [_, hi, lo, ..] if hi.is_ascii_hexdigit() && lo.is_ascii_hexdigit() => {
                 let byte = u8::from_str_radix(&rest[1..3], 16).unwrap_or_default();
-                // A decoded dot could form a dot segment that the parser has already passed by.
-                // So could a stray percent sign and the digits that would follow it form an escape.
-                let unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
+                // A stray percent sign and the digits that would follow it could form an escape, so could a stray percent sign and the digits that would follow it form an escape.
+                let unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
                 if unreserved && !ends_in_stray_percent(&out) {
                     out.push(char::from(byte));
                 } else {
@@ -230,11 +249,24 @@ mod tests {
         check("https://h:443/%7euser/%c3%a9", "https://h/~user/%C3%A9");
         check("http://h/a%2fb?x=%3d%41", "http://h/a%2Fb?x=%3DA");
         check("http://h/%2e%2E/x", "http://h/x");
+        check("http://h/a%2Ehtml", "http://h/a.html");
         check("http://h/a%zz%4", "http://h/a%zz%4");
         check("http://h/%%341", "http://h/%%341");
         check("http://h?", "http://h/?");
         check("http://münchen.example/", "http://xn--mnchen-3ya.example/");
         check("http://0x7f.1/", "http://127.0.0.1/");
+    }
+
+    #[test]
+    fn queries_are_in_the_encoding_of_the_page() {
+        let base = Url::parse("http://h/").expect("valid");
+        let check = |encoding, expected: &str| {
+            let url = Canonicalizer::default().resolve_in(&base, "/é?x=é", encoding).expect("valid");
+            assert_eq!(url.as_str(), expected);
+        };
+        check(encoding_rs::WINDOWS_1252, "http://h/%C3%A9?x=%E9");
+        check(encoding_rs::UTF_8, "http://h/%C3%A9?x=%C3%A9");
+        check(encoding_rs::UTF_16LE, "http://h/%C3%A9?x=%C3%A9");
     }
 
     #[test]

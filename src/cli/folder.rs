@@ -48,7 +48,7 @@ pub(super) enum FolderError {
     State(#[from] FrontierError),
     #[error("{0}\nnothing was changed; restore the folder, or use --fresh to start over")]
     Book(#[from] EngineError),
-    #[error("{0}")]
+    #[error("{0}\nrestore the folder, or use --fresh to start over")]
     Output(#[from] SinkError),
 }
 

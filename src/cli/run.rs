@@ -67,6 +67,8 @@ pub(super) enum Failure {
     Folder(#[from] FolderError),
     #[error("{0}")]
     Seeds(#[from] config::SeedError),
+    #[error("there is nothing to begin with: files of seeds and standard input held no URL")]
+    NoSeeds,
     #[error("{0}")]
     Stack(#[from] assemble::StackError),
     #[error("{source}\nwhat was committed is safe: mend this and run the same command again to resume in {}", .out.display())]
@@ -83,7 +85,7 @@ impl Failure {
                 EngineError::Frontier(_) | EngineError::Sink(_) | EngineError::Book(_) => Exit::OutputRefused,
                 EngineError::Task(_) => Exit::Internal,
             },
-            Self::Seeds(_) => Exit::Usage,
+            Self::Seeds(_) | Self::NoSeeds => Exit::Usage,
             Self::Stack(_) | Self::Signals(_) => Exit::Internal,
         }
     }
@@ -95,6 +97,9 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
     let folder = Folder::claim(out)?;
     // Everything that can fail without touching the folder comes first.
     let (seeds, identity) = assemble::seeds(settings)?;
+    if seeds.is_empty() {
+        return Err(Failure::NoSeeds);
+    }
     let clock = Clock::system();
     let tasks = Tasks::new();
     let stack = assemble::stack(settings, &seeds, clock, &tasks)?;
@@ -142,7 +147,20 @@ fn conclude(
         serde_json::to_string_pretty(&receipt).expect("maps with text keys, strings and numbers always serialise");
     folder.write_receipt(&(json + "\n"))?;
     let report = settings.outputs.report.then(|| folder.write_report(&report::html(&receipt))).transpose()?;
-    if !start.quiet {
+    if settings.telemetry.format == LogFormat::Json {
+        let totals = &receipt.totals;
+        tracing::info!(
+            job = receipt.job,
+            end = ?finished.end,
+            discovered = totals.discovered,
+            fetched = totals.fetched,
+            redirected = totals.redirected,
+            failed = totals.failed,
+            refused = totals.refused,
+            pending = totals.pending,
+            "the run is over"
+        );
+    } else if !start.quiet {
         let (job, store) = (&settings.job, settings.frontier.store);
         let text = summary::summary(&job.name, finished, &job.out, report.as_deref(), store, terminal.has_colours());
         terminal.write((text + "\n").as_bytes());

@@ -117,7 +117,12 @@ fn scope_options(raw: &Raw, checks: &mut Checks<'_>) -> scope::Options {
     for (key, patterns) in [("include", &raw.scope.include), ("exclude", &raw.scope.exclude)] {
         for (i, pattern) in patterns.iter().enumerate() {
             let key = format!("scope.{key}[{i}]");
-            checks.ok(&key, check_pattern(pattern));
+            checks.ok(&key, check_patterns(std::slice::from_ref(pattern)));
+        }
+        // Together they have a bound of their own.
+        let key = format!("scope.{key}");
+        if !checks.is_bad(&key) {
+            checks.ok(&key, check_patterns(patterns).map_err(|_| "the patterns are too many or too large together"));
         }
     }
     scope::Options {
@@ -134,9 +139,9 @@ fn scope_options(raw: &Raw, checks: &mut Checks<'_>) -> scope::Options {
     }
 }
 
-/// Compiles one pattern as scope will.
-fn check_pattern(pattern: &str) -> Result<(), String> {
-    let options = scope::Options { exclude: vec![pattern.to_owned()], ..scope::Options::default() };
+/// Compiles patterns as scope will; the first error counts.
+fn check_patterns(patterns: &[String]) -> Result<(), String> {
+    let options = scope::Options { exclude: patterns.to_vec(), ..scope::Options::default() };
     let errors = scope::Scope::new(&options, &[]).err().unwrap_or_default();
     errors.first().map_or(Ok(()), |error| Err(error.to_string()))
 }
@@ -170,7 +175,7 @@ fn fetch(raw: &Raw, politeness: &politeness::Options, checks: &mut Checks<'_>) -
             checks.fail(&key, format!("`{host}` is not a host name"));
         }
         match address.parse() {
-            Ok(address) => resolve.push((host.to_ascii_lowercase(), address)),
+            Ok(address) => resolve.push((canonical_pattern(host), address)),
             Err(_) => checks.fail(&key, format!("`{address}` is not an IP address")),
         }
     }
@@ -193,6 +198,12 @@ fn fetch(raw: &Raw, politeness: &politeness::Options, checks: &mut Checks<'_>) -
         obey_nofollow: fetch.nofollow,
         connections_per_host: to_usize(most.into()),
     })
+}
+
+/// A name, or `*.` and a suffix, as URLs have it: lower case, IDN in ASCII.
+fn canonical_pattern(host: &str) -> String {
+    let (wildcard, name) = host.strip_prefix("*.").map_or(("", host), |suffix| ("*.", suffix));
+    format!("{wildcard}{}", hosts::canonical(name).unwrap_or_else(|| name.to_ascii_lowercase()))
 }
 
 fn user_agent(raw: &Raw, checks: &mut Checks<'_>) -> Option<HeaderValue> {

@@ -44,7 +44,7 @@ pub(crate) fn demand(raw: &Raw, seeds: &Seeds, checks: &mut Checks<'_>) {
         "job.contact",
         format!(
             "is needed to crawl {whom}: a URL or mail address by which the owners of servers can reach you \
-             (job.contact, --contact or DRAGLINE__JOB__CONTACT)"
+             (job.contact, DRAGLINE__JOB__CONTACT, or --contact of `crawl`)"
         ),
     );
 }

@@ -22,11 +22,12 @@ pub(crate) const HIDDEN: &str = "<secret>";
 /// Headers that dragline or HTTP itself sets.
 const RESERVED: [&str; 6] = ["host", "user-agent", "content-length", "transfer-encoding", "connection", "te"];
 
-/// Whether the value of the header `name` must not be seen.
+/// Whether the value of the header `name` must not be seen: `Authorization`, `Cookie`, `X-Api-Key`, and
+/// whatever else sounds like a secret.
 pub(crate) fn is_secret(name: &str) -> bool {
-    ["authorization", "cookie", "proxy-authorization", "x-api-key"]
-        .iter()
-        .any(|secret| name.eq_ignore_ascii_case(secret))
+    const WORDS: [&str; 8] = ["auth", "cookie", "token", "secret", "password", "api-key", "apikey", "session"];
+    let name = name.to_ascii_lowercase();
+    WORDS.iter().any(|word| name.contains(word))
 }
 
 /// The headers, secrets fetched from where they are.

@@ -10,6 +10,7 @@ use super::{
     layers::{Merged, get},
     path::{KeyPath, Segment},
     schema::{Node, Shape},
+    seeds::without_userinfo,
 };
 
 /// One effective value.
@@ -83,7 +84,7 @@ fn collect(node: Node<'_>, path: &KeyPath, merged: &Merged, rows: &mut Vec<Row>)
 
 fn row(path: KeyPath, value: &Json, merged: &Merged) -> Row {
     let key = path.to_string();
-    let (mut shown, mut written) = (value.clone(), value.clone());
+    let (mut shown, mut written) = (without_credentials(value), without_credentials(value));
     if let Some(name) = key.strip_prefix("fetch.headers.") {
         if value.is_object() || is_secret(name) {
             shown = json!(HIDDEN);
@@ -129,6 +130,15 @@ impl Loaded {
             text.push_str(&format!("{} = {}{note}\n", key.join("."), to_toml(&row.written)));
         }
         text
+    }
+}
+
+/// The value; credentials in URLs are not sent and not shown.
+fn without_credentials(value: &Json) -> Json {
+    match value {
+        Json::String(text) => Json::from(without_userinfo(text)),
+        Json::Array(items) => items.iter().map(without_credentials).collect(),
+        other => other.clone(),
     }
 }
 

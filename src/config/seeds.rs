@@ -1,6 +1,7 @@
 //! Seeds: checked inline and in files, read as one stream.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
@@ -27,12 +28,14 @@ pub enum SeedError {
         source: io::Error,
     },
     /// A line is not a URL.
-    #[error("{name}:{line}: {source}")]
+    #[error("{name}:{line}: `{text}`: {source}{}", hint(.text))]
     Line {
         /// The file, or `stdin`.
         name: String,
         /// Counted from 1.
         line: usize,
+        /// What it says, without credentials.
+        text: String,
         /// Why.
         source: AddressError,
     },
@@ -55,6 +58,24 @@ impl Seeds {
             lines("stdin", stdin, &mut |seed| seed.map(&mut *each))?;
         }
         Ok(())
+    }
+}
+
+/// Characters of a bad line that are shown.
+const MAX_SHOWN: usize = 200;
+
+/// What to do about a text that has no scheme.
+fn hint(text: &str) -> &'static str {
+    if text.contains("://") { "" } else { "; write http://… or https://…" }
+}
+
+/// The text of a URL without its credentials, which are never sent: they are not shown either.
+pub(crate) fn without_userinfo(text: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = text.split_once("://") else { return Cow::Borrowed(text) };
+    let authority = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) => Cow::Owned(format!("{scheme}://{}", &rest[at + 1..])),
+        None => Cow::Borrowed(text),
     }
 }
 
@@ -86,7 +107,8 @@ fn lines(
         }
         if !text.is_empty() && !text.starts_with('#') {
             let seed = canonicalizer.parse(text);
-            each(seed.map_err(|source| SeedError::Line { name: name.to_owned(), line, source }))?;
+            let text = || without_userinfo(&text.chars().take(MAX_SHOWN).collect::<String>()).into_owned();
+            each(seed.map_err(|source| SeedError::Line { name: name.to_owned(), line, text: text(), source }))?;
         }
     }
     Ok(())
@@ -98,7 +120,9 @@ pub(crate) fn check(raw: &Raw, checks: &mut Checks<'_>) -> Seeds {
     let mut parse = |key: &str, urls: &[String]| -> Vec<CanonicalUrl> {
         let urls = urls.iter().enumerate();
         let parsed = urls.filter_map(|(i, text)| {
-            let url = canonicalizer.parse(text.trim()).map_err(|error| format!("`{text}`: {error}"));
+            let url = canonicalizer
+                .parse(text.trim())
+                .map_err(|error| format!("`{}`: {error}{}", without_userinfo(text), hint(text)));
             checks.ok(&format!("seeds.{key}[{i}]"), url)
         });
         parsed.collect()
@@ -160,7 +184,11 @@ mod tests {
     #[test]
     fn lines_of_stdin() {
         check(b"\xef\xbb\xbfhttp://a/\r\n# no\n\n  http://b/#x", Ok(&["http://a/", "http://b/"]));
-        check(b"http://a/\nnonsense\n", Err("stdin:2: not a valid URL"));
+        check(
+            b"http://a/\nnonsense\n",
+            Err("stdin:2: `nonsense`: not a valid URL: relative URL without a base; write http://"),
+        );
+        check(b"http://bob:hunter2@exa mple/\n", Err("`http://exa mple/`"));
         check(b"\xff\xfe", Err("stdin:1: "));
         check(&[b'a'; 70_000], Err("line 1 is longer than 65536 bytes"));
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use encoding_rs::Encoding;
 use url::Url;
 
 use crate::{
@@ -17,19 +18,38 @@ pub(super) struct Judge {
     pub(super) canonicalizer: Canonicalizer,
     pub(super) scope: Scope,
     pub(super) max_redirects: usize,
+    /// Most bytes that the URLs of one page may take together: a long `<base>` makes much of little.
+    pub(super) max_link_bytes: usize,
+}
+
+/// Where a page's references are resolved.
+pub(super) struct Place<'a> {
+    /// Against what.
+    pub(super) base: &'a Url,
+    /// The page's encoding, in which the URL standard has queries written.
+    pub(super) encoding: &'static Encoding,
+}
+
+impl<'a> Place<'a> {
+    /// In UTF-8, as everywhere but on a page of another encoding.
+    pub(super) fn new(base: &'a Url) -> Self {
+        Self { base, encoding: encoding_rs::UTF_8 }
+    }
 }
 
 impl Judge {
     /// The distinct URLs that `references` name, in order. References that name nothing that can
-    /// be crawled (other schemes, no valid URL) are left out: they are no URLs to account for.
+    /// be crawled (other schemes, no valid URL) are left out: they are no URLs to account for. The
+    /// flag says whether some had no room.
     pub(super) fn links<'a>(
         &self,
-        base: &Url,
+        place: &Place<'_>,
         references: impl Iterator<Item = &'a str>,
         depth: u16,
         kind: Kind,
         via: &Arc<str>,
-    ) -> Vec<Discovery> {
+    ) -> (Vec<Discovery>, bool) {
+        let mut room = self.max_link_bytes;
         let mut met: HashSet<Fingerprint> = HashSet::new();
         let mut last = "";
         let mut found = Vec::new();
@@ -39,22 +59,25 @@ impl Judge {
                 continue;
             }
             last = reference;
-            let Ok(url) = self.canonicalizer.resolve(base, reference) else { continue };
+            let Ok(url) = self.canonicalizer.resolve_in(place.base, reference, place.encoding) else { continue };
             let fingerprint = url.fingerprint();
             if met.insert(fingerprint) {
+                let Some(rest) = room.checked_sub(url.as_str().len()) else { return (found, true) };
+                room = rest;
                 let verdict = self.scope.judge(&url);
                 found.push(Discovery {
                     url,
                     fingerprint,
                     depth,
                     kind,
+                    nesting: 0,
                     via: Some(via.clone()),
                     redirects: Vec::new(),
                     verdict,
                 });
             }
         }
-        found
+        (found, false)
     }
 
     /// The URL that a redirect points to; it stands as deep as the one that redirects.
@@ -75,6 +98,7 @@ impl Judge {
             url: target,
             depth,
             kind,
+            nesting: 0,
             via: Some(via),
             redirects: chain,
             verdict,

@@ -57,6 +57,8 @@ pub(super) struct Recorder {
     is_pressing: bool,
     committed_at: Timestamp,
     shown_at: Timestamp,
+    /// Whether the counts have not changed since they were shown.
+    is_shown: bool,
 }
 
 impl Recorder {
@@ -83,6 +85,7 @@ impl Recorder {
             is_pressing: false,
             committed_at: now,
             shown_at: Timestamp::default(),
+            is_shown: false,
         }
     }
 
@@ -94,6 +97,7 @@ impl Recorder {
             url: seed.url,
             depth: 0,
             kind: seed.kind,
+            nesting: 0,
             via: None,
             redirects: Vec::new(),
         });
@@ -112,9 +116,11 @@ impl Recorder {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let commit_due = self.committed_at + self.options.commit_every;
+            let show_due = self.shown_at + TALLY_EVERY;
             let n_taken = tokio::select! {
                 n_taken = inbox.recv_many(&mut batch, BATCH) => Some(n_taken),
                 () = sleep_until(self.clock.instant(commit_due)), if self.n_uncommitted > 0 => None,
+                () = sleep_until(self.clock.instant(show_due)), if !self.is_shown => None,
             };
             if n_taken == Some(0) {
                 break;
@@ -341,15 +347,17 @@ impl Recorder {
 
     fn tally_to_show(&mut self) -> Option<Box<stats::Tally>> {
         let now = self.clock.now();
-        if now.since(self.shown_at) < TALLY_EVERY {
+        if self.is_shown || now.since(self.shown_at) < TALLY_EVERY {
             return None;
         }
         self.shown_at = now;
+        self.is_shown = true;
         Some(Box::new(self.book.tally.clone()))
     }
 
     fn tell(&mut self, event: &CrawlEvent) {
         self.book.tally.apply(event);
+        self.is_shown = false;
         self.observers.iter_mut().for_each(|observer| observer(event));
     }
 }

@@ -52,8 +52,13 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(stack: Stack, options: Options) -> Self {
-        let judge =
-            Judge { canonicalizer: stack.canonicalizer, scope: stack.scope, max_redirects: options.max_redirects };
+        let judge = Judge {
+            canonicalizer: stack.canonicalizer,
+            scope: stack.scope,
+            max_redirects: options.max_redirects,
+            // Links take no more memory than the body that they are in may.
+            max_link_bytes: options.max_body_bytes,
+        };
         Self { fetcher: stack.fetcher, judge, clock: stack.clock, options }
     }
 
@@ -131,7 +136,11 @@ fn conduct(timings: &Timings, signal: Signal, fingerprint: Fingerprint) -> Condu
 
 /// What a failed exchange says about the host.
 fn signal_of(error: &FetchError) -> Signal {
-    if error.blames_host() { Signal::Trouble } else { Signal::Faulty }
+    match error.kind {
+        ErrorKind::Busy => Signal::Fine,
+        _ if error.blames_host() => Signal::Trouble,
+        _ => Signal::Faulty,
+    }
 }
 
 /// A number in 0..1 that spreads what would otherwise happen at once; the same input gives the

@@ -39,10 +39,11 @@ impl Budget {
         }
     }
 
-    /// Reserves for a body of `declared` bytes, of which at most `max_bytes` will be kept.
+    /// Reserves for the beginning of a body of `declared` bytes, of which at most `max_bytes` will be
+    /// kept. The rest is reserved as it comes: a server that promises much and sends little takes little.
     pub(super) async fn reserve(&self, declared: Option<u64>, max_bytes: usize) -> Growing {
         let declared = declared.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
-        let wanted = units(declared.unwrap_or(FIRST_BYTES).min(max_bytes)).min(self.total_units);
+        let wanted = units(declared.unwrap_or(FIRST_BYTES).min(FIRST_BYTES).min(max_bytes)).min(self.total_units);
         let permit = acquire(&self.units, wanted).await;
         Growing { budget: self.clone(), permit, overdraft: None }
     }
@@ -140,10 +141,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_declared_length_is_cut_to_the_limit_and_the_budget() {
+    async fn a_declared_length_is_no_claim_on_more_than_the_beginning() {
         let budget = Budget::new(100 * 1024);
         assert_eq!(budget.reserve(Some(u64::MAX), 10 * 1024).await.settle(usize::MAX).bytes(), 10 * 1024);
-        assert_eq!(budget.reserve(Some(u64::MAX), usize::MAX).await.settle(usize::MAX).bytes(), 100 * 1024);
+        assert_eq!(budget.reserve(Some(u64::MAX), usize::MAX).await.settle(usize::MAX).bytes(), FIRST_BYTES as u64);
     }
 
     #[tokio::test]

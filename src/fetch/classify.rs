@@ -35,6 +35,7 @@ pub(super) fn of_head(error: &reqwest::Error, trace: &Trace) -> Fault {
         let kind = match error {
             ResolveError::Refused(_) => ErrorKind::AddressRefused,
             ResolveError::System(_) | ResolveError::Empty => ErrorKind::Dns,
+            ResolveError::Busy => ErrorKind::Busy,
         };
         return Fault::new(kind, Phase::Resolve, brief(&error.to_string()));
     }

@@ -178,7 +178,10 @@ fn conclude(mut response: Response, read: BodyRead) -> Result<Response, Fault> {
         Some(End::Ratio) => (Truncation::DecodeRatio, None),
         Some(End::Deadline) => (Truncation::Timeout, Some(timed_out("timed out while the body was read"))),
         Some(End::Idle) => (Truncation::Timeout, Some(timed_out("the body stopped coming"))),
-        Some(End::Budget) => (Truncation::Timeout, Some(timed_out("timed out waiting for memory"))),
+        Some(End::Budget) => (
+            Truncation::Timeout,
+            Some(Fault::new(ErrorKind::Busy, Phase::Body, "no memory was free for the body (fetch.memory)")),
+        ),
         Some(End::Broken(error)) => (Truncation::Incomplete, Some(classify::of_body(&error))),
         Some(End::Corrupt) => {
             let message = "the body doesn't decode";

@@ -42,6 +42,9 @@ pub enum ErrorKind {
     /// What came is not HTTP, breaks its rules or our bounds on header fields, or is a body that
     /// doesn't decode at all.
     Protocol,
+    /// dragline's own bounds were reached: memory for bodies, threads for name look-ups. The host is not
+    /// to blame.
+    Busy,
     /// A fault of dragline's own; the record says so instead of hiding it.
     Internal,
 }
@@ -57,6 +60,7 @@ impl ErrorKind {
             Self::Timeout => "timeout",
             Self::Closed => "closed",
             Self::Protocol => "protocol",
+            Self::Busy => "busy",
             Self::Internal => "internal",
         }
     }
@@ -79,7 +83,7 @@ impl FetchError {
     /// Whether the same request might succeed later.
     pub fn is_retryable(&self) -> bool {
         match self.kind {
-            ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Closed => true,
+            ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Closed | ErrorKind::Busy => true,
             ErrorKind::AddressRefused | ErrorKind::Tls | ErrorKind::Protocol | ErrorKind::Internal => false,
         }
     }

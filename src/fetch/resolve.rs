@@ -11,6 +11,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     sync::Arc,
+    time::Duration,
 };
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -20,6 +21,9 @@ use super::{
     connect::Trace,
     guard::{Category, Guard},
 };
+
+/// How long an exchange waits for a thread to look its name up.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// Lookups at once. The system's resolver blocks a thread, also after the exchange has given up.
 const MAX_LOOKUPS: usize = 128;
@@ -33,6 +37,9 @@ pub(super) enum ResolveError {
     /// The system's resolver failed, or knows no such name.
     #[error("look up the name: {0}")]
     System(#[from] io::Error),
+    /// All threads for look-ups are taken by names that don't answer.
+    #[error("too many names are being looked up")]
+    Busy,
     /// The name exists and has no address.
     #[error("the name has no address")]
     Empty,
@@ -89,7 +96,8 @@ impl Shared {
     }
 
     async fn look_up(&self, name: String) -> Result<Vec<IpAddr>, ResolveError> {
-        let permit = Arc::clone(&self.lookups).acquire_owned().await.expect("the semaphore of lookups is never closed");
+        let free = tokio::time::timeout(MAX_WAIT, Arc::clone(&self.lookups).acquire_owned()).await;
+        let permit = free.map_err(|_| ResolveError::Busy)?.expect("the semaphore of lookups is never closed");
         let lookup = tokio::task::spawn_blocking(move || {
             // Held by the thread, not by the exchange: it is the thread that is scarce.
             let _permit = permit;

@@ -18,6 +18,7 @@ fn found(text: &str, depth: u16) -> Discovery {
         url,
         depth,
         kind: Kind::Page,
+        nesting: 0,
         via: Some("http://via.example/".into()),
         redirects: Vec::new(),
         verdict: Verdict::Fetch,

@@ -172,6 +172,7 @@ impl Discovery {
             url: self.url.clone(),
             fingerprint: self.fingerprint,
             kind: self.kind,
+            nesting: self.nesting,
             via: self.via.clone(),
             redirects: self.redirects.clone(),
             attempts: 0,
@@ -182,6 +183,12 @@ impl Discovery {
     /// `known`, reached by this shorter way; its attempts stay counted.
     pub(super) fn nearer(&self, known: &QueuedUrl) -> QueuedUrl {
         let place = Place { depth: self.depth, seq: known.place.seq };
-        QueuedUrl { kind: known.kind, attempts: known.attempts, not_before: known.not_before, ..self.queued_at(place) }
+        QueuedUrl {
+            kind: known.kind,
+            nesting: known.nesting,
+            attempts: known.attempts,
+            not_before: known.not_before,
+            ..self.queued_at(place)
+        }
     }
 }

@@ -187,6 +187,8 @@ pub struct QueuedUrl {
     pub fingerprint: Fingerprint,
     /// What it is expected to be.
     pub kind: Kind,
+    /// Sitemaps above it, if it is a sitemap.
+    pub nesting: u8,
     /// The page it was found on.
     pub via: Option<Arc<str>>,
     /// The redirects that led to it, oldest first.
@@ -244,6 +246,8 @@ pub struct Discovery {
     pub depth: u16,
     /// What it is expected to be.
     pub kind: Kind,
+    /// Sitemaps above it, if it is a sitemap.
+    pub nesting: u8,
     /// The page it was found on.
     pub via: Option<Arc<str>>,
     /// The redirects that led to it, oldest first.

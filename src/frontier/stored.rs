@@ -58,7 +58,7 @@ pub(super) fn queue_key(host: HostId, place: Place) -> (u64, u64) {
 #[derive(Serialize, Deserialize)]
 struct Entry<'a> {
     url: &'a str,
-    sitemap: bool,
+    sitemap: Option<u8>,
     via: Option<&'a str>,
     redirects: Vec<Hop>,
     attempts: u32,
@@ -68,7 +68,7 @@ struct Entry<'a> {
 pub(super) fn encode(queued: &QueuedUrl) -> Vec<u8> {
     let entry = Entry {
         url: queued.url.as_str(),
-        sitemap: queued.kind == Kind::Sitemap,
+        sitemap: (queued.kind == Kind::Sitemap).then_some(queued.nesting),
         via: queued.via.as_deref(),
         redirects: queued.redirects.clone(),
         attempts: queued.attempts,
@@ -87,7 +87,8 @@ pub(super) fn decode(place: Place, bytes: &[u8]) -> Result<QueuedUrl, String> {
         place,
         fingerprint,
         url,
-        kind: if entry.sitemap { Kind::Sitemap } else { Kind::Page },
+        kind: if entry.sitemap.is_some() { Kind::Sitemap } else { Kind::Page },
+        nesting: entry.sitemap.unwrap_or_default(),
         via: entry.via.map(Arc::from),
         redirects: entry.redirects,
         attempts: entry.attempts,
@@ -116,6 +117,7 @@ mod tests {
             fingerprint: url.fingerprint(),
             url,
             kind: Kind::Sitemap,
+            nesting: 3,
             via: Some("http://a.example/".into()),
             redirects: vec![Hop { url: "http://a.example/r".into(), status: 301 }],
             attempts: 2,

@@ -36,7 +36,7 @@ pub fn page(body: &[u8], content_type: Option<&str>, url: &Url, limits: &Limits)
         title: harvest.title.and_then(super::text::Collapsed::finish),
         description: harvest.description,
         language: harvest.language,
-        canonical: canonical.map(String::from),
+        canonical: canonical.map(without_userinfo),
         robots: harvest.robots,
         links,
         links_truncated,
@@ -50,4 +50,12 @@ fn is_same_document(one: &Url, other: &Url) -> bool {
     let without_fragment = |url: &Url| url.as_str().split('#').next().map(str::len);
     let (one_end, other_end) = (without_fragment(one), without_fragment(other));
     one_end == other_end && one_end.is_none_or(|end| one.as_str()[..end] == other.as_str()[..end])
+}
+
+/// Credentials in an address are nobody's business.
+fn without_userinfo(mut url: Url) -> String {
+    // Fails only for URLs without a host, which have no credentials either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
 }

@@ -33,6 +33,8 @@ use crate::{
 #[derive(Clone)]
 enum Page {
     Html(&'static [&'static str]),
+    /// As `text/html`, whatever it is.
+    Raw(&'static str),
     Text(&'static str),
     Redirect(&'static str),
     Status(u16, Option<&'static str>),
@@ -90,6 +92,7 @@ impl Web {
                 let body = links.iter().map(|link| format!("<a href=\"{link}\">x</a>\n")).collect::<String>();
                 (200, headers, body.into_bytes())
             }
+            Some(Page::Raw(text)) => (200, headers, text.as_bytes().to_vec()),
             Some(Page::Text(text)) => {
                 headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
                 (200, headers, text.as_bytes().to_vec())

@@ -141,6 +141,7 @@ async fn a_slow_recorder_holds_the_workers_back() {
         url: url.clone(),
         depth: 0,
         kind: Kind::Page,
+        nesting: 0,
         via: None,
         redirects: Vec::new(),
         verdict: Verdict::Fetch,
@@ -157,4 +158,43 @@ async fn a_slow_recorder_holds_the_workers_back() {
     assert!(tokio::time::timeout(Duration::from_secs(60), pool).await.is_err(), "it waits for the recorder");
     let n_returned = std::iter::from_fn(|| returned.try_recv().ok()).count();
     assert_eq!(n_returned, 2, "as many as there is room for visits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sitemap_that_comes_as_html_is_read_and_its_pages_are_as_near_as_seeds() {
+    const MAP: &str = "<?xml version='1.0'?><urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>\
+                       <url><loc>http://a/listed</loc></url></urlset>";
+    let web = Web::new(&[("http://a/map.php", Page::Raw(MAP)), ("http://a/listed", Page::Html(&["/deeper"]))]);
+    let mut crawl = Crawl::of(&[]).with(|options| options.workbench.max_depth = Some(0));
+    crawl.sitemaps = vec!["http://a/map.php"];
+    let (_, shelf, _) = crawl.run(web).await;
+    assert_eq!(shelf.outcomes()["http://a/listed"], "fetched");
+    assert_eq!(shelf.outcomes()["http://a/deeper"], "refused too-deep");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_chain_of_sitemap_indexes_ends() {
+    let leak = |text: String| -> &'static str { text.leak() };
+    let pages: Vec<_> = (0..50)
+        .map(|n| {
+            let next = format!("<sitemapindex><sitemap><loc>http://a/{}</loc></sitemap></sitemapindex>", n + 1);
+            (leak(format!("http://a/{n}")), Page::Raw(leak(next)))
+        })
+        .collect();
+    let mut crawl = Crawl::of(&[]);
+    crawl.sitemaps = vec!["http://a/0"];
+    let (finished, shelf, _) = crawl.run(Web::new(&pages)).await;
+    assert_eq!(finished.end, End::Finished);
+    assert_eq!(shelf.outcomes().len(), 5, "one and four below it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_base_makes_no_more_of_a_page_than_its_body_may_take() {
+    let links: String = (0..2000).map(|n| format!("<a href={n}>")).collect();
+    let body = format!("<base href='http://a/{}/'>{links}", "x".repeat(60_000)).leak();
+    let crawl = Crawl::of(&["http://a/"]).with(|options| options.parse.max_links = 10_000);
+    let (finished, shelf, _) = crawl.run(Web::new(&[("http://a/", Page::Raw(body))])).await;
+    // A body may take 1 MiB here, and so seventeen such links.
+    assert_eq!(finished.book.tally.discovered, 18);
+    assert_eq!(shelf.record("http://a/")["outlinks_truncated"], true);
 }

@@ -7,6 +7,7 @@ use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE};
 use super::{
     super::{
         event::{Conclusion, Failure, Outcome},
+        judge::Place,
         visit::{Subject, Visit},
     },
     Worker, chance, conduct, signal_of, write,
@@ -31,6 +32,9 @@ const LARGE_BODY_BYTES: usize = 256 * 1024;
 
 /// Entries read of one sitemap; the protocol allows this many.
 const MAX_SITEMAP_ENTRIES: usize = 50_000;
+
+/// Sitemap indexes above a sitemap that is still read.
+const MAX_SITEMAP_NESTING: u8 = 4;
 
 /// What was read of a body, and where it leads.
 #[derive(Default)]
@@ -71,7 +75,11 @@ impl Worker {
         let conduct = (!response.from_cache).then(|| conduct(&response.timings, signal, queued.fingerprint));
         let broke_off = matches!(response.truncated, Some(Truncation::Incomplete | Truncation::Timeout));
         if (class.is_retryable() || (class == StatusClass::Success && broke_off)) && self.may_retry(queued) {
-            let why = if broke_off { Failure::Error(ErrorKind::Closed) } else { Failure::Status(response.status) };
+            let why = match response.truncated {
+                Some(Truncation::Timeout) if broke_off => Failure::Error(ErrorKind::Timeout),
+                _ if broke_off => Failure::Error(ErrorKind::Closed),
+                _ => Failure::Status(response.status),
+            };
             return (conduct, self.again(queued, why, signal, response.timings.ended_at), Vec::new());
         }
         let work = || self.conclude(queued, response, class);
@@ -157,6 +165,10 @@ impl Worker {
             return Reading::default();
         }
         let content_type = response.header(CONTENT_TYPE);
+        // Sitemaps made by scripts often come as text/html.
+        if queued.kind == Kind::Sitemap && sitemap::looks_like_sitemap(None, &response.body) {
+            return self.read_sitemap(queued, response, &via);
+        }
         if parse::is_html(content_type, &response.body) {
             return self.read_page(queued, response, content_type, &via);
         }
@@ -173,7 +185,8 @@ impl Worker {
         let mut chain = queued.redirects.clone();
         chain.push(Hop { url: queued.url.as_str().to_owned(), status });
         let redirect = Some(target.as_str().to_owned());
-        let found = vec![self.judge.redirect(target, queued.place.depth, queued.kind, via, chain)];
+        let discovery = self.judge.redirect(target, queued.place.depth, queued.kind, via, chain);
+        let found = vec![Discovery { nesting: queued.nesting, ..discovery }];
         Reading { redirect, found, ..Reading::default() }
     }
 
@@ -192,11 +205,13 @@ impl Worker {
             self.options.obey_nofollow && page.robots.iter().any(|token| token == "nofollow" || token == "none");
         let follow = |link: &&parse::Link| !(whole_page || self.options.obey_nofollow && link.nofollow);
         let references = page.links.iter().filter(follow).map(|link| &*link.href);
-        let found = self.judge.links(&page.base, references, queued.place.depth.saturating_add(1), Kind::Page, via);
+        let place = Place { base: &page.base, encoding: page.charset.encoding };
+        let depth = queued.place.depth.saturating_add(1);
+        let (found, cut) = self.judge.links(&place, references, depth, Kind::Page, via);
         Reading {
             found,
             n_outlinks: Some(page.links.len()),
-            outlinks_truncated: page.links_truncated,
+            outlinks_truncated: page.links_truncated || cut,
             page: Some(page),
             redirect: None,
         }
@@ -208,15 +223,24 @@ impl Worker {
             max_decoded_bytes: self.options.max_sitemap_bytes,
         };
         let read = sitemap::parse(&response.body, &limits);
-        let depth = queued.place.depth;
-        let base = queued.url.as_url();
+        // What a declared sitemap lists is offered as a seed is; a feed that a page links to is a page.
+        let declared = queued.kind == Kind::Sitemap;
+        let depth = queued.place.depth.saturating_add(u16::from(!declared));
+        let place = Place::new(queued.url.as_url());
         let pages = read.pages.iter().map(|page| &**page);
-        let mut found = self.judge.links(base, pages, depth.saturating_add(1), Kind::Page, via);
-        let sitemaps = read.sitemaps.iter().map(|sitemap| &**sitemap);
-        found.extend(self.judge.links(base, sitemaps, depth, Kind::Sitemap, via));
+        let (mut found, mut cut) = self.judge.links(&place, pages, depth, Kind::Page, via);
+        // An index of indexes is against the protocol; a few are borne with, an endless chain is not.
+        let nesting = queued.nesting.saturating_add(1);
+        if nesting <= MAX_SITEMAP_NESTING {
+            let sitemaps = read.sitemaps.iter().map(|sitemap| &**sitemap);
+            let (mut sitemaps, cut_too) = self.judge.links(&place, sitemaps, depth, Kind::Sitemap, via);
+            sitemaps.iter_mut().for_each(|sitemap| sitemap.nesting = nesting);
+            found.append(&mut sitemaps);
+            cut |= cut_too;
+        }
         Reading {
             n_outlinks: Some(read.pages.len() + read.sitemaps.len()),
-            outlinks_truncated: read.truncated,
+            outlinks_truncated: read.truncated || cut,
             found,
             ..Reading::default()
         }

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use super::{
-    super::visit::{Subject, Visit},
+    super::{
+        judge::Place,
+        visit::{Subject, Visit},
+    },
     Worker, conduct, signal_of,
 };
 use crate::{
@@ -108,6 +111,6 @@ impl Worker {
         }
         let via: Arc<str> = Arc::from(errand.url.as_str());
         let references = policy.sitemaps().iter().map(|sitemap| &**sitemap);
-        self.judge.links(errand.url.as_url(), references, 0, Kind::Sitemap, &via)
+        self.judge.links(&Place::new(errand.url.as_url()), references, 0, Kind::Sitemap, &via).0
     }
 }

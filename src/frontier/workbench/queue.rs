@@ -226,6 +226,7 @@ mod tests {
             fingerprint: url.fingerprint(),
             url,
             kind: Kind::Page,
+            nesting: 0,
             via: None,
             redirects: Vec::new(),
             attempts: 0,
