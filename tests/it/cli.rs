@@ -171,7 +171,7 @@ fn bad_lines_of_seed_files_are_told() {
     dragline(dir.path(), &["check", "site.toml"])
         .assert()
         .code(2)
-        .stderr(contains("site.toml:2: seeds.files[0]: seeds.txt:3: not a valid URL"));
+        .stderr(contains("site.toml:2: seeds.files[0]: seeds.txt:3: `nonsense`: not a valid URL"));
 }
 
 #[test]

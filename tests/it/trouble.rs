@@ -244,7 +244,10 @@ async fn outputs_that_are_shorter_than_committed_are_told() {
     let ended = ground.crawl(&config).await.with(6);
     let (n, expected) = (before.len().to_string(), good.len().to_string());
     let text = redacted(&ended, &ground).replace(&expected, "<all>").replace(&n, "<less>");
-    insta::assert_snapshot!(text, @"error: out/pages.jsonl is damaged: <less> bytes of the <all> that were committed are there");
+    insta::assert_snapshot!(text, @"
+    error: out/pages.jsonl is damaged: <less> bytes of the <all> that were committed are there
+    restore the folder, or use --fresh to start over
+    ");
     assert_eq!(fs::read(&pages).unwrap(), before);
     fs::remove_file(&pages).unwrap();
     assert_one_message(&ground.crawl(&config).await.with(6));
