@@ -60,7 +60,7 @@ pub(crate) struct RunArgs {
 /// What commands that crawl have in common.
 #[derive(Debug, Args)]
 pub(crate) struct StartArgs {
-    /// Output folder [default: crawl-<name>]
+    /// Output folder [default: crawl-<name>; of the demo: dragline-demo]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<String>,
     /// Start over: do away with what the output folder holds
@@ -69,7 +69,7 @@ pub(crate) struct StartArgs {
     /// Say nothing but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// Whether there may be a live display
+    /// Whether there may be a live display [default: auto]
     #[arg(long, value_name = "WHEN", value_parser = PossibleValuesParser::new(["auto", "never"]))]
     pub(crate) progress: Option<String>,
 }

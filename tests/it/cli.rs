@@ -402,6 +402,6 @@ fn man_pages() {
     stdout(dir.path(), &["man", "--dir", "man1"]);
     for page in ["dragline.1", "dragline-run.1", "dragline-crawl.1", "dragline-check.1", "dragline-demo.1"] {
         let text = fs::read_to_string(dir.path().join("man1").join(page)).expect(page);
-        assert!(text.contains("Examples:"), "{page} has no examples");
+        assert!(text.contains(".SH \"EXAMPLES\"\n.nf\ndragline"), "{page} has no examples");
     }
 }
