@@ -127,7 +127,8 @@ fn files(outputs: &[Mark], out: &Path, report: Option<&Path>) -> Vec<String> {
 fn how_to_go_on(finished: &Finished, store: Store) -> Option<String> {
     let tally = &finished.book.tally;
     if finished.end == End::Finished && tally.fetched == 0 {
-        return why_nothing(tally);
+        let hint = why_nothing(tally).map(|hint| hint + "\n").unwrap_or_default();
+        return Some(hint + "To try again, add --fresh: the crawl is finished, every URL has its record.");
     }
     if finished.end == End::Finished || finished.book.tally.n_pending() == 0 {
         return None;
