@@ -66,3 +66,30 @@ async fn the_default_name_is_draglines_with_the_contact() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     server.verify().await;
 }
+
+#[tokio::test]
+async fn credentials_stay_with_the_origin_of_the_seed() {
+    let (ours, theirs) = (MockServer::start().await, MockServer::start().await);
+    let linked = format!("<a href='{}/linked'>out</a><a href='/moved'>moved</a>", theirs.uri());
+    let with_token = || Mock::given(header("authorization", "Bearer sesame")).and(header("x-team", "search"));
+    page(&ours, "/", with_token(), &linked).await;
+    let moved = ResponseTemplate::new(302).insert_header("location", format!("{}/target", theirs.uri()));
+    with_token().and(path("/moved")).respond_with(moved).expect(1).mount(&ours).await;
+    for at in ["/linked", "/target"] {
+        page(&theirs, at, Mock::given(header("x-team", "search")), "here").await;
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let seed = format!("{}/", ours.uri());
+    let args = ["crawl", &seed, "--out", out, "--scope", "any", "--rate", "unlimited", "--robots", "ignore", "--quiet"];
+    let headers =
+        ["--allow-address", "loopback", "--header", "Authorization: Bearer sesame", "--header", "X-Team: search"];
+    let output = binary::run(args.into_iter().chain(headers)).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    ours.verify().await;
+    theirs.verify().await;
+    for request in theirs.received_requests().await.unwrap() {
+        assert!(!request.headers.contains_key("authorization"), "{request:?}");
+    }
+}

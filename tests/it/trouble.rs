@@ -350,3 +350,34 @@ async fn an_unreachable_seed_is_data() {
     assert_eq!(records.len(), 2);
     assert!(records.values().all(|record| record["reason"] == "robots-unreachable"), "{records:#?}");
 }
+
+#[tokio::test]
+async fn the_demo_harms_no_crawl_of_somebody_else() {
+    let site = site().await;
+    let (ground, config) = stopped(&site).await;
+    let others = |mut files: BTreeMap<PathBuf, Vec<u8>>| {
+        files.retain(|path, _| !path.ends_with(STORE));
+        files
+    };
+    let untouched = others(before(&ground));
+    let ended = ground.run(&["demo", "--port", "0", "--out", "out", "--quiet"]).await.with(6);
+    assert_one_message(&ended);
+    ended.saying("holds a crawl of another configuration");
+    assert!(others(before(&ground)) == untouched, "outputs have changed");
+    ground.crawl(&config).await.with(0);
+    assert_eq!(ground.reconciled().len(), 3, "and the crawl goes on");
+}
+
+#[tokio::test]
+async fn a_receipt_that_a_crash_prevented_is_written_by_the_next_run() {
+    let site = site().await;
+    let ground = Ground::new();
+    let config = Config::new(json!([site.url("/")]));
+    ground.crawl(&config).await.with(0);
+    let pages = fs::read(ground.out().join("pages.jsonl")).unwrap();
+    fs::remove_file(ground.out().join("receipt.json")).unwrap();
+    ground.crawl(&config).await.with(0);
+    assert_eq!(fs::read(ground.out().join("pages.jsonl")).unwrap(), pages, "nothing is recorded twice");
+    assert_eq!(ground.reconciled().len(), 3);
+    ground.crawl(&config).await.with(6).saying("holds a finished crawl");
+}
