@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 use clap_complete::Shell;
 
-use super::{Exit, Start};
+use super::{Exit, Start, inspect::InspectCommand};
 use crate::config::Flags;
 
 /// A polite, crash-proof web crawler.
@@ -38,6 +38,11 @@ pub(crate) enum Command {
     Crawl(Box<CrawlArgs>),
     Check(CheckArgs),
     Demo(DemoArgs),
+    /// See how dragline judges one thing: a robots.txt, a URL, a page, a sitemap, a charset
+    Inspect {
+        #[command(subcommand)]
+        what: InspectCommand,
+    },
     Completions(CompletionsArgs),
     Man(ManArgs),
 }

@@ -19,6 +19,7 @@ mod exit;
 mod files;
 mod folder;
 mod human;
+mod inspect;
 mod man;
 mod progress;
 mod run;
@@ -70,6 +71,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Crawl(args) => crawl::execute(&args),
         Command::Check(args) => check::execute(&args),
         Command::Demo(args) => demo::execute(&args),
+        Command::Inspect { what } => inspect::execute(&what),
         Command::Completions(args) => completions::execute(&args),
         Command::Man(args) => man::execute(&args),
     }

@@ -55,6 +55,25 @@ pub enum CharsetSource {
     Default,
 }
 
+impl CharsetSource {
+    /// As `dragline inspect charset` prints it: `bom`, `header`, `meta`, `detected` or `default`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bom => "bom",
+            Self::Header => "header",
+            Self::Meta => "meta",
+            Self::Detected => "detected",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// The encoding of `body`, which came with this `Content-Type`.
+pub fn charset(body: &[u8], content_type: Option<&str>) -> Charset {
+    let nowhere = Url::parse("http://localhost/").expect("a URL");
+    determine(body, content_type, &nowhere).0
+}
+
 /// The encoding of `body` and its text without the byte order mark. Malformed sequences become U+FFFD.
 pub(super) fn decode<'b>(body: &'b [u8], content_type: Option<&str>, url: &Url) -> (Charset, Cow<'b, str>) {
     let (charset, bom_bytes) = determine(body, content_type, url);

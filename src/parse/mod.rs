@@ -25,7 +25,7 @@ mod tag;
 mod tests;
 mod text;
 
-pub use charset::{Charset, CharsetSource};
+pub use charset::{Charset, CharsetSource, charset};
 pub use content_type::is_html;
 pub use html::page;
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
 mod cli;
+mod conformance;
 mod docs_site;
 mod house;
 mod identity;

@@ -1,0 +1,120 @@
+//! Questions in, answers out, a line of JSON each, in order.
+//!
+//! A line that is no question is answered too, with `{"error": …}` in its place, so that the n-th
+//! answer always belongs to the n-th question; the exit code says that there was one. Answers are
+//! written before standard input is waited for, so a caller may also ask one by one. Memory is that
+//! of one question and one answer.
+
+use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::super::{Exit, complain};
+
+/// Longest line, bytes: a sitemap of 50 MiB in base64, and as much again.
+const MAX_LINE_BYTES: u64 = 128 << 20;
+/// How much is read and written at once, bytes.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// What stands in the place of an answer that could not be given.
+#[derive(Serialize)]
+struct Complaint {
+    error: String,
+}
+
+/// Answers standard input on standard output.
+pub(super) fn run<Q: DeserializeOwned, A: Serialize>(answer: impl FnMut(Q) -> Result<A, String>) -> Exit {
+    let input = BufReader::with_capacity(BUFFER_BYTES, io::stdin().lock());
+    let output = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
+    match converse(input, output, answer) {
+        Ok(0) => Exit::Finished,
+        Ok(n_bad) => {
+            complain(&format!("error: {n_bad} of the lines were no questions; their answers say why"));
+            Exit::Usage
+        }
+        // The caller has heard enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Finished,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            Exit::Internal
+        }
+    }
+}
+
+/// Answers every line; the number of those that were no questions.
+fn converse<R: Read, Q: DeserializeOwned, A: Serialize>(
+    mut input: BufReader<R>,
+    mut output: impl Write,
+    mut answer: impl FnMut(Q) -> Result<A, String>,
+) -> io::Result<u64> {
+    let mut line = Vec::new();
+    let mut n_bad = 0;
+    for number in 1_u64.. {
+        if input.buffer().is_empty() {
+            output.flush()?;
+        }
+        line.clear();
+        if input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.len() as u64 == MAX_LINE_BYTES && !line.ends_with(b"\n") {
+            output.flush()?;
+            return Err(io::Error::other(format!("line {number} is longer than {MAX_LINE_BYTES} bytes")));
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let question = serde_json::from_slice(&line).map_err(|error| format!("not a question: {error}"));
+        match question.and_then(&mut answer) {
+            Ok(answer) => serde_json::to_writer(&mut output, &answer)?,
+            Err(why) => {
+                n_bad += 1;
+                serde_json::to_writer(&mut output, &Complaint { error: format!("line {number}: {why}") })?;
+            }
+        }
+        output.write_all(b"\n")?;
+    }
+    output.flush()?;
+    Ok(n_bad)
+}
+
+/// The bytes that a question carries as base64 (RFC 4648 section 4).
+///
+/// # Errors
+/// When it is something else.
+pub(super) fn from_base64(text: &str) -> Result<Vec<u8>, String> {
+    STANDARD.decode(text).map_err(|error| format!("not base64: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Question {
+        n: u32,
+    }
+
+    fn check(input: &str, expected: &str, n_bad: u64) {
+        let mut output = Vec::new();
+        let double = |question: Question| question.n.checked_mul(2).ok_or_else(|| "too large".to_owned());
+        let counted = converse(BufReader::new(input.as_bytes()), &mut output, double).expect("in memory");
+        assert_eq!((String::from_utf8(output).expect("JSON").as_str(), counted), (expected, n_bad), "{input}");
+    }
+
+    #[test]
+    fn every_line_has_its_answer() {
+        check("{\"n\":1}\n{\"n\":2,\"more\":null}\r\n", "2\n4\n", 0);
+        check("{\"n\":1}\n\n{\"n\":3}", "2\n6\n", 0);
+        check("", "", 0);
+        check("{\"n\":4294967295}\n{\"n\":1}\n", "{\"error\":\"line 1: too large\"}\n2\n", 1);
+        check(
+            "nonsense\n{\"n\":1}\n",
+            "{\"error\":\"line 1: not a question: expected ident at line 1 column 2\"}\n2\n",
+            1,
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! `dragline inspect`: how dragline judges one thing, for people who debug a site and scripts that
+//! test one.
+//!
+//! Each subject (robots.txt, an address, a page's links, a sitemap, a charset) is a file here, with
+//! its flags, its question, its answer and the text that people read. A subject reads a file, `-`
+//! (standard input) or a URL ([`input`]), and prints text, or with `--json` one line of JSON. With
+//! `--batch` it reads questions as JSON lines from standard input and answers each in order
+//! ([`batch`]): one process for thousands of cases. The forms of questions and answers are an
+//! interface that others rely on; fields are added and never renamed.
+//!
+//! Nothing is judged here: every answer comes from the module that a crawl asks too. A URL is asked
+//! for once, by hand: its robots.txt is not asked first, the address guard holds all the same.
+
+mod batch;
+mod charset;
+mod input;
+mod links;
+mod robots;
+mod sitemap;
+mod url;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{Exit, print};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InspectCommand {
+    Robots(robots::RobotsArgs),
+    Url(url::UrlArgs),
+    Links(links::LinksArgs),
+    Sitemap(sitemap::SitemapArgs),
+    Charset(charset::CharsetArgs),
+}
+
+/// How questions come and answers go.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Form {
+    /// Read questions from standard input, one JSON object a line, and answer each in order
+    #[arg(long)]
+    batch: bool,
+    /// Print JSON, one object a line, instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn execute(command: &InspectCommand) -> Exit {
+    match command {
+        InspectCommand::Robots(args) => robots::execute(args),
+        InspectCommand::Url(args) => url::execute(args),
+        InspectCommand::Links(args) => links::execute(args),
+        InspectCommand::Sitemap(args) => sitemap::execute(args),
+        InspectCommand::Charset(args) => charset::execute(args),
+    }
+}
+
+/// Prints one answer as `form` asks for it.
+fn show<A: Serialize>(form: &Form, answer: &A, text: impl FnOnce(&A) -> String) -> Exit {
+    if form.json {
+        let mut line = serde_json::to_vec(answer).expect("answers are plain data");
+        line.push(b'\n');
+        print(&line)
+    } else {
+        print(text(answer).as_bytes())
+    }
+}
