@@ -22,8 +22,15 @@ pub enum Verdict {
 pub enum Refusal {
     /// Outside of the scope's mode (another host, another prefix, …).
     OutOfScope,
-    /// An `exclude` pattern matched, or `include` patterns exist and none did.
+    /// An `exclude` pattern matched, or `include` patterns exist and none did; or its scheme, port
+    /// or extension is one that the scope leaves out.
     Excluded,
+    /// More hops beyond the scope's mode than `scope.hops_off_site`.
+    TooFar,
+    /// More parameters in its query than `limits.parameters`.
+    TooManyParameters,
+    /// It looks like one of endlessly many that a page makes up (`[traps]`).
+    Trap,
     /// More links away from a seed than `limits.depth`.
     TooDeep,
     /// Longer than `limits.url_length`.
@@ -42,15 +49,24 @@ pub enum Refusal {
     HostPageLimit,
     /// Its host has given `limits.bytes_per_host` bytes.
     HostByteLimit,
+    /// Its directory has given `limits.pages_per_directory` pages.
+    DirectoryPageLimit,
+    /// Its directory keeps answering with what is known already (`traps.same_content`).
+    DuplicateContent,
+    /// The site reserves the use that the crawl is for (`robots.signals`).
+    UsageReserved,
     /// Its host failed `limits.errors_in_row` times in a row and was given up.
     HostGivenUp,
 }
 
 impl Refusal {
     /// Every value, in the order of declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::OutOfScope,
         Self::Excluded,
+        Self::TooFar,
+        Self::TooManyParameters,
+        Self::Trap,
         Self::TooDeep,
         Self::UrlTooLong,
         Self::QueueFull,
@@ -60,6 +76,9 @@ impl Refusal {
         Self::RedirectLimit,
         Self::HostPageLimit,
         Self::HostByteLimit,
+        Self::DirectoryPageLimit,
+        Self::DuplicateContent,
+        Self::UsageReserved,
         Self::HostGivenUp,
     ];
 
@@ -68,6 +87,9 @@ impl Refusal {
         match self {
             Self::OutOfScope => "out-of-scope",
             Self::Excluded => "excluded",
+            Self::TooFar => "too-far",
+            Self::TooManyParameters => "too-many-parameters",
+            Self::Trap => "trap",
             Self::TooDeep => "too-deep",
             Self::UrlTooLong => "url-too-long",
             Self::QueueFull => "queue-full",
@@ -77,6 +99,9 @@ impl Refusal {
             Self::RedirectLimit => "redirect-limit",
             Self::HostPageLimit => "host-page-limit",
             Self::HostByteLimit => "host-byte-limit",
+            Self::DirectoryPageLimit => "directory-page-limit",
+            Self::DuplicateContent => "duplicate-content",
+            Self::UsageReserved => "usage-reserved",
             Self::HostGivenUp => "host-given-up",
         }
     }

@@ -89,7 +89,10 @@ fn get(url: CanonicalUrl, reach: &Reach) -> Result<Input, Exit> {
     runtime.shutdown_background();
     match answer {
         Ok((url, response)) => {
-            Ok(Input { url: Some(url), status: Some(response.status), headers: response.headers, body: response.body })
+            if !(200..300).contains(&response.status) {
+                complain(&format!("note: {url} answered with status {}", response.status));
+            }
+            Ok(Input { url: Some(url), headers: response.headers, body: response.body })
         }
         Err(message) => {
             complain(&format!("error: {message}"));

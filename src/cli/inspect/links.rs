@@ -64,7 +64,11 @@ pub(super) fn execute(args: &LinksArgs) -> Exit {
         Ok(input) => input,
         Err(exit) => return exit,
     };
-    let base = args.base.as_deref().or(input.url.as_ref().map(|url| url.as_str())).unwrap_or("http://localhost/");
+    let base = args
+        .base
+        .as_deref()
+        .or(input.url.as_ref().map(crate::address::CanonicalUrl::as_str))
+        .unwrap_or("http://localhost/");
     match answer(base, input.content_type(), &input.body) {
         Ok(answer) => show(&args.form, &answer, |answer| format!("{answer:#?}\n")),
         Err(why) => {
