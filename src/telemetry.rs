@@ -98,6 +98,9 @@ pub fn log(event: &CrawlEvent) {
         CrawlEvent::HostGivenUp { host } => {
             warn!(target: "dragline::crawl", %host, "the host failed too often in a row and is given up");
         }
+        CrawlEvent::DirectoryRetired { directory, rule, .. } => {
+            warn!(target: "dragline::crawl", directory, %rule, "the rest of the directory is left alone");
+        }
         CrawlEvent::Committed { n_visits, took } => {
             trace!(target: "dragline::crawl", n_visits, ?took, "committed");
         }
@@ -169,6 +172,7 @@ mod tests {
             status,
             body_bytes: 17,
             wire_bytes: 9,
+            content: None,
             latency: status.map(|_| Duration::from_millis(45)),
             at: Timestamp(0),
         }))

@@ -3,7 +3,7 @@
 //! Ground vocabulary: scope, robots, guard, budgets and the engine all answer in it, records carry
 //! it, the receipt counts by it.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,29 @@ pub enum Verdict {
     Fetch,
     /// It may not, and a record says why.
     Refuse(Refusal),
+}
+
+/// A refusal with the rule that it rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub why: Refusal,
+    /// The rule that fired, as people would look it up: `limits.pages_per_host = 5`,
+    /// `robots.txt line 3: Disallow: /private`. None where the reason says it all.
+    pub rule: Option<Arc<str>>,
+}
+
+impl Refused {
+    /// With the rule that fired.
+    pub fn by(why: Refusal, rule: impl Into<Arc<str>>) -> Self {
+        Self { why, rule: Some(rule.into()) }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(why: Refusal) -> Self {
+        Self { why, rule: None }
+    }
 }
 
 /// Why a URL was judged and refused. Serialised in kebab-case, as in records and receipts.

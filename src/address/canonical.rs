@@ -75,6 +75,16 @@ impl CanonicalUrl {
         &self.0[url::Position::BeforePath..]
     }
 
+    /// Scheme, authority and path.
+    pub(super) fn without_query(&self) -> &str {
+        &self.0[..url::Position::AfterPath]
+    }
+
+    /// How much of the text is scheme and authority, bytes.
+    pub(super) fn origin_len(&self) -> usize {
+        self.0[..url::Position::BeforePath].len()
+    }
+
     /// The key under which it is known.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.host_str(), self.as_str())

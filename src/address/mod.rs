@@ -13,9 +13,11 @@
 //! - userinfo is dropped before anything is stored or logged.
 
 mod canonical;
+mod directory;
 mod fingerprint;
 mod host;
 
 pub use canonical::{AddressError, CanonicalUrl, Canonicalizer, Rule};
+pub use directory::{DirectoryKey, MAX_LEVELS};
 pub use fingerprint::Fingerprint;
 pub use host::{HostId, HostKey, Origin};

@@ -57,6 +57,15 @@ pub enum CrawlEvent {
         /// Which.
         host: HostKey,
     },
+    /// Nothing more of a directory will be asked for; what is left in it will be refused.
+    DirectoryRetired {
+        /// Origin and path up to a slash.
+        directory: String,
+        /// The reason in the records of its URLs.
+        why: Refusal,
+        /// The rule that fired.
+        rule: Arc<str>,
+    },
     /// Outputs and frontier agree on disk up to here.
     Committed {
         /// Visits in the batch.
@@ -77,6 +86,8 @@ pub struct Conclusion {
     pub outcome: Outcome,
     /// The last answer's status, if there was one.
     pub status: Option<u16>,
+    /// A digest of the body, if it has one that says something.
+    pub content: Option<u64>,
     /// Decoded bytes of the body.
     pub body_bytes: u64,
     /// Bytes of the body over the wire.

@@ -71,9 +71,11 @@ impl Judge {
                     depth,
                     kind,
                     nesting: 0,
+                    hops_off_site: 0,
                     via: Some(via.clone()),
                     redirects: Vec::new(),
                     verdict,
+                    rule: None,
                 });
             }
         }
@@ -89,9 +91,12 @@ impl Judge {
         via: Arc<str>,
         chain: Vec<Hop>,
     ) -> Discovery {
-        let verdict = match self.scope.judge(&target) {
-            Verdict::Fetch if chain.len() > self.max_redirects => Verdict::Refuse(Refusal::RedirectLimit),
-            verdict => verdict,
+        let (verdict, rule) = match self.scope.judge(&target) {
+            Verdict::Fetch if chain.len() > self.max_redirects => {
+                let rule = format!("fetch.max_redirects = {}", self.max_redirects);
+                (Verdict::Refuse(Refusal::RedirectLimit), Some(rule.into()))
+            }
+            verdict => (verdict, None),
         };
         Discovery {
             fingerprint: target.fingerprint(),
@@ -99,9 +104,11 @@ impl Judge {
             depth,
             kind,
             nesting: 0,
+            hops_off_site: 0,
             via: Some(via),
             redirects: chain,
             verdict,
+            rule,
         }
     }
 }

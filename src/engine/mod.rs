@@ -29,6 +29,7 @@
 mod book;
 mod dispatcher;
 pub mod event;
+pub mod groups;
 mod judge;
 mod pool;
 pub mod record;
@@ -80,6 +81,8 @@ pub struct Options {
     pub robots: robots::Options,
     /// What records hold beyond the usual.
     pub extras: Extras,
+    /// What a group of URLs may give.
+    pub groups: groups::Options,
     /// A commit is due this long after the last one … (`frontier.commit_every`)
     pub commit_every: Duration,
     /// … or after this many visits (`frontier.commit_urls`).

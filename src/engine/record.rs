@@ -31,6 +31,10 @@ pub struct Record<'a> {
     /// Why it failed (`http-404`, `timeout`, …) or was refused (`robots-denied`, …).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Cow<'a, str>>,
+    /// The rule by which it was refused: `scope.exclude[2] = "*.pdf"`, `limits.depth = 5`,
+    /// `robots.txt line 3: Disallow: /private`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<&'a str>,
     /// In words, when it failed without an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'a str>,

@@ -14,6 +14,7 @@ use super::{
     EngineError, Options, Seed,
     book::Book,
     event::{Conclusion, CrawlEvent, Outcome},
+    groups::{self, Groups},
     stats::{self},
     visit::{Subject, ToDispatcher, ToRecorder, Visit},
     worker::write,
@@ -46,6 +47,7 @@ pub(super) struct Recorder {
     book: Book,
     /// Hosts that were dealt with lately, and whether they changed since the last commit.
     hosts: HashMap<HostId, (HostRecord, bool)>,
+    groups: Groups,
     observers: Vec<Observer>,
     clock: Clock,
     options: Options,
@@ -77,6 +79,7 @@ impl Recorder {
             active_before: Duration::from_millis(book.tally.active_ms),
             book,
             hosts: HashMap::new(),
+            groups: Groups::new(options.groups.clone()),
             observers,
             clock,
             options,
@@ -98,8 +101,10 @@ impl Recorder {
             depth: 0,
             kind: seed.kind,
             nesting: 0,
+            hops_off_site: 0,
             via: None,
             redirects: Vec::new(),
+            rule: None,
         });
         let mut news = Vec::new();
         self.sift(found.collect(), &mut news)?;
@@ -166,14 +171,21 @@ impl Recorder {
                     Fate::Done { fetched: conclusion.outcome == Outcome::Fetched, body_bytes: conclusion.body_bytes };
                 let fingerprint = conclusion.url.fingerprint();
                 // Exactly once: whoever takes it out of the queue writes the record.
-                if self.frontier.conclude(&conclusion.url)? {
+                let conclusion = if self.frontier.conclude(&conclusion.url)? {
                     self.sink.append(&record)?;
-                    self.conclude(&visit.host, conclusion)?;
+                    Some(self.conclude(&visit.host, conclusion)?)
                 } else {
                     tracing::error!(url = %conclusion.url, "a URL was visited that is not queued; its record is dropped");
-                }
+                    None
+                };
                 self.settle(&visit.host, visit.conduct.as_ref())?;
+                let n_before = news.len();
                 self.sift(visit.found, news)?;
+                if let Some(conclusion) = conclusion.filter(|conclusion| conclusion.outcome == Outcome::Fetched) {
+                    let is_new = |news: &&News| matches!(news, News::Admitted(queued) if queued.host() == visit.host);
+                    let n_new = news[n_before..].iter().filter(is_new).count();
+                    self.note_page(&visit.host, &conclusion, n_new, news)?;
+                }
                 news.push(News::Settled { host, fingerprint, fate });
             }
             Subject::Again { queued, why, at: _ } => {
@@ -235,18 +247,42 @@ impl Recorder {
             depth: discovery.depth,
             outcome: Outcome::Refused(why),
             status: None,
+            content: None,
             body_bytes: 0,
             wire_bytes: 0,
             latency: None,
             at,
         };
-        self.conclude(&discovery.url.host(), conclusion)
+        self.conclude(&discovery.url.host(), conclusion).map(drop)
     }
 
     /// Counts the end of a URL's story.
-    fn conclude(&mut self, host: &HostKey, conclusion: Conclusion) -> Result<(), EngineError> {
+    fn conclude(&mut self, host: &HostKey, conclusion: Conclusion) -> Result<Arc<Conclusion>, EngineError> {
         self.with_host(host, |record| stats::count(&mut record.tally, &conclusion))?;
-        self.tell(&CrawlEvent::Concluded(Arc::new(conclusion)));
+        let conclusion = Arc::new(conclusion);
+        self.tell(&CrawlEvent::Concluded(conclusion.clone()));
+        Ok(conclusion)
+    }
+
+    /// Takes notice of a page in the groups that it belongs to; a group that is done with is retired.
+    fn note_page(
+        &mut self,
+        host: &HostKey,
+        conclusion: &Conclusion,
+        n_new: usize,
+        news: &mut Vec<News>,
+    ) -> Result<(), EngineError> {
+        let id = host.id();
+        let page = groups::Page { url: &conclusion.url, content: conclusion.content, n_new };
+        for retired in self.groups.note(&page, id, self.frontier.as_mut())? {
+            self.frontier.retire(id, &retired)?;
+            self.tell(&CrawlEvent::DirectoryRetired {
+                directory: retired.directory.clone(),
+                why: retired.why,
+                rule: retired.rule.clone(),
+            });
+            news.push(News::Retired { host: id, retired });
+        }
         Ok(())
     }
 
@@ -290,7 +326,8 @@ impl Recorder {
                     None => self.frontier.host(host)?,
                 };
                 let robots = self.frontier.robots(host)?;
-                let known = record.map(|host| Box::new(Known { host, robots }));
+                let retired = self.frontier.retired(host)?;
+                let known = record.map(|host| Box::new(Known { host, robots, retired }));
                 News::Opened { host, known, head: self.frontier.head(host, None, limit)?, limit }
             }
             Ask::Head { host, after, limit } => {
@@ -310,6 +347,7 @@ impl Recorder {
         self.book.outputs = self.sink.marks();
         self.book.updated_at = started.rfc3339();
         self.write_hosts()?;
+        self.groups.commit(self.options.workbench.active_hosts, self.frontier.as_mut())?;
         self.frontier.commit(&self.book.to_bytes())?;
         self.is_pressing = false;
         let n_visits = mem::take(&mut self.n_uncommitted);

@@ -14,6 +14,9 @@ use crate::{address::HostKey, clock::Timestamp, verdict::Refusal};
 /// Depths beyond this are counted together.
 const MAX_DEPTH_COUNTED: u16 = 200;
 
+/// Most retired directories that a tally names.
+pub const MAX_RETIRED_NAMED: usize = 100;
+
 /// Counts of a whole crawl, over all of its runs. A host's are in its [`HostTally`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
@@ -27,6 +30,10 @@ pub struct Tally {
     pub failed: BTreeMap<String, u64>,
     /// Refused URLs by reason.
     pub refused: BTreeMap<Refusal, u64>,
+    /// Directories that were done with before all of their URLs were asked for, the first
+    /// [`MAX_RETIRED_NAMED`] of them, and why.
+    #[serde(default)]
+    pub retired: BTreeMap<String, Refusal>,
     /// Concluded URLs by the last answer's status.
     pub status: BTreeMap<u16, u64>,
     /// Concluded URLs by depth; the last bucket holds all deeper ones.
@@ -57,6 +64,11 @@ impl Tally {
             CrawlEvent::Concluded(conclusion) => self.conclude(conclusion),
             CrawlEvent::Retrying { .. } => self.retries += 1,
             CrawlEvent::RobotsFetched { .. } => self.robots_fetched += 1,
+            CrawlEvent::DirectoryRetired { directory, why, .. } => {
+                if self.retired.len() < MAX_RETIRED_NAMED {
+                    self.retired.insert(directory.clone(), *why);
+                }
+            }
             CrawlEvent::HostSlowed { .. } | CrawlEvent::HostGivenUp { .. } | CrawlEvent::Committed { .. } => {}
         }
     }

@@ -27,7 +27,7 @@ use crate::{
     },
     politeness::{Conduct, Signal},
     scope::Scope,
-    verdict::Refusal,
+    verdict::Refused,
 };
 
 /// What every worker works with.
@@ -67,7 +67,7 @@ impl Worker {
         match lease.task {
             Task::Visit(queued) => self.visit(lease.host, queued).await,
             Task::Robots(errand) => self.get_robots(lease.host, errand).await,
-            Task::Refuse(queued, why) => self.refuse(lease.host, &queued, why),
+            Task::Refuse(queued, refused) => self.refuse(lease.host, &queued, &refused),
         }
     }
 
@@ -94,8 +94,10 @@ impl Worker {
         (returned, Visit { host: lease.host, conduct, subject, found: Vec::new() })
     }
 
-    fn refuse(&self, host: HostKey, queued: &QueuedUrl, why: Refusal) -> (Returned, Visit) {
-        let subject = self.conclude_without_answer(queued, Outcome::Refused(why), None, None, self.clock.now());
+    fn refuse(&self, host: HostKey, queued: &QueuedUrl, refused: &Refused) -> (Returned, Visit) {
+        let now = self.clock.now();
+        let record = write::refused_in_queue(queued, refused, now).to_line();
+        let subject = Self::concluded_without_answer(queued, Outcome::Refused(refused.why), record, now);
         let returned = Returned { host: host.id(), held_connection: false, conduct: None, errand: None };
         (returned, Visit { host, conduct: None, subject, found: Vec::new() })
     }
@@ -109,11 +111,16 @@ impl Worker {
         at: Timestamp,
     ) -> Subject {
         let record = write::without_answer(queued, outcome, error, timings, at).to_line();
+        Self::concluded_without_answer(queued, outcome, record, at)
+    }
+
+    fn concluded_without_answer(queued: &QueuedUrl, outcome: Outcome, record: Vec<u8>, at: Timestamp) -> Subject {
         let conclusion = Conclusion {
             url: queued.url.clone(),
             depth: queued.place.depth,
             outcome,
             status: None,
+            content: None,
             body_bytes: 0,
             wire_bytes: 0,
             latency: None,

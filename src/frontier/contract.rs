@@ -19,9 +19,11 @@ fn found(text: &str, depth: u16) -> Discovery {
         depth,
         kind: Kind::Page,
         nesting: 0,
+        hops_off_site: 0,
         via: Some("http://via.example/".into()),
         redirects: Vec::new(),
         verdict: Verdict::Fetch,
+        rule: None,
     }
 }
 
@@ -137,6 +139,49 @@ fn hosts_are_remembered() {
         let mut names = Vec::new();
         frontier.for_each_host(&mut |record| names.push(record.host.to_string())).unwrap();
         assert_eq!(names, ["a"]);
+    });
+}
+
+#[test]
+fn directories_are_counted_and_retired() {
+    each(&OPTIONS, |frontier| {
+        let key = DirectoryKey::of("http://a/d/");
+        assert_eq!(frontier.directory_pages(host("a"), key).unwrap(), 0);
+        frontier.set_directory_pages(host("a"), key, 7).unwrap();
+        assert_eq!(frontier.directory_pages(host("a"), key).unwrap(), 7);
+        assert_eq!(frontier.directory_pages(host("b"), key).unwrap(), 0);
+
+        let retired = |n: usize| Retired {
+            directory: format!("http://a/{n}/"),
+            why: Refusal::DuplicateContent,
+            rule: "traps.same_content = 3".into(),
+        };
+        assert!(frontier.retired(host("a")).unwrap().is_empty());
+        for n in [0, 1, 0] {
+            frontier.retire(host("a"), &retired(n)).unwrap();
+        }
+        assert_eq!(frontier.retired(host("a")).unwrap(), [retired(0), retired(1)]);
+        assert!(frontier.retired(host("b")).unwrap().is_empty());
+        for n in 2..=MAX_RETIRED {
+            frontier.retire(host("a"), &retired(n)).unwrap();
+        }
+        let kept = frontier.retired(host("a")).unwrap();
+        assert_eq!((kept.len(), &kept[0]), (MAX_RETIRED, &retired(1)), "the oldest is forgotten");
+    });
+}
+
+#[test]
+fn the_status_of_a_url_is_told() {
+    each(&OPTIONS, |frontier| {
+        frontier.sift(vec![found("http://a/2", 2), found("http://b/1", 0), found("http://a/1", 1)]).unwrap();
+        assert_eq!(frontier.status(&url("http://a/0")).unwrap(), Status::Unseen);
+        let Status::Queued { queued, n_before } = frontier.status(&url("http://a/2")).unwrap() else {
+            panic!("it is queued")
+        };
+        assert_eq!((queued.url, n_before), (url("http://a/2"), 1));
+        frontier.conclude(&url("http://a/1")).unwrap();
+        assert_eq!(frontier.status(&url("http://a/1")).unwrap(), Status::Done);
+        assert!(matches!(frontier.status(&url("http://a/2")).unwrap(), Status::Queued { n_before: 0, .. }));
     });
 }
 

@@ -4,10 +4,13 @@
 //! either happened or did not. Every page carries a checksum, and all are verified when an
 //! existing file is opened: a flipped byte is an error that names the file, never a wrong answer.
 //!
-//! Five tables. `seen`: fingerprint → done or place in the queue, 24 bytes a URL. `queue`: (host,
+//! Seven tables. `seen`: fingerprint → done or place in the queue, 24 bytes a URL. `queue`: (host,
 //! place) → the URL and how it was found. `hosts`: host → its record. `robots`: host
-//! → the robots.txt of its origins. `meta`: format, the engine's
+//! → the robots.txt of its origins. `directories`: (host, directory) → pages fetched, if they have a
+//! limit. `retired`: host → the directories that are done with. `meta`: format, the engine's
 //! book, the next number of discovery, the length of the queue.
+
+mod shelves;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -16,22 +19,25 @@ use std::{
 
 use redb::{Builder, Database, DatabaseError, ReadableTable, StorageError, TableDefinition, WriteTransaction};
 
+use shelves::Shelves;
+
 use super::{
-    Discovery, Frontier, FrontierError, HostRecord, Options, Place, QueuedUrl, Sifted,
+    Discovery, Frontier, FrontierError, HostRecord, Options, Place, QueuedUrl, Retired, Sifted, Status,
     recent::Recent,
-    remember,
+    remember, retired,
     stored::{self, FORMAT, Seen, queue_key},
 };
 use crate::{
-    address::{CanonicalUrl, HostId, Origin},
+    address::{CanonicalUrl, DirectoryKey, HostId, Origin},
     robots::Policy,
-    verdict::{Refusal, Verdict},
 };
 
 const SEEN: TableDefinition<'_, u128, u64> = TableDefinition::new("seen");
 const QUEUE: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("queue");
 const HOSTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("hosts");
 const ROBOTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("robots");
+const DIRECTORIES: TableDefinition<'_, (u64, u64), u64> = TableDefinition::new("directories");
+const RETIRED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("retired");
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 /// A [`Frontier`] in an embedded store.
@@ -142,66 +148,6 @@ impl DiskFrontier {
 
     fn decode_host(&self, bytes: &[u8]) -> Result<HostRecord, FrontierError> {
         serde_json::from_slice(bytes).map_err(|e| self.corrupted(format!("a host does not decode: {e}")))
-    }
-}
-
-/// The two tables that change together, open for one batch.
-struct Shelves<'txn> {
-    seen: redb::Table<'txn, u128, u64>,
-    queue: redb::Table<'txn, (u64, u64), &'static [u8]>,
-}
-
-impl<'txn> Shelves<'txn> {
-    fn open(txn: &'txn WriteTransaction) -> Result<Self, FrontierError> {
-        Ok(Self { seen: txn.open_table(SEEN).map_err(store)?, queue: txn.open_table(QUEUE).map_err(store)? })
-    }
-
-    fn seen(&self, url: u128) -> Result<Option<Seen>, FrontierError> {
-        Ok(self.seen.get(url).map_err(store)?.map(|packed| Seen::unpack(packed.value())))
-    }
-
-    fn put(&mut self, queued: &QueuedUrl) -> Result<(), FrontierError> {
-        self.seen.insert(queued.fingerprint.0, Seen::Queued(queued.place).pack()).map_err(store)?;
-        let entry = stored::encode(queued);
-        self.queue.insert(queue_key(queued.host().id(), queued.place), entry.as_slice()).map_err(store)?;
-        Ok(())
-    }
-
-    /// A URL that nobody has seen.
-    fn admit(&mut self, found: Discovery, count: &mut Count, sifted: &mut Sifted) -> Result<Seen, FrontierError> {
-        let full = count.max_queued.is_some_and(|most| count.n_queued >= most);
-        let why = match found.verdict {
-            Verdict::Fetch if !full => {
-                let queued = found.queued_at(Place { depth: found.depth, seq: count.next_seq });
-                count.next_seq += 1;
-                count.n_queued += 1;
-                self.put(&queued)?;
-                let seen = Seen::Queued(queued.place);
-                sifted.admitted.push(queued);
-                return Ok(seen);
-            }
-            Verdict::Fetch => Refusal::QueueFull,
-            Verdict::Refuse(why) => why,
-        };
-        self.seen.insert(found.fingerprint.0, Seen::Done.pack()).map_err(store)?;
-        sifted.refused.push((found, why));
-        Ok(Seen::Done)
-    }
-
-    /// A queued URL to which a shorter way was found. The inner error says what is damaged.
-    fn advance(&mut self, from: Place, found: &Discovery) -> Result<Result<QueuedUrl, String>, FrontierError> {
-        let entry = self.queue.remove(queue_key(found.url.host().id(), from)).map_err(store)?;
-        let Some(entry) = entry.map(|entry| stored::decode(from, entry.value())) else {
-            return Ok(Err("a URL is seen as queued and is not in its queue".into()));
-        };
-        match entry {
-            Err(what) => Ok(Err(what)),
-            Ok(known) => {
-                let queued = found.nearer(&known);
-                self.put(&queued)?;
-                Ok(Ok(queued))
-            }
-        }
     }
 }
 
@@ -330,6 +276,55 @@ impl Frontier for DiskFrontier {
         let mut robots = self.txn_ref()?.open_table(ROBOTS).map_err(store)?;
         robots.insert(host.0, bytes.as_slice()).map_err(store)?;
         Ok(())
+    }
+
+    fn directory_pages(&mut self, host: HostId, directory: DirectoryKey) -> Result<u64, FrontierError> {
+        let directories = self.txn_ref()?.open_table(DIRECTORIES).map_err(store)?;
+        let n_pages = directories.get((host.0, directory.0)).map_err(store)?;
+        Ok(n_pages.map_or(0, |n_pages| n_pages.value()))
+    }
+
+    fn set_directory_pages(
+        &mut self,
+        host: HostId,
+        directory: DirectoryKey,
+        n_pages: u64,
+    ) -> Result<(), FrontierError> {
+        let mut directories = self.txn_ref()?.open_table(DIRECTORIES).map_err(store)?;
+        directories.insert((host.0, directory.0), n_pages).map_err(store)?;
+        Ok(())
+    }
+
+    fn retired(&mut self, host: HostId) -> Result<Vec<Retired>, FrontierError> {
+        let retired = self.txn_ref()?.open_table(RETIRED).map_err(store)?;
+        let Some(bytes) = retired.get(host.0).map_err(store)? else { return Ok(Vec::new()) };
+        serde_json::from_slice(bytes.value())
+            .map_err(|e| self.corrupted(format!("a list of directories does not decode: {e}")))
+    }
+
+    fn retire(&mut self, host: HostId, retired: &Retired) -> Result<(), FrontierError> {
+        let mut known = self.retired(host)?;
+        if retired::add(&mut known, retired) {
+            let bytes = serde_json::to_vec(&known).map_err(store)?;
+            let mut table = self.txn_ref()?.open_table(RETIRED).map_err(store)?;
+            table.insert(host.0, bytes.as_slice()).map_err(store)?;
+        }
+        Ok(())
+    }
+
+    fn status(&mut self, url: &CanonicalUrl) -> Result<Status, FrontierError> {
+        let shelves = Shelves::open(self.txn_ref()?)?;
+        let place = match shelves.seen(url.fingerprint().0)? {
+            None => return Ok(Status::Unseen),
+            Some(Seen::Done) => return Ok(Status::Done),
+            Some(Seen::Queued(place)) => place,
+        };
+        let host = url.host().id();
+        let entry = shelves.queue.get(queue_key(host, place)).map_err(store)?;
+        let entry = entry.ok_or_else(|| self.corrupted("a URL is seen as queued and is not in its queue"))?;
+        let queued = stored::decode(place, entry.value()).map_err(|what| self.corrupted(what))?;
+        let before = shelves.queue.range((host.0, 0)..queue_key(host, place)).map_err(store)?;
+        Ok(Status::Queued { queued: Box::new(queued), n_before: before.count() as u64 })
     }
 
     fn for_each_host(&mut self, each: &mut dyn FnMut(HostRecord)) -> Result<(), FrontierError> {

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Discovery, Frontier, FrontierError, HostRecord, Options, Place, QueuedUrl, Sifted, remember,
+    Discovery, Frontier, FrontierError, HostRecord, Options, Place, QueuedUrl, Retired, Sifted, Status, remember,
+    retired,
     stored::{Seen, queue_key},
 };
 use crate::{
-    address::{CanonicalUrl, Fingerprint, HostId, Origin},
+    address::{CanonicalUrl, DirectoryKey, Fingerprint, HostId, Origin},
     robots::Policy,
     verdict::{Refusal, Verdict},
 };
@@ -20,6 +21,8 @@ pub struct MemoryFrontier {
     queue: BTreeMap<(u64, u64), QueuedUrl>,
     hosts: BTreeMap<HostId, HostRecord>,
     robots: HashMap<HostId, Vec<(Origin, Policy)>>,
+    directories: HashMap<(HostId, DirectoryKey), u64>,
+    retired: HashMap<HostId, Vec<Retired>>,
     next_seq: u64,
     max_queued: Option<u64>,
     book: Vec<u8>,
@@ -31,11 +34,9 @@ impl MemoryFrontier {
         Self { max_queued: options.max_queued, ..Self::default() }
     }
 
-    fn admit(&mut self, found: Discovery, sifted: &mut Sifted) {
-        let full = self.max_queued.is_some_and(|most| self.n_queued() >= most);
-        let verdict =
-            if full && found.verdict == Verdict::Fetch { Verdict::Refuse(Refusal::QueueFull) } else { found.verdict };
-        match verdict {
+    fn admit(&mut self, mut found: Discovery, sifted: &mut Sifted) {
+        found.refuse_if_full(self.n_queued(), self.max_queued);
+        match found.verdict {
             Verdict::Refuse(why) => {
                 self.seen.insert(found.fingerprint, Seen::Done);
                 sifted.refused.push((found, why));
@@ -145,6 +146,41 @@ impl Frontier for MemoryFrontier {
         Ok(())
     }
 
+    fn directory_pages(&mut self, host: HostId, directory: DirectoryKey) -> Result<u64, FrontierError> {
+        Ok(self.directories.get(&(host, directory)).copied().unwrap_or_default())
+    }
+
+    fn set_directory_pages(
+        &mut self,
+        host: HostId,
+        directory: DirectoryKey,
+        n_pages: u64,
+    ) -> Result<(), FrontierError> {
+        self.directories.insert((host, directory), n_pages);
+        Ok(())
+    }
+
+    fn retired(&mut self, host: HostId) -> Result<Vec<Retired>, FrontierError> {
+        Ok(self.retired.get(&host).cloned().unwrap_or_default())
+    }
+
+    fn retire(&mut self, host: HostId, retired: &Retired) -> Result<(), FrontierError> {
+        retired::add(self.retired.entry(host).or_default(), retired);
+        Ok(())
+    }
+
+    fn status(&mut self, url: &CanonicalUrl) -> Result<Status, FrontierError> {
+        let place = match self.seen.get(&url.fingerprint()) {
+            None => return Ok(Status::Unseen),
+            Some(Seen::Done) => return Ok(Status::Done),
+            Some(Seen::Queued(place)) => *place,
+        };
+        let host = url.host().id();
+        let n_before = self.queue.range((host.0, 0)..queue_key(host, place)).count() as u64;
+        let queued = self.queue.get(&queue_key(host, place)).cloned();
+        Ok(queued.map_or(Status::Done, |queued| Status::Queued { queued: Box::new(queued), n_before }))
+    }
+
     fn for_each_host(&mut self, each: &mut dyn FnMut(HostRecord)) -> Result<(), FrontierError> {
         self.hosts.values().cloned().for_each(each);
         Ok(())
@@ -166,6 +202,14 @@ impl Discovery {
         self.depth < place.depth && self.verdict == Verdict::Fetch
     }
 
+    /// Refuses it when as many URLs are queued as may be.
+    pub(super) fn refuse_if_full(&mut self, n_queued: u64, max_queued: Option<u64>) {
+        if let Some(most) = max_queued.filter(|most| n_queued >= *most && self.verdict == Verdict::Fetch) {
+            self.verdict = Verdict::Refuse(Refusal::QueueFull);
+            self.rule = Some(format!("limits.queue = {most}").into());
+        }
+    }
+
     pub(super) fn queued_at(&self, place: Place) -> QueuedUrl {
         QueuedUrl {
             place,
@@ -173,6 +217,7 @@ impl Discovery {
             fingerprint: self.fingerprint,
             kind: self.kind,
             nesting: self.nesting,
+            hops_off_site: self.hops_off_site,
             via: self.via.clone(),
             redirects: self.redirects.clone(),
             attempts: 0,

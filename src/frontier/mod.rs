@@ -21,6 +21,7 @@
 mod disk;
 mod memory;
 mod recent;
+mod retired;
 mod stored;
 pub mod workbench;
 
@@ -29,6 +30,7 @@ mod contract;
 
 pub use disk::DiskFrontier;
 pub use memory::MemoryFrontier;
+pub use retired::{MAX_RETIRED, Retired};
 pub use workbench::{Lease, Task, Workbench};
 
 use std::{path::PathBuf, sync::Arc};
@@ -36,7 +38,7 @@ use std::{path::PathBuf, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    address::{CanonicalUrl, Fingerprint, HostId, HostKey, Origin},
+    address::{CanonicalUrl, DirectoryKey, Fingerprint, HostId, HostKey, Origin},
     clock::Timestamp,
     politeness::HostState,
     robots::Policy,
@@ -111,6 +113,39 @@ pub trait Frontier: Send {
     /// # Errors
     /// When the store fails.
     fn set_robots(&mut self, host: HostId, origin: &Origin, policy: &Policy) -> Result<(), FrontierError>;
+
+    /// Pages fetched from a directory, as last set.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn directory_pages(&mut self, host: HostId, directory: DirectoryKey) -> Result<u64, FrontierError>;
+
+    /// Sets the number of pages fetched from a directory.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn set_directory_pages(&mut self, host: HostId, directory: DirectoryKey, n_pages: u64)
+    -> Result<(), FrontierError>;
+
+    /// The directories of a host of which nothing more is asked for, at most [`MAX_RETIRED`].
+    ///
+    /// # Errors
+    /// When the store fails or holds what it can't have written.
+    fn retired(&mut self, host: HostId) -> Result<Vec<Retired>, FrontierError>;
+
+    /// Remembers that nothing more of a directory is asked for; beyond [`MAX_RETIRED`] the oldest is
+    /// forgotten, and found out anew.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn retire(&mut self, host: HostId, retired: &Retired) -> Result<(), FrontierError>;
+
+    /// What is known of a URL, for those who ask why it was or was not fetched. Takes time in
+    /// proportion to the host's queue.
+    ///
+    /// # Errors
+    /// When the store fails or holds what it can't have written.
+    fn status(&mut self, url: &CanonicalUrl) -> Result<Status, FrontierError>;
 
     /// Calls `each` for every host known, for the report at the end.
     ///
@@ -189,6 +224,8 @@ pub struct QueuedUrl {
     pub kind: Kind,
     /// Sitemaps above it, if it is a sitemap.
     pub nesting: u8,
+    /// Links in a row that led here from beyond the reach of the scope's mode.
+    pub hops_off_site: u8,
     /// The page it was found on.
     pub via: Option<Arc<str>>,
     /// The redirects that led to it, oldest first.
@@ -248,12 +285,16 @@ pub struct Discovery {
     pub kind: Kind,
     /// Sitemaps above it, if it is a sitemap.
     pub nesting: u8,
+    /// Links in a row that led here from beyond the reach of the scope's mode.
+    pub hops_off_site: u8,
     /// The page it was found on.
     pub via: Option<Arc<str>>,
     /// The redirects that led to it, oldest first.
     pub redirects: Vec<Hop>,
     /// Whether to ask for it.
     pub verdict: Verdict,
+    /// The rule by which it is refused.
+    pub rule: Option<Arc<str>>,
 }
 
 /// What [`Frontier::sift`] made of discoveries. URLs already known are left out.
@@ -295,6 +336,22 @@ fn remember(robots: &mut Vec<(Origin, Policy)>, origin: &Origin, policy: &Policy
         robots.remove(0);
     }
     robots.push((origin.clone(), policy.clone()));
+}
+
+/// What a frontier knows of a URL.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Status {
+    /// Nobody has met it.
+    Unseen,
+    /// It waits in its host's queue.
+    Queued {
+        /// As it is queued.
+        queued: Box<QueuedUrl>,
+        /// How many of its host's URLs stand before it.
+        n_before: u64,
+    },
+    /// Its story has ended: the outputs hold its record.
+    Done,
 }
 
 /// Counts of one host.

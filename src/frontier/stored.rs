@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Number of this format; a store of another one is not opened.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 const SEQ_BITS: u32 = 48;
 
@@ -59,6 +59,7 @@ pub(super) fn queue_key(host: HostId, place: Place) -> (u64, u64) {
 struct Entry<'a> {
     url: &'a str,
     sitemap: Option<u8>,
+    hops_off_site: u8,
     via: Option<&'a str>,
     redirects: Vec<Hop>,
     attempts: u32,
@@ -69,6 +70,7 @@ pub(super) fn encode(queued: &QueuedUrl) -> Vec<u8> {
     let entry = Entry {
         url: queued.url.as_str(),
         sitemap: (queued.kind == Kind::Sitemap).then_some(queued.nesting),
+        hops_off_site: queued.hops_off_site,
         via: queued.via.as_deref(),
         redirects: queued.redirects.clone(),
         attempts: queued.attempts,
@@ -89,6 +91,7 @@ pub(super) fn decode(place: Place, bytes: &[u8]) -> Result<QueuedUrl, String> {
         url,
         kind: if entry.sitemap.is_some() { Kind::Sitemap } else { Kind::Page },
         nesting: entry.sitemap.unwrap_or_default(),
+        hops_off_site: entry.hops_off_site,
         via: entry.via.map(Arc::from),
         redirects: entry.redirects,
         attempts: entry.attempts,
@@ -118,6 +121,7 @@ mod tests {
             url,
             kind: Kind::Sitemap,
             nesting: 3,
+            hops_off_site: 1,
             via: Some("http://a.example/".into()),
             redirects: vec![Hop { url: "http://a.example/r".into(), status: 301 }],
             attempts: 2,

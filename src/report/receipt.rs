@@ -31,6 +31,7 @@ impl Receipt {
             totals: totals(tally, finished.n_queued),
             failed: tally.failed.clone(),
             refused: tally.refused.clone(),
+            retired: tally.retired.clone(),
             status: tally.status.clone(),
             status_class: classes(&tally.status),
             depth: tally.depth.clone(),

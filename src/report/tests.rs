@@ -33,6 +33,7 @@ fn tally() -> Tally {
         redirected: 2,
         failed: BTreeMap::from([("http-404".to_owned(), 2), ("timeout".to_owned(), 1)]),
         refused: BTreeMap::from([(Refusal::RobotsDenied, 2)]),
+        retired: BTreeMap::from([("http://a.example/trap/".into(), Refusal::DuplicateContent)]),
         status: BTreeMap::from([(200, 10), (301, 2), (404, 2), (999, 1)]),
         depth: BTreeMap::from([(0, 1), (1, 16)]),
         body_bytes: 100_000,
@@ -113,6 +114,7 @@ fn survives_a_round_trip_through_json() {
     assert_eq!(serde_json::from_str::<Receipt>(&text).expect("it is read"), receipt);
     let value: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
     assert_eq!(value["refused"]["robots-denied"], 2);
+    assert_eq!(value["retired"]["http://a.example/trap/"], "duplicate-content");
     assert_eq!(value["end"]["limit-reached"]["pages"], 1000);
     assert_eq!(value["hosts"][0]["host"], "a.test");
     assert_eq!(value["hosts"][0]["fetched"], 5);

@@ -12,6 +12,7 @@ use std::{
 
 use tokio::sync::watch;
 
+mod directories;
 mod random;
 mod regressions;
 mod web;
@@ -93,6 +94,7 @@ impl Crawl {
                 follow_sitemaps: true,
             },
             extras: Extras::default(),
+            groups: groups::Options::default(),
             commit_every: Duration::from_secs(1),
             commit_visits: 100,
             max_bytes: None,

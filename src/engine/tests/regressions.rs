@@ -142,9 +142,11 @@ async fn a_slow_recorder_holds_the_workers_back() {
         depth: 0,
         kind: Kind::Page,
         nesting: 0,
+        hops_off_site: 0,
         via: None,
         redirects: Vec::new(),
         verdict: Verdict::Fetch,
+        rule: None,
     };
     let frontier_options = crate::frontier::Options { max_queued: None, seen_cache_bytes: 0, store_cache_bytes: 0 };
     let queued = MemoryFrontier::new(&frontier_options).sift(vec![found]).unwrap().admitted.remove(0);

@@ -85,13 +85,14 @@ impl Worker {
         let work = || self.conclude(queued, response, class);
         // A sitemap may unpack to far more than its size.
         let is_large = response.body.len() >= LARGE_BODY_BYTES || queued.kind == Kind::Sitemap;
-        let (outcome, record, found) = if is_large { blocking(work) } else { work() };
+        let (outcome, record, found, content) = if is_large { blocking(work) } else { work() };
         let timings = &response.timings;
         let conclusion = Conclusion {
             url: queued.url.clone(),
             depth: queued.place.depth,
             outcome,
             status: Some(response.status),
+            content,
             body_bytes: response.body.len() as u64,
             wire_bytes: response.wire_bytes,
             latency: timings.first_byte_at.map(|at| at.since(timings.sent_at)),
@@ -106,15 +107,17 @@ impl Worker {
         queued: &QueuedUrl,
         response: &Response,
         class: StatusClass,
-    ) -> (Outcome, Vec<u8>, Vec<Discovery>) {
+    ) -> (Outcome, Vec<u8>, Vec<Discovery>, Option<u64>) {
         let reading = self.read(queued, response, class);
         let outcome = match class {
             StatusClass::Success => Outcome::Fetched,
             StatusClass::Redirect if reading.redirect.is_some() => Outcome::Redirected,
             _ => Outcome::Failed(Failure::Status(response.status)),
         };
-        let record = write::answered(queued, response, outcome, &reading, &self.options.extras).to_line();
-        (outcome, record, reading.found)
+        let digest = write::digest(&response.body);
+        let record = write::answered(queued, response, outcome, &reading, &self.options.extras, &digest).to_line();
+        let content = digest.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+        (outcome, record, reading.found, content.filter(|_| !response.body.is_empty()))
     }
 
     fn unanswered(&self, queued: &QueuedUrl, error: &FetchError) -> (Option<Conduct>, Subject, Vec<Discovery>) {

@@ -17,7 +17,7 @@ use crate::{
     clock::Timestamp,
     fetch::{Response, Timings},
     frontier::{Discovery, Hop, Kind, QueuedUrl},
-    verdict::Refusal,
+    verdict::{Refusal, Refused},
 };
 
 /// The record of a URL that answered.
@@ -27,6 +27,7 @@ pub(super) fn answered<'a>(
     outcome: Outcome,
     reading: &'a Reading,
     extras: &Extras,
+    digest: &[u8],
 ) -> Record<'a> {
     let page = reading.page.as_ref();
     Record {
@@ -40,7 +41,7 @@ pub(super) fn answered<'a>(
         body_bytes: Some(response.body.len() as u64),
         wire_bytes: Some(response.wire_bytes),
         truncated: response.truncated,
-        digest: Some(digest(&response.body)),
+        digest: Some(digest_text(digest)),
         title: page.and_then(|page| page.title.as_deref()),
         description: page.and_then(|page| page.description.as_deref()),
         language: page.and_then(|page| page.language.as_deref()),
@@ -73,10 +74,17 @@ pub(super) fn without_answer<'a>(
     }
 }
 
+/// The record of a URL that was refused when its turn came.
+pub(super) fn refused_in_queue<'a>(queued: &'a QueuedUrl, refused: &'a Refused, at: Timestamp) -> Record<'a> {
+    let record = blank(queued, Outcome::Refused(refused.why), at);
+    Record { rule: refused.rule.as_deref(), attempts: queued.attempts, ..record }
+}
+
 /// The record of a URL that was refused when it was found.
 pub(in crate::engine) fn refused(found: &Discovery, why: Refusal, at: Timestamp) -> Record<'_> {
     let outcome = Outcome::Refused(why);
-    base(found.url.as_str(), &found.redirects, found.via.as_deref(), found.depth, found.kind, outcome, at)
+    let record = base(found.url.as_str(), &found.redirects, found.via.as_deref(), found.depth, found.kind, outcome, at);
+    Record { rule: found.rule.as_deref(), ..record }
 }
 
 fn blank(queued: &QueuedUrl, outcome: Outcome, at: Timestamp) -> Record<'_> {
@@ -114,9 +122,13 @@ fn reason(outcome: Outcome) -> Option<Cow<'static, str>> {
     }
 }
 
-fn digest(body: &[u8]) -> String {
-    let hash = Sha256::digest(body);
-    hash.iter().fold(String::from("sha256:"), |mut text, byte| {
+/// SHA-256.
+pub(super) fn digest(body: &[u8]) -> [u8; 32] {
+    Sha256::digest(body).into()
+}
+
+fn digest_text(digest: &[u8]) -> String {
+    digest.iter().fold(String::from("sha256:"), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a string can't fail");
         text
     })

@@ -225,6 +225,7 @@ impl Workbench {
                 self.n_out -= 1;
                 self.with(host, |slot, _| slot.robots(origin, policy));
             }
+            News::Retired { host, retired } => self.with(host, |slot, _| slot.retire(retired)),
             News::Opened { host, known, head, limit } => {
                 self.n_asked -= 1;
                 let resumed_at = self.resumed_at;

@@ -28,13 +28,13 @@ pub use slot::Why;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{HostRecord, Place, QueuedUrl};
+use super::{HostRecord, Place, QueuedUrl, Retired};
 use crate::{
     address::{CanonicalUrl, Fingerprint, HostId, HostKey, Origin},
     clock::Timestamp,
     politeness::{self, Conduct},
     robots::Policy,
-    verdict::Refusal,
+    verdict::{Refusal, Refused},
 };
 
 /// What a [`Workbench`] is built from.
@@ -86,7 +86,7 @@ pub enum Task {
     /// Ask for a robots.txt.
     Robots(Errand),
     /// Ask nobody: write the record that says why not.
-    Refuse(QueuedUrl, Refusal),
+    Refuse(QueuedUrl, Refused),
 }
 
 /// A robots.txt to be got.
@@ -175,6 +175,13 @@ pub enum News {
         /// What was learnt.
         policy: Result<Policy, Refusal>,
     },
+    /// Nothing more of a directory is to be asked for.
+    Retired {
+        /// The directory's host.
+        host: HostId,
+        /// Which, and why.
+        retired: Retired,
+    },
     /// The answer to [`Ask::Open`].
     Opened {
         /// Which.
@@ -211,6 +218,8 @@ pub struct Known {
     pub host: HostRecord,
     /// The robots.txt of its origins.
     pub robots: Vec<(Origin, Policy)>,
+    /// Directories that are done with.
+    pub retired: Vec<Retired>,
 }
 
 /// What a leased URL came to.

@@ -227,6 +227,7 @@ mod tests {
             url,
             kind: Kind::Page,
             nesting: 0,
+            hops_off_site: 0,
             via: None,
             redirects: Vec::new(),
             attempts: 0,

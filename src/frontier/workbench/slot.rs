@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    super::{HostTally, MAX_ORIGINS, Place, QueuedUrl},
+    super::{HostTally, MAX_ORIGINS, Place, QueuedUrl, Retired, retired::RetiredSet},
     Errand, Fate, Known, Options, Task,
     queue::Queue,
 };
@@ -12,7 +12,7 @@ use crate::{
     clock::Timestamp,
     politeness::{Conduct, HostState, Pacer, Policy},
     robots,
-    verdict::Refusal,
+    verdict::{Refusal, Refused},
 };
 
 /// What a host's turn came to.
@@ -62,6 +62,8 @@ pub(super) struct Slot {
     token: bool,
     tally: HostTally,
     robots: Vec<(Origin, Robots)>,
+    /// Directories that are done with.
+    retired: RetiredSet,
     errands: VecDeque<Errand>,
     queue: Queue,
     in_flight: u32,
@@ -78,6 +80,7 @@ impl Slot {
             token: false,
             tally: HostTally::default(),
             robots: Vec::new(),
+            retired: RetiredSet::default(),
             errands: VecDeque::new(),
             queue: Queue::opening(),
             in_flight: 0,
@@ -102,6 +105,7 @@ impl Slot {
             self.tally = known.host.tally;
             self.robots =
                 known.robots.into_iter().map(|(origin, policy)| (origin, Robots::Known(policy, true))).collect();
+            known.retired.into_iter().for_each(|retired| self.retired.add(retired));
             self.state.reopen(&self.policy, now);
         }
         self.queue.open(head, limit, now, self.policy.longest_pause());
@@ -131,7 +135,7 @@ impl Slot {
             let place = first.place;
             match self.judge(first, now, options, flush) {
                 Judgement::Fetch => return self.paced(now).unwrap_or_else(|| self.lease(place, None)),
-                Judgement::Refuse(why) => return self.lease(place, Some(why)),
+                Judgement::Refuse(refused) => return self.lease(place, Some(refused)),
                 // What is delayed may be the very thing that the first one has to wait for.
                 Judgement::Rest(why) => {
                     return self.queue.next_delayed().map_or(Turn::Rest(why), |at| Turn::Wait(at, Why::Backoff));
@@ -159,10 +163,15 @@ impl Slot {
     /// Everything that is judged before a URL is asked for, except for time.
     fn judge(&self, queued: &QueuedUrl, now: Timestamp, options: &Options, flush: bool) -> Judgement {
         if self.is_too_deep(queued, options) {
-            return if flush { Judgement::Refuse(Refusal::TooDeep) } else { Judgement::Rest(None) };
+            if !flush {
+                return Judgement::Rest(None);
+            }
+            let most = options.max_depth.unwrap_or_default();
+            return Judgement::Refuse(Refused::by(Refusal::TooDeep, format!("limits.depth = {most}")));
         }
         if self.state.given_up {
-            return Judgement::Refuse(Refusal::HostGivenUp);
+            let rule = self.policy.errors_in_row.map(|most| format!("limits.errors_in_row = {most}").into());
+            return Judgement::Refuse(Refused { why: Refusal::HostGivenUp, rule });
         }
         let nearest_out = self.queue.nearest_out();
         if options.max_depth.is_some() && nearest_out.is_some_and(|depth| queued.place.depth > depth) {
@@ -170,14 +179,19 @@ impl Slot {
         }
         if let Some(most) = options.pages_per_host {
             if self.tally.fetched >= most {
-                return Judgement::Refuse(Refusal::HostPageLimit);
+                let rule = format!("limits.pages_per_host = {most}");
+                return Judgement::Refuse(Refused::by(Refusal::HostPageLimit, rule));
             }
             if self.tally.fetched + self.queue.n_out() >= most {
                 return Judgement::Rest(Some(Why::Connections));
             }
         }
-        if options.bytes_per_host.is_some_and(|most| self.tally.body_bytes >= most) {
-            return Judgement::Refuse(Refusal::HostByteLimit);
+        if let Some(most) = options.bytes_per_host.filter(|most| self.tally.body_bytes >= *most) {
+            let rule = format!("limits.bytes_per_host = {most} B");
+            return Judgement::Refuse(Refused::by(Refusal::HostByteLimit, rule));
+        }
+        if let Some(refused) = self.retired.refuse(&queued.url) {
+            return Judgement::Refuse(refused);
         }
         if !options.obey_robots {
             return Judgement::Fetch;
@@ -186,12 +200,17 @@ impl Slot {
         match self.robots.iter().find(|(known, _)| *known == origin).map(|(_, robots)| robots) {
             None => Judgement::AskRobots,
             Some(Robots::Pending) => Judgement::Rest(Some(Why::Robots)),
-            Some(Robots::Blocked(why)) => Judgement::Refuse(*why),
+            Some(Robots::Blocked(why)) => Judgement::Refuse((*why).into()),
             Some(Robots::Known(policy, true)) if policy.is_expired(now) => Judgement::AskRobots,
             Some(Robots::Known(policy, _)) => {
-                policy.decide(&queued.url).map_or_else(Judgement::Refuse, |()| Judgement::Fetch)
+                policy.decide(&queued.url).map_or_else(|why| Judgement::Refuse(why.into()), |()| Judgement::Fetch)
             }
         }
+    }
+
+    /// Nothing more of a directory is to be asked for.
+    pub(super) fn retire(&mut self, retired: Retired) {
+        self.retired.add(retired);
     }
 
     fn is_too_deep(&self, queued: &QueuedUrl, options: &Options) -> bool {
@@ -218,10 +237,10 @@ impl Slot {
         None
     }
 
-    fn lease(&mut self, place: Place, refusal: Option<Refusal>) -> Turn {
+    fn lease(&mut self, place: Place, refusal: Option<Refused>) -> Turn {
         let Some(queued) = self.queue.take(place) else { return Turn::Rest(None) };
         Turn::Do(match refusal {
-            Some(why) => Task::Refuse(queued, why),
+            Some(refused) => Task::Refuse(queued, refused),
             None => {
                 self.token = false;
                 self.in_flight += 1;
@@ -370,7 +389,7 @@ impl Slot {
 /// What [`Slot::judge`] says.
 enum Judgement {
     Fetch,
-    Refuse(Refusal),
+    Refuse(Refused),
     AskRobots,
     Rest(Option<Why>),
 }

@@ -1,0 +1,96 @@
+//! Directories that are done with: their budget ran out, or they turned out to be a trap.
+//!
+//! The recorder finds out, the frontier remembers, the workbench refuses what is left in them. It
+//! does not decide when a directory is done with.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    address::{CanonicalUrl, DirectoryKey},
+    verdict::{Refusal, Refused},
+};
+
+/// Most retired directories remembered for one host. One that is forgotten is found out anew.
+pub const MAX_RETIRED: usize = 1024;
+
+/// A directory of which nothing more is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// Which: origin and path up to a slash.
+    pub directory: String,
+    /// The reason in the records of its URLs: [`Refusal::DirectoryPageLimit`], which is for the URLs
+    /// directly in it, or [`Refusal::DuplicateContent`], which is for all below it too.
+    pub why: Refusal,
+    /// The rule that fired, with the directory.
+    pub rule: Arc<str>,
+}
+
+/// Puts a directory into the list of its host's retired ones; `false` if it is there already.
+pub(super) fn add(list: &mut Vec<Retired>, retired: &Retired) -> bool {
+    if list.iter().any(|known| known.directory == retired.directory && known.why == retired.why) {
+        return false;
+    }
+    if list.len() >= MAX_RETIRED {
+        list.remove(0);
+    }
+    list.push(retired.clone());
+    true
+}
+
+/// One host's retired directories, to be asked about every URL of it.
+#[derive(Debug, Default)]
+pub(super) struct RetiredSet(HashMap<DirectoryKey, Retired>);
+
+impl RetiredSet {
+    pub(super) fn add(&mut self, retired: Retired) {
+        if self.0.len() >= MAX_RETIRED {
+            self.0.clear();
+        }
+        let key = DirectoryKey::of(&retired.directory);
+        // A trap goes deeper than a budget that ran out, so it stays.
+        if self.0.get(&key).is_none_or(|known| known.why != Refusal::DuplicateContent) {
+            self.0.insert(key, retired);
+        }
+    }
+
+    /// Why `url` is not to be asked for, if it is in one of them.
+    pub(super) fn refuse(&self, url: &CanonicalUrl) -> Option<Refused> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let own = url.directory();
+        let mut above = url.directories().filter_map(|directory| {
+            let retired = self.0.get(&DirectoryKey::of(directory))?;
+            (retired.why == Refusal::DuplicateContent || directory.len() == own.len()).then_some(retired)
+        });
+        above.next().map(|retired| Refused { why: retired.why, rule: Some(retired.rule.clone()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Canonicalizer;
+
+    #[test]
+    fn a_trap_is_for_all_below_and_a_budget_for_what_is_directly_in_it() {
+        let retired = |directory: &str, why| Retired { directory: directory.into(), why, rule: "rule".into() };
+        let mut set = RetiredSet::default();
+        set.add(retired("http://h/trap/", Refusal::DuplicateContent));
+        set.add(retired("http://h/trap/", Refusal::DirectoryPageLimit));
+        set.add(retired("http://h/full/", Refusal::DirectoryPageLimit));
+        for (url, expected) in [
+            ("http://h/trap/", Some(Refusal::DuplicateContent)),
+            ("http://h/trap/a/b?c", Some(Refusal::DuplicateContent)),
+            ("http://h/full/a", Some(Refusal::DirectoryPageLimit)),
+            ("http://h/full/a/", None),
+            ("http://h/trap", None),
+            ("https://h/trap/a", None),
+        ] {
+            let parsed = Canonicalizer::default().parse(url).expect("valid");
+            assert_eq!(set.refuse(&parsed).map(|refused| refused.why), expected, "{url}");
+        }
+    }
+}
