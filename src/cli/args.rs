@@ -38,6 +38,7 @@ pub(crate) enum Command {
     Crawl(Box<CrawlArgs>),
     Check(CheckArgs),
     Demo(DemoArgs),
+    Explain(ExplainArgs),
     /// See how dragline judges one thing: a robots.txt, a URL, a page, a sitemap, a charset
     Inspect {
         #[command(subcommand)]
@@ -210,6 +211,28 @@ pub(crate) struct DemoArgs {
     pub(crate) port: u16,
     #[command(flatten)]
     pub(crate) start: StartArgs,
+}
+
+/// Why a URL was fetched or was not, or what it waits for
+///
+/// Tells the whole chain of decisions: its canonical form, scope, robots.txt, its place in the
+/// frontier, its host, budgets, and its record. Asks no server and changes nothing.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  dragline explain https://example.org/page --config site.toml\n  \
+    dragline explain https://example.org/page --config site.toml --json")]
+pub(crate) struct ExplainArgs {
+    /// URLs to explain
+    #[arg(value_name = "URL", required = true)]
+    pub(crate) urls: Vec<String>,
+    /// The crawl's configuration file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Its output folder [default: as configured]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<String>,
+    /// Print JSON, one object a line, instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Print a completion script for a shell

@@ -65,7 +65,32 @@ pub(super) struct Opened {
     pub(super) book: Book,
 }
 
+/// What there is to look at in a folder.
+pub(super) enum Seen {
+    /// No crawl has begun in it.
+    Nothing,
+    /// Another process holds it.
+    InUse,
+    /// The state of a crawl, and its lock for as long as it is looked at.
+    State { frontier: Box<dyn Frontier>, book: Box<Book>, _lock: Folder },
+}
+
 impl Folder {
+    /// Opens what is there to look at; makes nothing and changes nothing.
+    pub(super) fn look(settings: &Settings) -> Result<Seen, FolderError> {
+        let store = settings.job.out.join(STATE).join(STORE);
+        if !store.exists() {
+            return Ok(Seen::Nothing);
+        }
+        let folder = match Self::claim(&settings.job.out) {
+            Err(FolderError::Locked(_)) => return Ok(Seen::InUse),
+            claimed => claimed?,
+        };
+        let frontier = DiskFrontier::open(&store, &frontier_options(settings))?;
+        let book = Book::from_bytes(frontier.book())?;
+        Ok(Seen::State { frontier: Box::new(frontier), book: Box::new(book), _lock: folder })
+    }
+
     /// Makes the folder if need be, and claims it.
     pub(super) fn claim(path: &Path) -> Result<Self, FolderError> {
         let state = path.join(STATE);

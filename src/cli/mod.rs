@@ -16,6 +16,7 @@ mod completions;
 mod crawl;
 mod demo;
 mod exit;
+mod explain;
 mod files;
 mod folder;
 mod human;
@@ -71,6 +72,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Crawl(args) => crawl::execute(&args),
         Command::Check(args) => check::execute(&args),
         Command::Demo(args) => demo::execute(&args),
+        Command::Explain(args) => explain::execute(&args),
         Command::Inspect { what } => inspect::execute(&what),
         Command::Completions(args) => completions::execute(&args),
         Command::Man(args) => man::execute(&args),

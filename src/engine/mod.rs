@@ -29,6 +29,7 @@
 mod book;
 mod dispatcher;
 pub mod event;
+pub mod explain;
 pub mod groups;
 mod judge;
 mod pool;

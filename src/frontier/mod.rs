@@ -30,7 +30,7 @@ mod contract;
 
 pub use disk::DiskFrontier;
 pub use memory::MemoryFrontier;
-pub use retired::{MAX_RETIRED, Retired};
+pub use retired::{MAX_RETIRED, Retired, RetiredSet};
 pub use workbench::{Lease, Task, Workbench};
 
 use std::{path::PathBuf, sync::Arc};

@@ -41,10 +41,11 @@ pub(super) fn add(list: &mut Vec<Retired>, retired: &Retired) -> bool {
 
 /// One host's retired directories, to be asked about every URL of it.
 #[derive(Debug, Default)]
-pub(super) struct RetiredSet(HashMap<DirectoryKey, Retired>);
+pub struct RetiredSet(HashMap<DirectoryKey, Retired>);
 
 impl RetiredSet {
-    pub(super) fn add(&mut self, retired: Retired) {
+    /// Adds one; beyond [`MAX_RETIRED`] all are forgotten first.
+    pub fn add(&mut self, retired: Retired) {
         if self.0.len() >= MAX_RETIRED {
             self.0.clear();
         }
@@ -56,7 +57,7 @@ impl RetiredSet {
     }
 
     /// Why `url` is not to be asked for, if it is in one of them.
-    pub(super) fn refuse(&self, url: &CanonicalUrl) -> Option<Refused> {
+    pub fn refuse(&self, url: &CanonicalUrl) -> Option<Refused> {
         if self.0.is_empty() {
             return None;
         }

@@ -8,8 +8,10 @@
 //! A sink knows nothing of URLs, and never decides what is written.
 
 mod jsonl;
+mod reader;
 
 pub use jsonl::{JsonlSink, is_output_name};
+pub use reader::read_records;
 
 use std::path::PathBuf;
 
@@ -47,7 +49,15 @@ pub struct Mark {
 /// What can go wrong with an output.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    /// Reading or writing failed: disk full, no permission, …
+    /// Reading records back failed.
+    #[error("reading {} failed: {source}", .path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Writing failed: disk full, no permission, …
     #[error("writing {} failed: {source}", .path.display())]
     Io {
         /// Which file.

@@ -1,0 +1,127 @@
+//! `dragline explain`: why a URL of a crawl was fetched or was not, or what it waits for.
+//!
+//! Reads the crawl's configuration, its state if there is one that no other process holds, and the
+//! record in its outputs. Writes nothing to the folder.
+
+use std::io::empty;
+
+use serde_json::Value as Json;
+
+use super::{
+    Exit,
+    args::ExplainArgs,
+    assemble, complain,
+    folder::{Folder, FolderError, Seen},
+    print, with_config,
+};
+use crate::{
+    address::Canonicalizer,
+    clock::Clock,
+    config::{Flags, Settings, Sources},
+    engine::explain::{Explanation, Inquiry, explain},
+    scope::Scope,
+    sink::read_records,
+};
+
+mod text;
+
+pub(super) fn execute(args: &ExplainArgs) -> Exit {
+    let mut flags = Flags::default();
+    super::args::set(&mut flags, "job.out", "--out", args.out.as_ref());
+    let sources = Sources { file: Some(args.config.clone()), flags, ..Sources::default() };
+    with_config(&sources, |loaded| match answer(&loaded.settings, args) {
+        Ok(explanations) => show(args, &explanations),
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            Exit::OutputRefused
+        }
+    })
+}
+
+fn show(args: &ExplainArgs, explanations: &[Explanation]) -> Exit {
+    let mut out = String::new();
+    for (i, explanation) in explanations.iter().enumerate() {
+        if args.json {
+            out += &serde_json::to_string(explanation).expect("plain data");
+            out.push('\n');
+        } else {
+            out += if i > 0 { "\n" } else { "" };
+            out += &text::text(explanation);
+        }
+    }
+    print(out.as_bytes())
+}
+
+fn answer(settings: &Settings, args: &ExplainArgs) -> Result<Vec<Explanation>, FolderError> {
+    let mut notes = Vec::new();
+    let options = assemble::options(settings);
+    let canonicalizer = Canonicalizer::default();
+    let scope = scope(settings, &mut notes);
+    let seen = Folder::look(settings)?;
+    let now = Clock::system().now();
+    let (mut frontier, book) = match seen {
+        Seen::Nothing => {
+            notes.push(format!("{} holds no crawl that has begun", settings.job.out.display()));
+            (None, None)
+        }
+        Seen::InUse => {
+            notes.push("another process is crawling: its state can be looked at when it has stopped".to_owned());
+            (None, None)
+        }
+        Seen::State { frontier, book, .. } => (Some(frontier), Some(book)),
+    };
+    let inquiry =
+        Inquiry { canonicalizer: &canonicalizer, scope: scope.as_ref(), options: &options, book: book.as_deref(), now };
+    let mut explanations = Vec::new();
+    for url in &args.urls {
+        let frontier = frontier.as_deref_mut();
+        let mut explanation = explain(&inquiry, url, frontier.map(|it| it as _)).map_err(FolderError::State)?;
+        explanation.notes.clone_from(&notes);
+        explanations.push(explanation);
+    }
+    if let Some(book) = &book {
+        records(settings, &book.outputs, &mut explanations)?;
+    }
+    Ok(explanations)
+}
+
+/// The scope, from seeds that can be read again.
+fn scope(settings: &Settings, notes: &mut Vec<String>) -> Option<Scope> {
+    let mut seeds = Vec::new();
+    let read = settings.seeds.read(&mut empty(), &mut |url| seeds.push(url));
+    if let Err(error) = read {
+        notes.push(format!("scope is not known, because seeds can't be read: {error}"));
+        return None;
+    }
+    if settings.seeds.stdin {
+        notes.push("seeds that came from standard input are not known here, so scope may say too much".to_owned());
+    }
+    seeds.extend(settings.seeds.sitemaps.iter().cloned());
+    Scope::new(&settings.scope, &seeds).ok()
+}
+
+/// Finds the records of those whose story has ended: one pass over the outputs.
+fn records(
+    settings: &Settings,
+    marks: &[crate::sink::Mark],
+    explanations: &mut [Explanation],
+) -> Result<(), FolderError> {
+    let is_done = |it: &Explanation| it.frontier.as_ref().is_some_and(|frontier| frontier.state == "done");
+    let mut n_missing = explanations.iter().filter(|it| is_done(it)).count();
+    if n_missing == 0 {
+        return Ok(());
+    }
+    read_records(&settings.job.out, marks, &mut |line| {
+        // A record begins with its URL, so only those that are asked for are parsed.
+        for it in explanations.iter_mut().filter(|it| it.last.is_none() && is_done(it)) {
+            let url = serde_json::to_string(it.canonical.as_deref().unwrap_or_default()).expect("a text");
+            if line.strip_prefix(b"{\"url\":").is_some_and(|rest| rest.starts_with(url.as_bytes())) {
+                it.last = serde_json::from_slice::<Json>(line).ok();
+                it.conclude();
+                n_missing -= usize::from(it.last.is_some());
+            }
+        }
+        n_missing > 0
+    })?;
+    Ok(())
+}

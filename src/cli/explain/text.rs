@@ -1,0 +1,112 @@
+//! An explanation as people read it: one line a link of the chain, the conclusion last.
+
+use std::fmt::Write as _;
+
+use super::super::human;
+use crate::engine::explain::{Explanation, FrontierView, HostView, RobotsView, ScopeView};
+
+/// Width of the names on the left.
+const NAME_WIDTH: usize = 11;
+
+pub(super) fn text(it: &Explanation) -> String {
+    let mut out = format!("{}\n", it.url);
+    let mut line = |name: &str, text: &str| {
+        writeln!(out, "  {name:NAME_WIDTH$} {text}").expect("a String takes everything");
+    };
+    if let Some(canonical) = &it.canonical {
+        line("canonical", canonical);
+    }
+    for change in &it.changes {
+        line("", &format!("{}: {} → {}", change.rule, change.before, change.after));
+    }
+    if let Some(scope) = &it.scope {
+        line("scope", &scope_text(scope));
+        scope.checks.iter().for_each(|check| line("", check));
+    }
+    if let Some(robots) = &it.robots {
+        line("robots.txt", &robots_text(robots));
+    }
+    if let Some(frontier) = &it.frontier {
+        line("frontier", &frontier_text(frontier));
+        frontier.redirects.iter().for_each(|hop| line("", &format!("redirected by {} ({})", hop.url, hop.status)));
+    }
+    if let Some(host) = &it.host {
+        line("host", &host_text(host));
+    }
+    for budget in &it.budgets {
+        let (used, limit) = (human::count(budget.used), human::count(budget.limit));
+        line("budget", &format!("{}: {used} of {limit} used, {} left", budget.key, human::count(budget.left)));
+    }
+    if let Some(record) = &it.last {
+        line("record", &record.to_string());
+    }
+    it.notes.iter().for_each(|note| line("note", note));
+    line("so", &it.conclusion);
+    out
+}
+
+fn scope_text(scope: &ScopeView) -> String {
+    match (scope.allowed, scope.reason, &scope.rule) {
+        (true, ..) => "may be visited".to_owned(),
+        (false, Some(reason), Some(rule)) => format!("refused, {reason}: {rule}"),
+        (false, reason, _) => format!("refused, {}", reason.map_or("out-of-scope", |reason| reason.as_str())),
+    }
+}
+
+fn robots_text(robots: &RobotsView) -> String {
+    let mut text = match robots.allowed {
+        Some(true) => "allowed".to_owned(),
+        Some(false) => "disallowed".to_owned(),
+        None => return format!("not asked for yet: {}/robots.txt", robots.origin),
+    };
+    match (robots.line, &robots.rule) {
+        (Some(line), Some(rule)) => write!(text, " by line {line}: {rule}").expect("a String takes everything"),
+        _ => write!(text, " ({})", robots.standing).expect("a String takes everything"),
+    }
+    if let (Some(age), Some(expires_at)) = (robots.age_s, &robots.expires_at) {
+        let age = human::duration(std::time::Duration::from_secs(age));
+        write!(text, "; {}/robots.txt, {age} old, good until {expires_at}", robots.origin)
+            .expect("a String takes everything");
+    }
+    if let Some(delay) = robots.crawl_delay_s {
+        write!(text, "; crawl-delay {delay} s").expect("a String takes everything");
+    }
+    text
+}
+
+fn frontier_text(frontier: &FrontierView) -> String {
+    let mut text = frontier.state.to_owned();
+    if let (Some(n), Some(depth)) = (frontier.n_before, frontier.depth) {
+        write!(text, ", {} before it in its host's queue, depth {depth}", human::count(n))
+            .expect("a String takes everything");
+        let via = frontier.via.as_deref().unwrap_or("the seeds");
+        write!(text, ", found on {via}").expect("a String takes everything");
+    }
+    if let (Some(attempts @ 1..), Some(at)) = (frontier.attempts, &frontier.retry_at) {
+        write!(text, "; {} so far, again at {at}", human::plural(attempts.into(), "attempt"))
+            .expect("a String takes everything");
+    }
+    text
+}
+
+fn host_text(host: &HostView) -> String {
+    let connections = human::plural(host.connections.into(), "connection");
+    let mut text = format!(
+        "{}: {} fetched, {connections}, {} s between requests, may be asked {}",
+        host.host,
+        human::count(host.fetched),
+        host.interval_s,
+        if host.wait_s > 0.0 { format!("at {}", host.not_before) } else { "now".to_owned() }
+    );
+    if host.backing_off {
+        write!(text, " (backing off after {} in a row)", human::plural(host.errors_in_row.into(), "failure"))
+            .expect("a String takes everything");
+    }
+    if host.given_up {
+        text.push_str("; given up");
+    }
+    if let Some(rule) = &host.retired {
+        write!(text, "; {rule}").expect("a String takes everything");
+    }
+    text
+}

@@ -1,0 +1,198 @@
+//! The chain itself: each link asks the part of the engine that decides.
+
+use super::{
+    super::{Book, Options},
+    Budget, Explanation, FrontierView, HostView, RobotsView, ScopeView,
+};
+use crate::{
+    address::{CanonicalUrl, Canonicalizer, DirectoryKey},
+    clock::Timestamp,
+    frontier::{Frontier, FrontierError, HostRecord, RetiredSet, Status},
+    robots::{Policy, Standing},
+    scope::Scope,
+    verdict::Verdict,
+};
+
+/// What a crawl would decide with.
+pub struct Inquiry<'a> {
+    /// Makes URLs canonical.
+    pub canonicalizer: &'a Canonicalizer,
+    /// Which URLs may be visited; none if the seeds are not known.
+    pub scope: Option<&'a Scope>,
+    /// How the engine runs.
+    pub options: &'a Options,
+    /// The crawl's book, if it has begun.
+    pub book: Option<&'a Book>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// Explains `text`, with what `frontier` knows if there is one.
+///
+/// # Errors
+/// When the store fails or holds what it can't have written.
+pub fn explain(
+    inquiry: &Inquiry<'_>,
+    text: &str,
+    frontier: Option<&mut dyn Frontier>,
+) -> Result<Explanation, FrontierError> {
+    let mut it = Explanation { url: text.to_owned(), ..Explanation::default() };
+    let url = match inquiry.canonicalizer.parse(text) {
+        Ok(url) => url,
+        Err(error) => {
+            it.error = Some(error.to_string());
+            it.conclude();
+            return Ok(it);
+        }
+    };
+    it.canonical = Some(url.to_string());
+    it.scope = inquiry.scope.map(|scope| scope_view(scope, &url));
+    if let Some(frontier) = frontier {
+        look(&mut it, inquiry, &url, frontier)?;
+    }
+    if !inquiry.options.robots.obey {
+        it.robots = Some(RobotsView { standing: "ignored".into(), allowed: Some(true), ..unknown(&url) });
+    } else if it.robots.is_none() {
+        it.robots = Some(unknown(&url));
+    }
+    it.conclude();
+    Ok(it)
+}
+
+/// What the store knows.
+fn look(
+    it: &mut Explanation,
+    inquiry: &Inquiry<'_>,
+    url: &CanonicalUrl,
+    frontier: &mut dyn Frontier,
+) -> Result<(), FrontierError> {
+    let host = url.host().id();
+    let status = frontier.status(url)?;
+    let known = frontier.host(host)?;
+    let mut retired = RetiredSet::default();
+    frontier.retired(host)?.into_iter().for_each(|directory| retired.add(directory));
+    let origin = url.origin();
+    let policies = frontier.robots(host)?;
+    it.robots = policies.iter().find(|(of, _)| *of == origin).map(|(_, policy)| robots_view(url, policy, inquiry.now));
+    it.host = known.as_ref().map(|record| HostView {
+        retired: retired.refuse(url).and_then(|refused| refused.rule.map(|rule| rule.to_string())),
+        ..host_view(record, inquiry)
+    });
+    it.budgets = budgets(inquiry, url, known.as_ref(), frontier)?;
+    it.frontier = Some(frontier_view(&status));
+    if let Status::Queued { queued, .. } = &status {
+        let host = known.as_ref().map_or(Timestamp::default(), |record| record.state.not_before);
+        let at = queued.not_before.max(host).max(inquiry.now);
+        it.not_before = Some(at.rfc3339());
+    }
+    Ok(())
+}
+
+fn frontier_view(status: &Status) -> FrontierView {
+    let blank = FrontierView {
+        state: "unseen",
+        depth: None,
+        n_before: None,
+        kind: None,
+        via: None,
+        redirects: Vec::new(),
+        attempts: None,
+        retry_at: None,
+    };
+    match status {
+        Status::Unseen => blank,
+        Status::Done => FrontierView { state: "done", ..blank },
+        Status::Queued { queued, n_before } => FrontierView {
+            state: "queued",
+            depth: Some(queued.place.depth),
+            n_before: Some(*n_before),
+            kind: Some(queued.kind.as_str()),
+            via: queued.via.as_deref().map(str::to_owned),
+            redirects: queued.redirects.clone(),
+            attempts: Some(queued.attempts),
+            retry_at: (queued.attempts > 0).then(|| queued.not_before.rfc3339()),
+        },
+    }
+}
+
+fn unknown(url: &CanonicalUrl) -> RobotsView {
+    RobotsView {
+        origin: url.origin().to_string(),
+        standing: "unknown".into(),
+        allowed: None,
+        line: None,
+        rule: None,
+        fetched_at: None,
+        age_s: None,
+        expires_at: None,
+        crawl_delay_s: None,
+    }
+}
+
+fn host_view(record: &HostRecord, inquiry: &Inquiry<'_>) -> HostView {
+    let policy = inquiry.options.workbench.politeness.policy(record.host.as_str());
+    let (interval, _, connections) = record.state.pace(policy);
+    HostView {
+        host: record.host.to_string(),
+        interval_s: interval.as_secs_f64(),
+        connections: connections.get(),
+        not_before: record.state.not_before.rfc3339(),
+        wait_s: record.state.not_before.since(inquiry.now).as_secs_f64(),
+        backing_off: record.state.backing_off,
+        errors_in_row: record.state.errors_in_row,
+        given_up: record.state.given_up,
+        fetched: record.tally.fetched,
+        retired: None,
+    }
+}
+
+/// The limits that are set, and what was used of each.
+fn budgets(
+    inquiry: &Inquiry<'_>,
+    url: &CanonicalUrl,
+    known: Option<&HostRecord>,
+    frontier: &mut dyn Frontier,
+) -> Result<Vec<Budget>, FrontierError> {
+    let (options, bench) = (inquiry.options, &inquiry.options.workbench);
+    let tally = inquiry.book.map(|book| &book.tally);
+    let host = known.map(|record| &record.tally);
+    let directory = match options.groups.pages_per_directory {
+        Some(_) => frontier.directory_pages(url.host().id(), DirectoryKey::of(url.directory()))?,
+        None => 0,
+    };
+    let rows = [
+        ("limits.pages", bench.max_pages, tally.map_or(0, |tally| tally.fetched)),
+        ("limits.bytes", options.max_bytes, tally.map_or(0, |tally| tally.body_bytes)),
+        ("limits.pages_per_host", bench.pages_per_host, host.map_or(0, |tally| tally.fetched)),
+        ("limits.bytes_per_host", bench.bytes_per_host, host.map_or(0, |tally| tally.body_bytes)),
+        ("limits.pages_per_directory", options.groups.pages_per_directory.map(Into::into), directory),
+    ];
+    let budget = |(key, limit, used): (_, Option<u64>, u64)| {
+        limit.map(|limit| Budget { key, limit, used, left: limit.saturating_sub(used) })
+    };
+    Ok(rows.into_iter().filter_map(budget).collect())
+}
+
+fn scope_view(scope: &Scope, url: &CanonicalUrl) -> ScopeView {
+    let verdict = scope.judge(url);
+    let reason = if let Verdict::Refuse(reason) = verdict { Some(reason) } else { None };
+    ScopeView { allowed: reason.is_none(), reason, rule: None, checks: Vec::new() }
+}
+
+fn robots_view(url: &CanonicalUrl, policy: &Policy, now: Timestamp) -> RobotsView {
+    let decision = match &policy.standing {
+        Standing::Rules(rules) => Some(rules.decide(url.path_and_query())),
+        Standing::AllowAll | Standing::Unreachable => None,
+    };
+    RobotsView {
+        origin: url.origin().to_string(),
+        standing: policy.standing.as_str().to_owned(),
+        allowed: Some(policy.decide(url).is_ok()),
+        line: decision.and_then(|decision| decision.line),
+        rule: decision.and_then(|decision| decision.rule.map(str::to_owned)),
+        fetched_at: Some(policy.fetched_at.rfc3339()),
+        age_s: Some(now.since(policy.fetched_at).as_secs()),
+        expires_at: Some(policy.expires_at.rfc3339()),
+        crawl_delay_s: policy.crawl_delay().map(|delay| delay.as_secs_f64()),
+    }
+}

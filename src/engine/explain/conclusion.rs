@@ -1,0 +1,79 @@
+//! The sum of an explanation: one sentence, from the strongest fact to the weakest.
+
+use serde_json::Value as Json;
+
+use super::Explanation;
+
+impl Explanation {
+    /// Sums up what is known so far. Call it again when something was added.
+    pub fn conclude(&mut self) {
+        self.conclusion = self.sentence();
+    }
+
+    fn sentence(&self) -> String {
+        if let Some(error) = &self.error {
+            return format!("it can't be crawled: {error}");
+        }
+        if let Some(record) = &self.last {
+            return ended(record);
+        }
+        if let Some(given_up) = self.host.as_ref().filter(|host| host.given_up) {
+            return format!("it will be refused: {} failed too often in a row and was given up", given_up.host);
+        }
+        if let Some(rule) = self.host.as_ref().and_then(|host| host.retired.as_ref()) {
+            return format!("it will be refused: {rule}");
+        }
+        if let Some(scope) = self.scope.as_ref().filter(|scope| !scope.allowed) {
+            let reason = scope.reason.map_or("out-of-scope", |reason| reason.as_str());
+            let rule = scope.rule.as_ref().map_or(String::new(), |rule| format!(" by {rule}"));
+            return format!("it is refused as {reason}{rule}");
+        }
+        if let Some(robots) = self.robots.as_ref().filter(|robots| robots.allowed == Some(false)) {
+            let line = robots.line.map_or(String::new(), |line| format!(", line {line}"));
+            let rule = robots.rule.as_ref().map_or(String::new(), |rule| format!(": {rule}"));
+            return match robots.standing.as_str() {
+                "unreachable" => format!("it is refused: the robots.txt of {} can't be had", robots.origin),
+                _ => format!("it is refused by the robots.txt of {}{line}{rule}", robots.origin),
+            };
+        }
+        self.waiting()
+    }
+
+    /// Of a URL that nothing speaks against.
+    fn waiting(&self) -> String {
+        let Some(frontier) = &self.frontier else {
+            return "it may be fetched; nothing is known of a crawl that met it".to_owned();
+        };
+        match frontier.state {
+            "queued" => {
+                if let Some(budget) = self.budgets.iter().find(|budget| budget.left == 0) {
+                    return format!("it waits: {} = {} is used up", budget.key, budget.limit);
+                }
+                let place = match frontier.n_before.unwrap_or_default() {
+                    0 => "it is next in its host's queue".to_owned(),
+                    1 => "1 URL of its host stands before it".to_owned(),
+                    n => format!("{n} URLs of its host stand before it"),
+                };
+                let time = self.not_before.as_ref().map_or(String::new(), |at| format!("; not before {at}"));
+                format!("it waits: {place}{time}")
+            }
+            "done" => "its story has ended, but its record is not in the outputs".to_owned(),
+            _ => "it may be fetched, but no page that was read so far, and no seed, leads to it".to_owned(),
+        }
+    }
+}
+
+/// What a record says.
+fn ended(record: &Json) -> String {
+    let text = |key: &str| record.get(key).and_then(Json::as_str).unwrap_or_default();
+    let at = text("fetched_at");
+    let status = record.get("status").and_then(Json::as_u64).map_or(String::new(), |status| format!(" with {status}"));
+    let rule = record.get("rule").and_then(Json::as_str).map_or(String::new(), |rule| format!(" by {rule}"));
+    match text("outcome") {
+        "fetched" => format!("it was fetched{status} at {at}"),
+        "redirected" => format!("it answered{status} at {at} and redirects to {}", text("final_url")),
+        "failed" => format!("it failed as {} at {at}", text("reason")),
+        "refused" => format!("it was refused as {}{rule} at {at}", text("reason")),
+        outcome => format!("its story ended at {at}: {outcome}"),
+    }
+}

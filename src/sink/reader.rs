@@ -1,0 +1,88 @@
+//! Reading records back: for those who ask what became of a URL.
+//!
+//! Reads the files in order, up to their marks, one line in memory at a time. It does not parse
+//! records and never changes a file.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
+
+use super::{Mark, SinkError};
+
+/// How much is read at once, bytes.
+const BUFFER_BYTES: usize = 256 << 10;
+/// Longest record looked at, bytes; a longer one is damage. Bodies' texts are bounded far below.
+const MAX_LINE_BYTES: u64 = 8 << 30;
+
+/// Calls `each` for every committed record of a [`JsonlSink`](super::JsonlSink)'s files, in order,
+/// until it answers `false`.
+///
+/// # Errors
+/// When a file can't be read or does not unpack.
+pub fn read_records(folder: &Path, marks: &[Mark], each: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), SinkError> {
+    for mark in marks {
+        let path = folder.join(&mark.file);
+        let io = |source| SinkError::Unreadable { path: path.clone(), source };
+        let file = BufReader::with_capacity(BUFFER_BYTES, File::open(&path).map_err(io)?.take(mark.bytes));
+        let unpacked: Box<dyn Read> = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("gz") => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+            Some("zst") => Box::new(zstd::Decoder::with_buffer(file).map_err(io)?),
+            _ => Box::new(file),
+        };
+        let mut lines = BufReader::with_capacity(BUFFER_BYTES, unpacked);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let n_read = lines.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line).map_err(io)?;
+            if n_read == 0 {
+                break;
+            }
+            if !each(line.strip_suffix(b"\n").unwrap_or(&line)) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::{Compression, JsonlSink, Options, Sink};
+
+    #[test]
+    fn what_was_committed_is_read_back() {
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            let folder = tempfile::tempdir().unwrap();
+            let options = Options { compression, rotate_bytes: Some(20) };
+            let mut sink = JsonlSink::open(folder.path(), options, &[]).unwrap();
+            for n in 0..20 {
+                sink.append(format!("record {n}").as_bytes()).unwrap();
+                if n % 3 == 0 {
+                    sink.sync().unwrap();
+                }
+            }
+            sink.sync().unwrap();
+            let marks = sink.marks();
+            sink.append(b"not committed").unwrap();
+            sink.sync().unwrap();
+            let mut read = Vec::new();
+            let mut each = |record: &[u8]| {
+                read.push(String::from_utf8(record.to_vec()).unwrap());
+                true
+            };
+            read_records(folder.path(), &marks, &mut each).unwrap();
+            assert_eq!(read, (0..20).map(|n| format!("record {n}")).collect::<Vec<_>>(), "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let marks = [Mark { file: "pages.jsonl".into(), bytes: 1, records: 1 }];
+        let folder = tempfile::tempdir().unwrap();
+        let error = read_records(folder.path(), &marks, &mut |_| true).unwrap_err();
+        assert!(error.to_string().contains("pages.jsonl"), "{error}");
+    }
+}
