@@ -8,7 +8,7 @@ use url::Url;
 use crate::{
     address::{CanonicalUrl, Canonicalizer, Fingerprint},
     frontier::{Discovery, Hop, Kind},
-    scope::Scope,
+    scope::{Candidate, Role, Scope},
     verdict::{Refusal, Verdict},
 };
 
@@ -28,12 +28,14 @@ pub(super) struct Place<'a> {
     pub(super) base: &'a Url,
     /// The page's encoding, in which the URL standard has queries written.
     pub(super) encoding: &'static Encoding,
+    /// Of the page itself, beyond the scope's mode.
+    pub(super) hops_off_site: u8,
 }
 
 impl<'a> Place<'a> {
     /// In UTF-8, as everywhere but on a page of another encoding.
     pub(super) fn new(base: &'a Url) -> Self {
-        Self { base, encoding: encoding_rs::UTF_8 }
+        Self { base, encoding: encoding_rs::UTF_8, hops_off_site: 0 }
     }
 }
 
@@ -45,6 +47,7 @@ impl Judge {
         &self,
         place: &Place<'_>,
         references: impl Iterator<Item = &'a str>,
+        role: Role,
         depth: u16,
         kind: Kind,
         via: &Arc<str>,
@@ -64,7 +67,8 @@ impl Judge {
             if met.insert(fingerprint) {
                 let Some(rest) = room.checked_sub(url.as_str().len()) else { return (found, true) };
                 room = rest;
-                let verdict = self.scope.judge(&url);
+                let candidate = Candidate { url: &url, role, depth, hops_off_site: place.hops_off_site };
+                let verdict = self.scope.judge(&candidate).verdict;
                 found.push(Discovery {
                     url,
                     fingerprint,
@@ -89,7 +93,8 @@ impl Judge {
         via: Arc<str>,
         chain: Vec<Hop>,
     ) -> Discovery {
-        let verdict = match self.scope.judge(&target) {
+        let candidate = Candidate { url: &target, role: Role::Redirect, depth, hops_off_site: 0 };
+        let verdict = match self.scope.judge(&candidate).verdict {
             Verdict::Fetch if chain.len() > self.max_redirects => Verdict::Refuse(Refusal::RedirectLimit),
             verdict => verdict,
         };

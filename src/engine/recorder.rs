@@ -26,7 +26,7 @@ use crate::{
         workbench::{Ask, Fate, Known, News},
     },
     politeness::{Conduct, Signal},
-    scope::Scope,
+    scope::{Candidate, Role, Scope},
     shutdown::blocking,
     sink::Sink,
     verdict::Refusal,
@@ -93,7 +93,7 @@ impl Recorder {
     pub(super) fn seed(&mut self, seeds: Vec<Seed>, scope: &Scope) -> Result<(), EngineError> {
         let found = seeds.into_iter().map(|seed| Discovery {
             fingerprint: seed.url.fingerprint(),
-            verdict: scope.judge(&seed.url),
+            verdict: scope.judge(&Candidate { url: &seed.url, role: Role::Seed, depth: 0, hops_off_site: 0 }).verdict,
             url: seed.url,
             depth: 0,
             kind: seed.kind,

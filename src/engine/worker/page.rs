@@ -22,6 +22,7 @@ use crate::{
     frontier::{Discovery, Hop, Kind, QueuedUrl, workbench::Returned},
     parse::{self, Page},
     politeness::{Conduct, Signal},
+    scope::Role,
     shutdown::blocking,
     sitemap,
     verdict::Refusal,
@@ -205,9 +206,9 @@ impl Worker {
             self.options.obey_nofollow && page.robots.iter().any(|token| token == "nofollow" || token == "none");
         let follow = |link: &&parse::Link| !(whole_page || self.options.obey_nofollow && link.nofollow);
         let references = page.links.iter().filter(follow).map(|link| &*link.href);
-        let place = Place { base: &page.base, encoding: page.charset.encoding };
+        let place = Place { base: &page.base, encoding: page.charset.encoding, hops_off_site: 0 };
         let depth = queued.place.depth.saturating_add(1);
-        let (found, cut) = self.judge.links(&place, references, depth, Kind::Page, via);
+        let (found, cut) = self.judge.links(&place, references, Role::Link, depth, Kind::Page, via);
         Reading {
             found,
             n_outlinks: Some(page.links.len()),
@@ -228,12 +229,12 @@ impl Worker {
         let depth = queued.place.depth.saturating_add(u16::from(!declared));
         let place = Place::new(queued.url.as_url());
         let pages = read.pages.iter().map(|page| &**page);
-        let (mut found, mut cut) = self.judge.links(&place, pages, depth, Kind::Page, via);
+        let (mut found, mut cut) = self.judge.links(&place, pages, Role::SitemapEntry, depth, Kind::Page, via);
         // An index of indexes is against the protocol; a few are borne with, an endless chain is not.
         let nesting = queued.nesting.saturating_add(1);
         if nesting <= MAX_SITEMAP_NESTING {
             let sitemaps = read.sitemaps.iter().map(|sitemap| &**sitemap);
-            let (mut sitemaps, cut_too) = self.judge.links(&place, sitemaps, depth, Kind::Sitemap, via);
+            let (mut sitemaps, cut_too) = self.judge.links(&place, sitemaps, Role::Sitemap, depth, Kind::Sitemap, via);
             sitemaps.iter_mut().for_each(|sitemap| sitemap.nesting = nesting);
             found.append(&mut sitemaps);
             cut |= cut_too;

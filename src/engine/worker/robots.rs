@@ -23,6 +23,7 @@ use crate::{
     },
     politeness::Signal,
     robots::Policy,
+    scope::Role,
     verdict::Refusal,
 };
 
@@ -111,6 +112,6 @@ impl Worker {
         }
         let via: Arc<str> = Arc::from(errand.url.as_str());
         let references = policy.sitemaps().iter().map(|sitemap| &**sitemap);
-        self.judge.links(&Place::new(errand.url.as_url()), references, 0, Kind::Sitemap, &via).0
+        self.judge.links(&Place::new(errand.url.as_url()), references, Role::Sitemap, 0, Kind::Sitemap, &via).0
     }
 }
