@@ -136,6 +136,7 @@ fn scope_options(raw: &Raw, checks: &mut Checks<'_>) -> scope::Options {
         include: raw.scope.include.clone(),
         exclude: raw.scope.exclude.clone(),
         max_url_length: to_usize(raw.limits.url_length.into()),
+        ..scope::Options::default()
     }
 }
 

@@ -8,7 +8,7 @@ use url::Url;
 use crate::{
     address::{CanonicalUrl, Canonicalizer, Fingerprint},
     frontier::{Discovery, Hop, Kind},
-    scope::Scope,
+    scope::{Candidate, Mode, Role, Rule, Ruling, Scope},
     verdict::{Refusal, Verdict},
 };
 
@@ -37,6 +37,21 @@ impl<'a> Place<'a> {
     }
 }
 
+/// How something was found.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    /// Links away from a seed, as it will be filed.
+    pub(super) depth: u16,
+    /// What it is expected to be.
+    pub(super) kind: Kind,
+    /// Sitemaps above it, if it is one.
+    pub(super) nesting: u8,
+    /// Hops off-site of what it was found on.
+    pub(super) hops_off_site: u8,
+    /// What it was found on; none for a seed.
+    pub(super) via: Option<Arc<str>>,
+}
+
 impl Judge {
     /// The distinct URLs that `references` name, in order. References that name nothing that can
     /// be crawled (other schemes, no valid URL) are left out: they are no URLs to account for. The
@@ -44,71 +59,71 @@ impl Judge {
     pub(super) fn links<'a>(
         &self,
         place: &Place<'_>,
-        references: impl Iterator<Item = &'a str>,
-        depth: u16,
-        kind: Kind,
-        via: &Arc<str>,
+        references: impl Iterator<Item = (Role, &'a str)>,
+        way: &Way,
     ) -> (Vec<Discovery>, bool) {
         let mut room = self.max_link_bytes;
         let mut met: HashSet<Fingerprint> = HashSet::new();
         let mut last = "";
         let mut found = Vec::new();
-        for reference in references {
+        for (role, reference) in references {
             // Menus repeat themselves; the cheapest resolution is none.
             if reference == last {
                 continue;
             }
             last = reference;
             let Ok(url) = self.canonicalizer.resolve_in(place.base, reference, place.encoding) else { continue };
-            let fingerprint = url.fingerprint();
-            if met.insert(fingerprint) {
+            if met.insert(url.fingerprint()) {
                 let Some(rest) = room.checked_sub(url.as_str().len()) else { return (found, true) };
                 room = rest;
-                let verdict = self.scope.judge(&url);
-                found.push(Discovery {
-                    url,
-                    fingerprint,
-                    depth,
-                    kind,
-                    nesting: 0,
-                    hops_off_site: 0,
-                    via: Some(via.clone()),
-                    redirects: Vec::new(),
-                    verdict,
-                    rule: None,
-                });
+                found.push(discover(&self.scope, url, role, way));
             }
         }
         (found, false)
     }
 
     /// The URL that a redirect points to; it stands as deep as the one that redirects.
-    pub(super) fn redirect(
-        &self,
-        target: CanonicalUrl,
-        depth: u16,
-        kind: Kind,
-        via: Arc<str>,
-        chain: Vec<Hop>,
-    ) -> Discovery {
-        let (verdict, rule) = match self.scope.judge(&target) {
-            Verdict::Fetch if chain.len() > self.max_redirects => {
-                let rule = format!("fetch.max_redirects = {}", self.max_redirects);
-                (Verdict::Refuse(Refusal::RedirectLimit), Some(rule.into()))
-            }
-            verdict => (verdict, None),
-        };
-        Discovery {
-            fingerprint: target.fingerprint(),
-            url: target,
-            depth,
-            kind,
-            nesting: 0,
-            hops_off_site: 0,
-            via: Some(via),
-            redirects: chain,
-            verdict,
-            rule,
+    pub(super) fn redirect(&self, target: CanonicalUrl, way: &Way, chain: Vec<Hop>) -> Discovery {
+        let mut found = discover(&self.scope, target, Role::Redirect, way);
+        if found.verdict == Verdict::Fetch && chain.len() > self.max_redirects {
+            found.verdict = Verdict::Refuse(Refusal::RedirectLimit);
+            found.rule = Some(format!("fetch.max_redirects = {}", self.max_redirects).into());
         }
+        Discovery { redirects: chain, ..found }
     }
+}
+
+/// A URL that was found, with scope's word on it.
+pub(super) fn discover(scope: &Scope, url: CanonicalUrl, role: Role, way: &Way) -> Discovery {
+    let candidate = Candidate { url: &url, role, depth: way.depth, hops_off_site: way.hops_off_site };
+    let Ruling { verdict, rule, hops_off_site } = scope.judge(&candidate);
+    Discovery {
+        fingerprint: url.fingerprint(),
+        depth: way.depth,
+        kind: way.kind,
+        nesting: way.nesting,
+        hops_off_site,
+        via: way.via.clone(),
+        redirects: Vec::new(),
+        rule: rule.filter(|_| verdict != Verdict::Fetch).map(text_of),
+        verdict,
+        url,
+    }
+}
+
+/// A rule as records name it.
+fn text_of(rule: Rule) -> Arc<str> {
+    match rule {
+        // Most links that are refused lead elsewhere, and most of them are known: no text is built.
+        Rule::Mode(mode) => mode_text(mode),
+        rule => rule.to_string().into(),
+    }
+}
+
+/// `scope.mode = host`, built once.
+fn mode_text(mode: Mode) -> Arc<str> {
+    use std::sync::LazyLock;
+    static TEXTS: LazyLock<Vec<(Mode, Arc<str>)>> =
+        LazyLock::new(|| Mode::ALL.into_iter().map(|mode| (mode, Rule::Mode(mode).to_string().into())).collect());
+    TEXTS.iter().find(|(known, _)| *known == mode).map(|(_, text)| text.clone()).expect("every mode is listed")
 }

@@ -15,6 +15,7 @@ use super::{
     book::Book,
     event::{Conclusion, CrawlEvent, Outcome},
     groups::{self, Groups},
+    judge::{Way, discover},
     stats::{self},
     visit::{Subject, ToDispatcher, ToRecorder, Visit},
     worker::write,
@@ -27,7 +28,7 @@ use crate::{
         workbench::{Ask, Fate, Known, News},
     },
     politeness::{Conduct, Signal},
-    scope::Scope,
+    scope::{Role, Scope},
     shutdown::blocking,
     sink::Sink,
     verdict::Refusal,
@@ -94,17 +95,9 @@ impl Recorder {
 
     /// Puts the seeds into the frontier, judged like everything else, and commits.
     pub(super) fn seed(&mut self, seeds: Vec<Seed>, scope: &Scope) -> Result<(), EngineError> {
-        let found = seeds.into_iter().map(|seed| Discovery {
-            fingerprint: seed.url.fingerprint(),
-            verdict: scope.judge(&seed.url),
-            url: seed.url,
-            depth: 0,
-            kind: seed.kind,
-            nesting: 0,
-            hops_off_site: 0,
-            via: None,
-            redirects: Vec::new(),
-            rule: None,
+        let found = seeds.into_iter().map(|seed| {
+            let way = Way { depth: 0, kind: seed.kind, nesting: 0, hops_off_site: 0, via: None };
+            discover(scope, seed.url, Role::Seed, &way)
         });
         let mut news = Vec::new();
         self.sift(found.collect(), &mut news)?;

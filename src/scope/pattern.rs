@@ -23,29 +23,50 @@ pub(super) struct Patterns {
     url_globs: GlobSet,
     path_globs: GlobSet,
     regexes: RegexSet,
+    /// As written, and the set and place in it where each went: to say which one matched.
+    written: Vec<(Box<str>, Place)>,
+}
+
+/// Where a pattern went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Url(usize),
+    Path(usize),
+    Regex(usize),
 }
 
 impl Patterns {
     /// Compiles all patterns; the errors are those of every bad one, in order.
     pub(super) fn new(patterns: &[String]) -> Result<Self, Vec<PatternError>> {
         let (mut urls, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-        let (mut regexes, mut errors) = (Vec::new(), Vec::new());
+        let (mut n_urls, mut n_paths) = (0, 0);
+        let (mut regexes, mut errors, mut written) = (Vec::new(), Vec::new(), Vec::new());
         for pattern in patterns {
             let checked = match pattern.strip_prefix("re:") {
-                Some(expression) => check_regex(expression).map(|()| regexes.push(expression)),
+                Some(expression) => check_regex(expression).map(|()| {
+                    regexes.push(expression);
+                    Place::Regex(regexes.len() - 1)
+                }),
                 None => compile_glob(pattern).map(|glob| {
-                    let set = if pattern.starts_with('/') { &mut paths } else { &mut urls };
+                    let (set, n) =
+                        if pattern.starts_with('/') { (&mut paths, &mut n_paths) } else { (&mut urls, &mut n_urls) };
                     set.add(glob);
+                    *n += 1;
+                    if pattern.starts_with('/') { Place::Path(*n - 1) } else { Place::Url(*n - 1) }
                 }),
             };
-            errors.extend(checked.err().map(|reason| PatternError { pattern: pattern.clone(), reason }));
+            match checked {
+                Ok(place) => written.push((pattern.as_str().into(), place)),
+                Err(reason) => errors.push(PatternError { kind: "pattern", pattern: pattern.clone(), reason }),
+            }
         }
         if !errors.is_empty() {
             return Err(errors);
         }
         // Each pattern compiles; only together can they still be too large.
-        let together = |reason| vec![PatternError { pattern: patterns.join(" "), reason }];
+        let together = |reason| vec![PatternError { kind: "pattern", pattern: patterns.join(" "), reason }];
         Ok(Self {
+            written,
             url_globs: urls.build().map_err(|e| together(one_line(&e.to_string())))?,
             path_globs: paths.build().map_err(|e| together(one_line(&e.to_string())))?,
             regexes: RegexSetBuilder::new(regexes)
@@ -60,6 +81,26 @@ impl Patterns {
         (!self.url_globs.is_empty() && self.url_globs.is_match(url.as_str()))
             || (!self.path_globs.is_empty() && self.path_globs.is_match(url.path_and_query()))
             || (!self.regexes.is_empty() && self.regexes.is_match(url.as_str()))
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.written.is_empty()
+    }
+
+    /// The first in the list that matches, and its index: a second, slower pass for those who ask
+    /// why.
+    pub(super) fn first_match(&self, url: &CanonicalUrl) -> Option<(usize, &str)> {
+        let urls = self.url_globs.matches(url.as_str());
+        let paths = self.path_globs.matches(url.path_and_query());
+        let regexes = self.regexes.matches(url.as_str());
+        let matches = |place: &Place| match place {
+            Place::Url(index) => urls.contains(index),
+            Place::Path(index) => paths.contains(index),
+            Place::Regex(index) => regexes.matched(*index),
+        };
+        let found = self.written.iter().enumerate().find(|(_, (_, place))| matches(place));
+        found.map(|(index, (pattern, _))| (index, &**pattern))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use url::Host;
 
-use super::Mode;
+use super::{Mode, Options, PatternError, surt::SurtPrefixes};
 use crate::address::CanonicalUrl;
 
 /// A mode and what it needs to know of the seeds.
@@ -14,19 +14,30 @@ pub(super) enum Reach {
     Subdomains(HashSet<Box<str>>),
     Domains(HashSet<Box<str>>),
     Prefixes(Prefixes),
+    Surts(SurtPrefixes),
+    /// What is a seed is known elsewhere.
+    SeedsOnly,
     Any,
 }
 
 impl Reach {
-    pub(super) fn new(mode: Mode, seeds: &[CanonicalUrl]) -> Self {
+    /// The errors are those of bad SURT prefixes.
+    pub(super) fn new(options: &Options, seeds: &[CanonicalUrl]) -> Result<Self, Vec<PatternError>> {
         let hosts = || seeds.iter().map(|seed| seed.host_str().into()).collect();
-        match mode {
+        Ok(match options.mode {
             Mode::Host => Self::Hosts(hosts()),
             Mode::Subdomains => Self::Subdomains(hosts()),
-            Mode::Domain => Self::Domains(seeds.iter().map(|seed| domain(seed).into()).collect()),
+            Mode::Domain => Self::Domains(domains(seeds)),
             Mode::Prefix => Self::Prefixes(Prefixes::new(seeds.iter().map(folder))),
+            Mode::Surt => Self::Surts(SurtPrefixes::new(&options.surts)?),
+            Mode::List => Self::SeedsOnly,
             Mode::Any => Self::Any,
-        }
+        })
+    }
+
+    /// Whether a seed may stand out of it, so that who asks must know the seeds.
+    pub(super) fn leaves_seeds_out(&self) -> bool {
+        matches!(self, Self::Surts(_) | Self::SeedsOnly)
     }
 
     pub(super) fn contains(&self, url: &CanonicalUrl) -> bool {
@@ -35,13 +46,20 @@ impl Reach {
             Self::Subdomains(hosts) => own_and_parent_names(url).any(|name| hosts.contains(name)),
             Self::Domains(domains) => domains.contains(domain(url)),
             Self::Prefixes(prefixes) => prefixes.cover(url.as_str()),
+            Self::Surts(prefixes) => prefixes.cover(url),
+            Self::SeedsOnly => false,
             Self::Any => true,
         }
     }
 }
 
+/// The registrable domains of the seeds.
+pub(super) fn domains(seeds: &[CanonicalUrl]) -> HashSet<Box<str>> {
+    seeds.iter().map(|seed| domain(seed).into()).collect()
+}
+
 /// The registrable domain of a URL's host, or the host itself when it has none.
-fn domain(url: &CanonicalUrl) -> &str {
+pub(super) fn domain(url: &CanonicalUrl) -> &str {
     let host = url.host_str();
     // The list's default rule would take `0.1` for the registrable domain of `127.0.0.1`.
     if is_ip(url) { host } else { psl::domain_str(host).unwrap_or(host) }
@@ -55,7 +73,7 @@ fn own_and_parent_names(url: &CanonicalUrl) -> impl Iterator<Item = &str> {
     })
 }
 
-fn is_ip(url: &CanonicalUrl) -> bool {
+pub(super) fn is_ip(url: &CanonicalUrl) -> bool {
     matches!(url.as_url().host(), Some(Host::Ipv4(_) | Host::Ipv6(_)))
 }
 
@@ -102,7 +120,8 @@ mod tests {
     }
 
     fn check(mode: Mode, seed: &str, inside: &[&str], outside: &[&str]) {
-        let reach = Reach::new(mode, &[url("http://other-seed.example/elsewhere/"), url(seed)]);
+        let options = Options { mode, ..Options::default() };
+        let reach = Reach::new(&options, &[url("http://other-seed.example/elsewhere/"), url(seed)]).expect("no SURT");
         for text in inside.iter().chain([&seed]) {
             assert!(reach.contains(&url(text)), "{mode:?} of {seed} should reach {text}");
         }

@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     frontier::{Frontier, FrontierError, HostRecord, RetiredSet, Status},
     robots::{Policy, Standing},
-    scope::Scope,
+    scope::{Candidate, Role, Scope},
     verdict::Verdict,
 };
 
@@ -174,9 +174,11 @@ fn budgets(
 }
 
 fn scope_view(scope: &Scope, url: &CanonicalUrl) -> ScopeView {
-    let verdict = scope.judge(url);
-    let reason = if let Verdict::Refuse(reason) = verdict { Some(reason) } else { None };
-    ScopeView { allowed: reason.is_none(), reason, rule: None, checks: Vec::new() }
+    let candidate = Candidate { url, role: Role::Link, depth: 0, hops_off_site: 0 };
+    let ruling = scope.judge(&candidate);
+    let reason = if let Verdict::Refuse(reason) = ruling.verdict { Some(reason) } else { None };
+    let checks = scope.explain(&candidate).iter().map(ToString::to_string).collect();
+    ScopeView { allowed: reason.is_none(), reason, rule: ruling.rule.map(|rule| rule.to_string()), checks }
 }
 
 fn robots_view(url: &CanonicalUrl, policy: &Policy, now: Timestamp) -> RobotsView {

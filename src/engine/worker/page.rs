@@ -7,7 +7,7 @@ use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE};
 use super::{
     super::{
         event::{Conclusion, Failure, Outcome},
-        judge::Place,
+        judge::{Place, Way},
         visit::{Subject, Visit},
     },
     Worker, chance, conduct, signal_of, write,
@@ -22,6 +22,7 @@ use crate::{
     frontier::{Discovery, Hop, Kind, QueuedUrl, workbench::Returned},
     parse::{self, Page},
     politeness::{Conduct, Signal},
+    scope::Role,
     shutdown::blocking,
     sitemap,
     verdict::Refusal,
@@ -162,7 +163,7 @@ impl Worker {
     fn read(&self, queued: &QueuedUrl, response: &Response, class: StatusClass) -> Reading {
         let via: Arc<str> = Arc::from(queued.url.as_str());
         if let Some(reference) = redirect_target(response) {
-            return self.read_redirect(queued, response.status, &reference, via);
+            return self.read_redirect(queued, response.status, &reference, &via);
         }
         if class != StatusClass::Success {
             return Reading::default();
@@ -181,16 +182,15 @@ impl Worker {
         Reading::default()
     }
 
-    fn read_redirect(&self, queued: &QueuedUrl, status: u16, reference: &str, via: Arc<str>) -> Reading {
+    fn read_redirect(&self, queued: &QueuedUrl, status: u16, reference: &str, via: &Arc<str>) -> Reading {
         let Ok(target) = self.judge.canonicalizer.resolve(queued.url.as_url(), reference) else {
             return Reading::default();
         };
         let mut chain = queued.redirects.clone();
         chain.push(Hop { url: queued.url.as_str().to_owned(), status });
         let redirect = Some(target.as_str().to_owned());
-        let discovery = self.judge.redirect(target, queued.place.depth, queued.kind, via, chain);
-        let found = vec![Discovery { nesting: queued.nesting, ..discovery }];
-        Reading { redirect, found, ..Reading::default() }
+        let way = Way { depth: queued.place.depth, ..way_from(queued, via) };
+        Reading { redirect, found: vec![self.judge.redirect(target, &way, chain)], ..Reading::default() }
     }
 
     fn read_page(
@@ -207,10 +207,10 @@ impl Worker {
         let whole_page =
             self.options.obey_nofollow && page.robots.iter().any(|token| token == "nofollow" || token == "none");
         let follow = |link: &&parse::Link| !(whole_page || self.options.obey_nofollow && link.nofollow);
-        let references = page.links.iter().filter(follow).map(|link| &*link.href);
+        let references = page.links.iter().filter(follow).map(|link| (Role::Link, &*link.href));
         let place = Place { base: &page.base, encoding: page.charset.encoding };
-        let depth = queued.place.depth.saturating_add(1);
-        let (found, cut) = self.judge.links(&place, references, depth, Kind::Page, via);
+        let (found, cut) =
+            self.judge.links(&place, references, &Way { kind: Kind::Page, nesting: 0, ..way_from(queued, via) });
         Reading {
             found,
             n_outlinks: Some(page.links.len()),
@@ -229,15 +229,16 @@ impl Worker {
         // What a declared sitemap lists is offered as a seed is; a feed that a page links to is a page.
         let declared = queued.kind == Kind::Sitemap;
         let depth = queued.place.depth.saturating_add(u16::from(!declared));
+        let way = Way { depth, kind: Kind::Page, nesting: 0, ..way_from(queued, via) };
         let place = Place::new(queued.url.as_url());
-        let pages = read.pages.iter().map(|page| &**page);
-        let (mut found, mut cut) = self.judge.links(&place, pages, depth, Kind::Page, via);
+        let pages = read.pages.iter().map(|page| (Role::SitemapEntry, &**page));
+        let (mut found, mut cut) = self.judge.links(&place, pages, &way);
         // An index of indexes is against the protocol; a few are borne with, an endless chain is not.
         let nesting = queued.nesting.saturating_add(1);
         if nesting <= MAX_SITEMAP_NESTING {
-            let sitemaps = read.sitemaps.iter().map(|sitemap| &**sitemap);
-            let (mut sitemaps, cut_too) = self.judge.links(&place, sitemaps, depth, Kind::Sitemap, via);
-            sitemaps.iter_mut().for_each(|sitemap| sitemap.nesting = nesting);
+            let sitemaps = read.sitemaps.iter().map(|sitemap| (Role::Sitemap, &**sitemap));
+            let way = Way { kind: Kind::Sitemap, nesting, ..way };
+            let (mut sitemaps, cut_too) = self.judge.links(&place, sitemaps, &way);
             found.append(&mut sitemaps);
             cut |= cut_too;
         }
@@ -247,5 +248,16 @@ impl Worker {
             found,
             ..Reading::default()
         }
+    }
+}
+
+/// How something is found by a link on `queued`.
+fn way_from(queued: &QueuedUrl, via: &Arc<str>) -> Way {
+    Way {
+        depth: queued.place.depth.saturating_add(1),
+        kind: queued.kind,
+        nesting: queued.nesting,
+        hops_off_site: queued.hops_off_site,
+        via: Some(via.clone()),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        judge::Place,
+        judge::{Place, Way},
         visit::{Subject, Visit},
     },
     Worker, conduct, signal_of,
@@ -23,6 +23,7 @@ use crate::{
     },
     politeness::Signal,
     robots::Policy,
+    scope::Role,
     verdict::Refusal,
 };
 
@@ -109,8 +110,9 @@ impl Worker {
         if !self.options.robots.follow_sitemaps {
             return Vec::new();
         }
-        let via: Arc<str> = Arc::from(errand.url.as_str());
-        let references = policy.sitemaps().iter().map(|sitemap| &**sitemap);
-        self.judge.links(&Place::new(errand.url.as_url()), references, 0, Kind::Sitemap, &via).0
+        let via = Some(Arc::from(errand.url.as_str()));
+        let way = Way { depth: 0, kind: Kind::Sitemap, nesting: 0, hops_off_site: 0, via };
+        let references = policy.sitemaps().iter().map(|sitemap| (Role::Sitemap, &**sitemap));
+        self.judge.links(&Place::new(errand.url.as_url()), references, &way).0
     }
 }

@@ -1,0 +1,1 @@
+//! Scope as a whole: laws that hold for all URLs, and lists of what real sites have.
