@@ -105,6 +105,11 @@ impl Refusal {
         Self::HostGivenUp,
     ];
 
+    /// The one that [`as_str`](Self::as_str) calls `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.as_str() == name)
+    }
+
     /// As in records: `out-of-scope`.
     pub fn as_str(self) -> &'static str {
         match self {

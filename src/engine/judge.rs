@@ -87,6 +87,7 @@ impl Judge {
         let mut found = discover(&self.scope, target, Role::Redirect, way);
         if found.verdict == Verdict::Fetch && chain.len() > self.max_redirects {
             found.verdict = Verdict::Refuse(Refusal::RedirectLimit);
+            found.depends_on_way = true;
             found.rule = Some(format!("fetch.max_redirects = {}", self.max_redirects).into());
         }
         Discovery { redirects: chain, ..found }
@@ -105,6 +106,7 @@ pub(super) fn discover(scope: &Scope, url: CanonicalUrl, role: Role, way: &Way) 
         hops_off_site,
         via: way.via.clone(),
         redirects: Vec::new(),
+        depends_on_way: verdict != Verdict::Fetch && rule.as_ref().is_some_and(Rule::depends_on_way),
         rule: rule.filter(|_| verdict != Verdict::Fetch).map(text_of),
         verdict,
         url,

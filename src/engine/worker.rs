@@ -117,7 +117,7 @@ impl Worker {
     fn concluded_without_answer(queued: &QueuedUrl, outcome: Outcome, record: Vec<u8>, at: Timestamp) -> Subject {
         let conclusion = Conclusion {
             url: queued.url.clone(),
-            depth: queued.place.depth,
+            depth: queued.depth(),
             outcome,
             status: None,
             content: None,

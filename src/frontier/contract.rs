@@ -24,6 +24,7 @@ fn found(text: &str, depth: u16) -> Discovery {
         redirects: Vec::new(),
         verdict: Verdict::Fetch,
         rule: None,
+        depends_on_way: false,
     }
 }
 
@@ -89,6 +90,32 @@ fn refused_urls_are_done_at_once() {
         assert_eq!(sifted.refused.len(), 1);
         assert!(frontier.sift(vec![found("http://x/", 0)]).unwrap().admitted.is_empty());
         assert_eq!(frontier.n_queued(), 0);
+    });
+}
+
+#[test]
+fn what_only_its_way_refuses_waits_for_another() {
+    each(&OPTIONS, |frontier| {
+        let refused = |text| Discovery {
+            verdict: Verdict::Refuse(Refusal::TooFar),
+            rule: Some("scope.hops_off_site = 1".into()),
+            depends_on_way: true,
+            ..found(text, 3)
+        };
+        let sifted = frontier.sift(vec![refused("http://a/1"), refused("http://a/2"), found("http://a/3", 9)]).unwrap();
+        assert!(sifted.refused.is_empty());
+        assert_eq!(texts(&frontier.head(host("a"), None, 9).unwrap()), ["http://a/3", "http://a/1", "http://a/2"]);
+        let sifted = frontier.sift(vec![refused("http://a/1"), found("http://a/2", 9)]).unwrap();
+        assert_eq!((sifted.moved.len(), sifted.moved[0].1.held.is_none()), (1, true));
+        let queue = frontier.head(host("a"), None, 9).unwrap();
+        assert_eq!(texts(&queue), ["http://a/2", "http://a/3", "http://a/1"]);
+        assert_eq!((queue[0].depth(), queue[2].depth()), (9, 3));
+        let held = queue[2].held.as_deref().unwrap();
+        assert_eq!(
+            (held.refused.why, held.refused.rule.as_deref()),
+            (Refusal::TooFar, Some("scope.hops_off_site = 1"))
+        );
+        assert_eq!(frontier.n_queued(), 3);
     });
 }
 

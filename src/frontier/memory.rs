@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Discovery, Frontier, FrontierError, HostRecord, Options, Place, QueuedUrl, Retired, Sifted, Status, remember,
+    Discovery, Frontier, FrontierError, Held, HostRecord, Options, Place, QueuedUrl, Retired, Sifted, Status, remember,
     retired,
     stored::{Seen, queue_key},
 };
 use crate::{
     address::{CanonicalUrl, DirectoryKey, Fingerprint, HostId, Origin},
     robots::Policy,
-    verdict::{Refusal, Verdict},
+    verdict::{Refusal, Refused, Verdict},
 };
 
 /// A [`Frontier`] whose commits are promises to nobody.
@@ -37,14 +37,13 @@ impl MemoryFrontier {
     fn admit(&mut self, mut found: Discovery, sifted: &mut Sifted) {
         found.refuse_if_full(self.n_queued(), self.max_queued);
         match found.verdict {
-            Verdict::Refuse(why) => {
+            Verdict::Refuse(why) if !found.depends_on_way => {
                 self.seen.insert(found.fingerprint, Seen::Done);
                 sifted.refused.push((found, why));
             }
-            Verdict::Fetch => {
-                let place = Place { depth: found.depth, seq: self.next_seq };
+            Verdict::Fetch | Verdict::Refuse(_) => {
+                let queued = found.enqueue(self.next_seq);
                 self.next_seq += 1;
-                let queued = found.queued_at(place);
                 self.put(&queued);
                 sifted.admitted.push(queued);
             }
@@ -204,9 +203,11 @@ impl Discovery {
 
     /// Refuses it when as many URLs are queued as may be.
     pub(super) fn refuse_if_full(&mut self, n_queued: u64, max_queued: Option<u64>) {
-        if let Some(most) = max_queued.filter(|most| n_queued >= *most && self.verdict == Verdict::Fetch) {
+        let is_to_be_queued = self.verdict == Verdict::Fetch || self.depends_on_way;
+        if let Some(most) = max_queued.filter(|most| n_queued >= *most && is_to_be_queued) {
             self.verdict = Verdict::Refuse(Refusal::QueueFull);
             self.rule = Some(format!("limits.queue = {most}").into());
+            self.depends_on_way = false;
         }
     }
 
@@ -222,12 +223,28 @@ impl Discovery {
             redirects: self.redirects.clone(),
             attempts: 0,
             not_before: crate::clock::Timestamp::default(),
+            held: None,
+        }
+    }
+
+    /// As it is queued: in its place, or behind all others if it is held.
+    pub(super) fn enqueue(&self, seq: u64) -> QueuedUrl {
+        match self.verdict {
+            Verdict::Fetch => self.queued_at(Place { depth: self.depth, seq }),
+            Verdict::Refuse(why) => {
+                let refused = Refused { why, rule: self.rule.clone() };
+                let held = Some(Box::new(Held { refused, depth: self.depth }));
+                QueuedUrl { held, ..self.queued_at(Place { depth: Place::HELD, seq }) }
+            }
         }
     }
 
     /// `known`, reached by this shorter way; its attempts stay counted.
     pub(super) fn nearer(&self, known: &QueuedUrl) -> QueuedUrl {
         let place = Place { depth: self.depth, seq: known.place.seq };
+        if known.held.is_some() {
+            return self.queued_at(place);
+        }
         QueuedUrl {
             kind: known.kind,
             nesting: known.nesting,

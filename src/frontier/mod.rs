@@ -19,6 +19,7 @@
 //! - memory follows active hosts and the size of a batch, not the number of URLs known.
 
 mod disk;
+mod host;
 mod memory;
 mod recent;
 mod retired;
@@ -29,6 +30,7 @@ pub mod workbench;
 mod contract;
 
 pub use disk::DiskFrontier;
+pub use host::{HostRecord, HostTally};
 pub use memory::MemoryFrontier;
 pub use retired::{MAX_RETIRED, Retired, RetiredSet};
 pub use workbench::{Lease, Task, Workbench};
@@ -40,9 +42,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     address::{CanonicalUrl, DirectoryKey, Fingerprint, HostId, HostKey, Origin},
     clock::Timestamp,
-    politeness::HostState,
     robots::Policy,
-    verdict::{Refusal, Verdict},
+    verdict::{Refusal, Refused, Verdict},
 };
 
 /// What a crawl knows, durably. One contract suite (`contract.rs`) is passed by every adapter.
@@ -211,6 +212,11 @@ pub struct Place {
     pub seq: u64,
 }
 
+impl Place {
+    /// The depth of those that are held: behind all others.
+    pub const HELD: u16 = u16::MAX;
+}
+
 /// A URL that waits in its host's queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueuedUrl {
@@ -234,9 +240,26 @@ pub struct QueuedUrl {
     pub attempts: u32,
     /// Not before this, after a failed attempt.
     pub not_before: Timestamp,
+    /// It is refused unless another way to it is found before the crawl ends.
+    pub held: Option<Box<Held>>,
+}
+
+/// Why a queued URL is not asked for yet: the way by which it was found refuses it, and another
+/// would not. It stands behind all others of its host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Why it will be refused, and the rule.
+    pub refused: Refused,
+    /// Links away from a seed; its place says nothing of that.
+    pub depth: u16,
 }
 
 impl QueuedUrl {
+    /// Links away from a seed.
+    pub fn depth(&self) -> u16 {
+        self.held.as_ref().map_or(self.place.depth, |held| held.depth)
+    }
+
     /// Whose queue.
     pub fn host(&self) -> HostKey {
         self.url.host()
@@ -295,6 +318,8 @@ pub struct Discovery {
     pub verdict: Verdict,
     /// The rule by which it is refused.
     pub rule: Option<Arc<str>>,
+    /// Whether it is refused for the way by which it was found, so that another may do.
+    pub depends_on_way: bool,
 }
 
 /// What [`Frontier::sift`] made of discoveries. URLs already known are left out.
@@ -306,24 +331,6 @@ pub struct Sifted {
     pub refused: Vec<(Discovery, Refusal)>,
     /// Known and queued, and now nearer to the front: where it was, and how it is queued now.
     pub moved: Vec<(Place, QueuedUrl)>,
-}
-
-/// How things stand with a host. Small: it is written at every commit in which it changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HostRecord {
-    /// Which.
-    pub host: HostKey,
-    /// What is owed to it.
-    pub state: HostState,
-    /// What was counted of it.
-    pub tally: HostTally,
-}
-
-impl HostRecord {
-    /// Of a host of which nothing is known.
-    pub fn new(host: HostKey) -> Self {
-        Self { host, state: HostState::default(), tally: HostTally::default() }
-    }
 }
 
 /// Most robots.txt remembered for one host (it has one for each scheme and port).
@@ -352,30 +359,4 @@ pub enum Status {
     },
     /// Its story has ended: the outputs hold its record.
     Done,
-}
-
-/// Counts of one host.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct HostTally {
-    /// Pages fetched.
-    pub fetched: u64,
-    /// Redirects.
-    pub redirected: u64,
-    /// URLs failed.
-    pub failed: u64,
-    /// URLs refused.
-    pub refused: u64,
-    /// Decoded body bytes.
-    pub body_bytes: u64,
-    /// Sum of times to first byte, milliseconds.
-    pub latency_sum_ms: u64,
-    /// How many times are in the sum.
-    pub latency_count: u64,
-}
-
-impl HostTally {
-    /// Mean time to first byte, milliseconds.
-    pub fn mean_latency_ms(&self) -> Option<u64> {
-        self.latency_sum_ms.checked_div(self.latency_count)
-    }
 }

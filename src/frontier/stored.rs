@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hop, Kind, Place, QueuedUrl};
+use super::{Held, Hop, Kind, Place, QueuedUrl};
 use crate::{
     address::{CanonicalUrl, Fingerprint, HostId},
     clock::Timestamp,
+    verdict::{Refusal, Refused},
 };
 
 /// Number of this format; a store of another one is not opened.
@@ -64,6 +65,15 @@ struct Entry<'a> {
     redirects: Vec<Hop>,
     attempts: u32,
     not_before: Timestamp,
+    held: Option<StoredHeld<'a>>,
+}
+
+/// Reasons are stored by name, so that a new one in their list changes nothing.
+#[derive(Serialize, Deserialize)]
+struct StoredHeld<'a> {
+    why: &'a str,
+    rule: Option<&'a str>,
+    depth: u16,
 }
 
 pub(super) fn encode(queued: &QueuedUrl) -> Vec<u8> {
@@ -75,6 +85,11 @@ pub(super) fn encode(queued: &QueuedUrl) -> Vec<u8> {
         redirects: queued.redirects.clone(),
         attempts: queued.attempts,
         not_before: queued.not_before,
+        held: queued.held.as_ref().map(|held| StoredHeld {
+            why: held.refused.why.as_str(),
+            rule: held.refused.rule.as_deref(),
+            depth: held.depth,
+        }),
     };
     postcard::to_stdvec(&entry).expect("strings and numbers always serialise")
 }
@@ -85,8 +100,13 @@ pub(super) fn decode(place: Place, bytes: &[u8]) -> Result<QueuedUrl, String> {
     let entry: Entry<'_> = postcard::from_bytes(bytes).map_err(|e| format!("a queue entry does not decode: {e}"))?;
     let url = CanonicalUrl::from_stored(entry.url).map_err(|e| format!("a queue entry holds no URL: {e}"))?;
     let fingerprint: Fingerprint = url.fingerprint();
+    let held = entry.held.map(|held| {
+        let why = Refusal::parse(held.why).ok_or_else(|| format!("a queue entry holds no reason: {}", held.why))?;
+        Ok::<_, String>(Box::new(Held { refused: Refused { why, rule: held.rule.map(Arc::from) }, depth: held.depth }))
+    });
     Ok(QueuedUrl {
         place,
+        held: held.transpose()?,
         fingerprint,
         url,
         kind: if entry.sitemap.is_some() { Kind::Sitemap } else { Kind::Page },
@@ -126,6 +146,7 @@ mod tests {
             redirects: vec![Hop { url: "http://a.example/r".into(), status: 301 }],
             attempts: 2,
             not_before: Timestamp(5),
+            held: Some(Box::new(Held { refused: Refused::by(Refusal::TooFar, "scope.hops_off_site = 1"), depth: 3 })),
         };
         assert_eq!(decode(queued.place, &encode(&queued)), Ok(queued.clone()));
         assert!(decode(queued.place, &[0xff; 7]).is_err());

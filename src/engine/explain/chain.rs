@@ -104,7 +104,7 @@ fn frontier_view(status: &Status) -> FrontierView {
         Status::Done => FrontierView { state: "done", ..blank },
         Status::Queued { queued, n_before } => FrontierView {
             state: "queued",
-            depth: Some(queued.place.depth),
+            depth: Some(queued.depth()),
             n_before: Some(*n_before),
             kind: Some(queued.kind.as_str()),
             via: queued.via.as_deref().map(str::to_owned),

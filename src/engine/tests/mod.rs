@@ -390,6 +390,23 @@ async fn redirect_loops_and_long_chains_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_url_at_the_end_of_a_long_chain_is_fetched_when_a_link_leads_to_it() {
+    let chain: Vec<(String, Page)> =
+        (0..6).map(|n| (format!("http://a/r{n}"), Page::Redirect(["r1", "r2", "r3", "r4", "r5", "end"][n]))).collect();
+    let mut pages: Vec<(&str, Page)> = chain.iter().map(|(url, page)| (url.as_str(), page.clone())).collect();
+    pages.extend([
+        ("http://a/", Page::Html(&["r0", "late"])),
+        ("http://a/late", Page::Html(&["later"])),
+        ("http://a/later", Page::Html(&["latest"])),
+        ("http://a/latest", Page::Html(&["end"])),
+        ("http://a/end", Page::Text("the end")),
+    ]);
+    let (finished, shelf, _) = Crawl::of(&["http://a/"]).run(Web::new(&pages)).await;
+    assert_eq!(shelf.record("http://a/end")["outcome"], "fetched");
+    assert_eq!((finished.n_queued, finished.book.tally.n_refused()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_that_panics_is_a_record_and_not_the_end() {
     let web = Web::new(&[
         ("http://a/", Page::Html(&["/bad", "/good"])),

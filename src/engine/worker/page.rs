@@ -90,7 +90,7 @@ impl Worker {
         let timings = &response.timings;
         let conclusion = Conclusion {
             url: queued.url.clone(),
-            depth: queued.place.depth,
+            depth: queued.depth(),
             outcome,
             status: Some(response.status),
             content,
@@ -189,7 +189,7 @@ impl Worker {
         let mut chain = queued.redirects.clone();
         chain.push(Hop { url: queued.url.as_str().to_owned(), status });
         let redirect = Some(target.as_str().to_owned());
-        let way = Way { depth: queued.place.depth, ..way_from(queued, via) };
+        let way = Way { depth: queued.depth(), ..way_from(queued, via) };
         Reading { redirect, found: vec![self.judge.redirect(target, &way, chain)], ..Reading::default() }
     }
 
@@ -228,7 +228,7 @@ impl Worker {
         let read = sitemap::parse(&response.body, &limits);
         // What a declared sitemap lists is offered as a seed is; a feed that a page links to is a page.
         let declared = queued.kind == Kind::Sitemap;
-        let depth = queued.place.depth.saturating_add(u16::from(!declared));
+        let depth = queued.depth().saturating_add(u16::from(!declared));
         let way = Way { depth, kind: Kind::Page, nesting: 0, ..way_from(queued, via) };
         let place = Place::new(queued.url.as_url());
         let pages = read.pages.iter().map(|page| (Role::SitemapEntry, &**page));
@@ -254,7 +254,7 @@ impl Worker {
 /// How something is found by a link on `queued`.
 fn way_from(queued: &QueuedUrl, via: &Arc<str>) -> Way {
     Way {
-        depth: queued.place.depth.saturating_add(1),
+        depth: queued.depth().saturating_add(1),
         kind: queued.kind,
         nesting: queued.nesting,
         hops_off_site: queued.hops_off_site,

@@ -88,7 +88,7 @@ pub(in crate::engine) fn refused(found: &Discovery, why: Refusal, at: Timestamp)
 }
 
 fn blank(queued: &QueuedUrl, outcome: Outcome, at: Timestamp) -> Record<'_> {
-    base(queued.url.as_str(), &queued.redirects, queued.via.as_deref(), queued.place.depth, queued.kind, outcome, at)
+    base(queued.url.as_str(), &queued.redirects, queued.via.as_deref(), queued.depth(), queued.kind, outcome, at)
 }
 
 fn base<'a>(

@@ -42,8 +42,9 @@ impl<'txn> Shelves<'txn> {
     ) -> Result<Seen, FrontierError> {
         found.refuse_if_full(count.n_queued, count.max_queued);
         let why = match found.verdict {
-            Verdict::Fetch => {
-                let queued = found.queued_at(Place { depth: found.depth, seq: count.next_seq });
+            Verdict::Refuse(why) if !found.depends_on_way => why,
+            Verdict::Fetch | Verdict::Refuse(_) => {
+                let queued = found.enqueue(count.next_seq);
                 count.next_seq += 1;
                 count.n_queued += 1;
                 self.put(&queued)?;
@@ -51,7 +52,6 @@ impl<'txn> Shelves<'txn> {
                 sifted.admitted.push(queued);
                 return Ok(seen);
             }
-            Verdict::Refuse(why) => why,
         };
         self.seen.insert(found.fingerprint.0, Seen::Done.pack()).map_err(store)?;
         sifted.refused.push((found, why));

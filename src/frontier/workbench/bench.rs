@@ -111,10 +111,10 @@ impl Workbench {
             if self.is_something_under_way() {
                 return Next::Rest;
             }
-            if self.flush || self.options.max_depth.is_none() {
+            if self.flush {
                 return Next::Drained;
             }
-            // All that is left is too deep, and no shorter way can turn up any more.
+            // All that is left is too deep or held, and no other way can turn up any more.
             self.flush = true;
             self.scan = Scan::new();
             let hosts: Vec<HostId> = self.slots.keys().copied().collect();
@@ -259,7 +259,7 @@ impl Workbench {
         if let Some(placed) = self.slots.get_mut(&host) {
             placed.slot.offer(queued, &self.options);
             self.wake(host);
-        } else if !self.flush && self.options.max_depth.is_some_and(|most| queued.place.depth > most) {
+        } else if !self.flush && queued.place.depth > self.options.deepest_now() {
             // Its turn comes at the end, when everything on disk is looked through once more.
         } else if self.make_room() {
             // It is in the store by now, and comes back with the answer to the opening.
@@ -290,7 +290,7 @@ impl Workbench {
             return;
         }
         if let Some(after) = self.scan.next_pass() {
-            let max_depth = if self.flush { None } else { self.options.max_depth };
+            let max_depth = (!self.flush).then(|| self.options.deepest_now());
             self.ask(Ask::Hosts { after, limit: room.min(HOSTS_PER_ASK), max_depth });
         }
     }

@@ -16,7 +16,8 @@
 //! of them could turn out to be a redirect, which costs no depth. No shorter way through its host can
 //! be found then, so depths are exact and `limits.depth` cuts at the same place in every run. (A
 //! shorter way through another, slower host may come too late: hosts don't wait for each other.) URLs that are too deep stay queued until nothing else is
-//! left, because a shorter way may still turn up.
+//! left, because a shorter way may still turn up. So do URLs that are held: refused for the way by which
+//! they were found, while another would do.
 
 mod bench;
 mod queue;
@@ -60,6 +61,13 @@ pub struct Options {
     pub burst: NonZeroU32,
     /// What is promised to hosts.
     pub politeness: politeness::Options,
+}
+
+impl Options {
+    /// The deepest level whose turn comes before nothing else is left.
+    fn deepest_now(&self) -> u16 {
+        self.max_depth.unwrap_or(Place::HELD).min(Place::HELD - 1)
+    }
 }
 
 /// Permission to do one thing now.

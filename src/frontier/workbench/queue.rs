@@ -232,6 +232,7 @@ mod tests {
             redirects: Vec::new(),
             attempts: 0,
             not_before: Timestamp(not_before),
+            held: None,
         }
     }
 

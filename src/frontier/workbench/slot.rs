@@ -162,10 +162,13 @@ impl Slot {
 
     /// Everything that is judged before a URL is asked for, except for time.
     fn judge(&self, queued: &QueuedUrl, now: Timestamp, options: &Options, flush: bool) -> Judgement {
-        if self.is_too_deep(queued, options) {
-            if !flush {
-                return Judgement::Rest(None);
-            }
+        if !flush && is_parked(queued, options) {
+            return Judgement::Rest(None);
+        }
+        if let Some(held) = &queued.held {
+            return Judgement::Refuse(held.refused.clone());
+        }
+        if is_parked(queued, options) {
             let most = options.max_depth.unwrap_or_default();
             return Judgement::Refuse(Refused::by(Refusal::TooDeep, format!("limits.depth = {most}")));
         }
@@ -211,10 +214,6 @@ impl Slot {
     /// Nothing more of a directory is to be asked for.
     pub(super) fn retire(&mut self, retired: Retired) {
         self.retired.add(retired);
-    }
-
-    fn is_too_deep(&self, queued: &QueuedUrl, options: &Options) -> bool {
-        options.max_depth.is_some_and(|most| queued.place.depth > most)
     }
 
     /// `None` when the host may be asked now.
@@ -365,7 +364,7 @@ impl Slot {
 
     /// Whether nothing would be lost if the slot were dropped: all that it knows is on disk.
     pub(super) fn is_idle(&self, options: &Options, flush: bool) -> bool {
-        let parked = !flush && self.queue.first().is_some_and(|first| self.is_too_deep(first, options));
+        let parked = !flush && self.queue.first().is_some_and(|first| is_parked(first, options));
         self.queue.is_idle(parked)
             && self.in_flight == 0
             && self.errands.is_empty()
@@ -384,6 +383,11 @@ impl Slot {
     pub(super) fn load(&self) -> (u32, usize, u64) {
         (self.in_flight, self.queue.n_here(), self.tally.fetched)
     }
+}
+
+/// Whether a URL has to wait until nothing else is left.
+fn is_parked(queued: &QueuedUrl, options: &Options) -> bool {
+    queued.place.depth > options.deepest_now()
 }
 
 /// What [`Slot::judge`] says.

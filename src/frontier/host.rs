@@ -1,0 +1,49 @@
+//! What is remembered of a host: how things stand with it, and what was counted of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{address::HostKey, politeness::HostState};
+
+/// How things stand with a host. Small: it is written at every commit in which it changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostRecord {
+    /// Which.
+    pub host: HostKey,
+    /// What is owed to it.
+    pub state: HostState,
+    /// What was counted of it.
+    pub tally: HostTally,
+}
+
+impl HostRecord {
+    /// Of a host of which nothing is known.
+    pub fn new(host: HostKey) -> Self {
+        Self { host, state: HostState::default(), tally: HostTally::default() }
+    }
+}
+
+/// Counts of one host.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostTally {
+    /// Pages fetched.
+    pub fetched: u64,
+    /// Redirects.
+    pub redirected: u64,
+    /// URLs failed.
+    pub failed: u64,
+    /// URLs refused.
+    pub refused: u64,
+    /// Decoded body bytes.
+    pub body_bytes: u64,
+    /// Sum of times to first byte, milliseconds.
+    pub latency_sum_ms: u64,
+    /// How many times are in the sum.
+    pub latency_count: u64,
+}
+
+impl HostTally {
+    /// Mean time to first byte, milliseconds.
+    pub fn mean_latency_ms(&self) -> Option<u64> {
+        self.latency_sum_ms.checked_div(self.latency_count)
+    }
+}
