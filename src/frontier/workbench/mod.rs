@@ -94,7 +94,7 @@ pub enum Task {
     /// Ask for a robots.txt.
     Robots(Errand),
     /// Ask nobody: write the record that says why not.
-    Refuse(QueuedUrl, Refused),
+    Refuse(QueuedUrl, Box<Refused>),
 }
 
 /// A robots.txt to be got.

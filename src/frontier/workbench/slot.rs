@@ -239,7 +239,7 @@ impl Slot {
     fn lease(&mut self, place: Place, refusal: Option<Refused>) -> Turn {
         let Some(queued) = self.queue.take(place) else { return Turn::Rest(None) };
         Turn::Do(match refusal {
-            Some(refused) => Task::Refuse(queued, refused),
+            Some(refused) => Task::Refuse(queued, Box::new(refused)),
             None => {
                 self.token = false;
                 self.in_flight += 1;
