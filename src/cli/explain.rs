@@ -17,7 +17,7 @@ use super::{
 use crate::{
     address::Canonicalizer,
     clock::Clock,
-    config::{Flags, Settings, Sources},
+    config::{Flags, Settings, Sources, without_userinfo},
     engine::explain::{Explanation, Inquiry, explain},
     scope::Scope,
     sink::read_records,
@@ -76,6 +76,8 @@ fn answer(settings: &Settings, args: &ExplainArgs) -> Result<Vec<Explanation>, F
     for url in &args.urls {
         let frontier = frontier.as_deref_mut();
         let mut explanation = explain(&inquiry, url, frontier.map(|it| it as _)).map_err(FolderError::State)?;
+        // Credentials are not part of what is crawled, and are shown nowhere.
+        explanation.url = without_userinfo(url).into_owned();
         explanation.notes.clone_from(&notes);
         explanations.push(explanation);
     }
@@ -116,9 +118,10 @@ fn records(
         for it in explanations.iter_mut().filter(|it| it.last.is_none() && is_done(it)) {
             let url = serde_json::to_string(it.canonical.as_deref().unwrap_or_default()).expect("a text");
             if line.strip_prefix(b"{\"url\":").is_some_and(|rest| rest.starts_with(url.as_bytes())) {
-                it.last = serde_json::from_slice::<Json>(line).ok();
-                it.conclude();
-                n_missing -= usize::from(it.last.is_some());
+                if let Ok(record) = serde_json::from_slice::<Json>(line) {
+                    it.take_record(record);
+                    n_missing -= 1;
+                }
             }
         }
         n_missing > 0

@@ -38,6 +38,7 @@ pub use load::Sources;
 pub use reference::{json_schema, reference};
 pub use rows::Row;
 pub use seeds::SeedError;
+pub(crate) use seeds::without_userinfo;
 pub use settings::{
     Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry,
 };

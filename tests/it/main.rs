@@ -5,6 +5,7 @@
 mod cli;
 mod conformance;
 mod docs_site;
+mod explain;
 mod house;
 mod identity;
 mod polite;

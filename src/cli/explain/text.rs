@@ -76,11 +76,12 @@ fn robots_text(robots: &RobotsView) -> String {
 
 fn frontier_text(frontier: &FrontierView) -> String {
     let mut text = frontier.state.to_owned();
-    if let (Some(n), Some(depth)) = (frontier.n_before, frontier.depth) {
-        write!(text, ", {} before it in its host's queue, depth {depth}", human::count(n))
-            .expect("a String takes everything");
-        let via = frontier.via.as_deref().unwrap_or("the seeds");
-        write!(text, ", found on {via}").expect("a String takes everything");
+    if let Some(n) = frontier.n_before {
+        write!(text, ", {} before it in its host's queue", human::count(n)).expect("a String takes everything");
+    }
+    if let Some(depth) = frontier.depth {
+        let via = frontier.via.as_deref().map_or("a seed".to_owned(), |via| format!("found on {via}"));
+        write!(text, ", depth {depth}, {via}").expect("a String takes everything");
     }
     if let (Some(attempts @ 1..), Some(at)) = (frontier.attempts, &frontier.retry_at) {
         write!(text, "; {} so far, again at {at}", human::plural(attempts.into(), "attempt"))

@@ -3,11 +3,26 @@
 use serde_json::Value as Json;
 
 use super::Explanation;
+use crate::frontier::Hop;
 
 impl Explanation {
     /// Sums up what is known so far. Call it again when something was added.
     pub fn conclude(&mut self) {
         self.conclusion = self.sentence();
+    }
+
+    /// Takes in the record of a URL whose story has ended, and sums up anew.
+    pub fn take_record(&mut self, record: Json) {
+        if let Some(frontier) = &mut self.frontier {
+            let number = |key: &str| record.get(key).and_then(Json::as_u64);
+            frontier.depth = number("depth").and_then(|depth| u16::try_from(depth).ok());
+            frontier.attempts = number("attempts").and_then(|attempts| u32::try_from(attempts).ok());
+            frontier.via = record.get("via").and_then(Json::as_str).map(str::to_owned);
+            let hops = record.get("redirects").cloned().map(serde_json::from_value::<Vec<Hop>>);
+            frontier.redirects = hops.and_then(Result::ok).unwrap_or_default();
+        }
+        self.last = Some(record);
+        self.conclude();
     }
 
     fn sentence(&self) -> String {
