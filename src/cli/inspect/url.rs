@@ -1,29 +1,105 @@
 //! `dragline inspect url`: what an address is to a crawl.
+//!
+//! One reference, or one a line of a file or of standard input, or questions as JSON. Nothing is
+//! fetched. Bounds: [`MAX_LINE_BYTES`] a line; memory is that of one.
+
+use std::{
+    fmt::Write,
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+    path::Path,
+};
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use url::Url;
 
-use super::{super::Exit, Form, batch, show};
-use crate::address::Canonicalizer;
+use super::{
+    super::{Exit, complain, print},
+    Form, batch, show,
+};
+use crate::address::{
+    Canonicalizer, Change, Options, Rule, Rules, SESSION_PARAMETERS, TRACKING_PARAMETERS, UnknownRule, without_userinfo,
+};
+
+/// Longest line of a file of references.
+const MAX_LINE_BYTES: u64 = 16 << 20;
 
 /// What an address comes to: resolved, canonical, its host and domain
 #[derive(Debug, Args)]
 pub(crate) struct UrlArgs {
-    /// A URL or reference, or "-" for one a line on standard input
-    #[arg(required_unless_present = "batch")]
+    /// A URL or reference, or a file of them, one a line; "-" is standard input
+    #[arg(required_unless_present_any = ["batch", "list_rules"])]
     href: Option<String>,
-    /// Resolve it against this URL
+    /// Resolve against this URL
     #[arg(long, value_name = "URL")]
     base: Option<String>,
+    /// Exactly these rules, besides those that are always on [default: the safe ones]
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    rules: Option<Vec<String>>,
+    /// Print the rules in their order, and the parameters that two of them drop
+    #[arg(long)]
+    list_rules: bool,
     #[command(flatten)]
     form: Form,
 }
 
 #[derive(Debug, Deserialize)]
 struct Question {
-    base: Option<String>,
-    href: String,
+    base: Option<Text>,
+    href: Text,
+    rules: Option<Vec<String>>,
+}
+
+/// Text as the URL standard takes it from scripts (a `USVString`): a lone surrogate, which JSON can
+/// spell (`"\ud800"`) and UTF-8 can't, is U+FFFD.
+#[derive(Debug)]
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(text.to_owned()))
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Text, E> {
+                Ok(Text(scalar_values(bytes)))
+            }
+        }
+        // As bytes, serde_json passes surrogates on, in three bytes each.
+        deserializer.deserialize_bytes(Visitor)
+    }
+}
+
+/// UTF-8 in which surrogates may stand too; each of them, and whatever else is no UTF-8, is U+FFFD.
+fn scalar_values(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    let mut surrogate_tail = 0;
+    for chunk in bytes.utf8_chunks() {
+        if !chunk.valid().is_empty() {
+            surrogate_tail = 0;
+        }
+        text.push_str(chunk.valid());
+        match chunk.invalid() {
+            [] => {}
+            // A surrogate's three bytes are no chunk: its first and then each of its others is one.
+            [0xed] => {
+                surrogate_tail = 2;
+                text.push('\u{fffd}');
+            }
+            [0x80..=0xbf] if surrogate_tail > 0 => surrogate_tail -= 1,
+            _ => text.push('\u{fffd}'),
+        }
+    }
+    text
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -34,33 +110,225 @@ struct Answer {
     host: Option<String>,
     registrable_domain: Option<String>,
     error: Option<String>,
+    /// The rules that changed it.
+    rules_applied: Vec<&'static str>,
+    #[serde(skip)]
+    changes: Vec<Change>,
+}
+
+impl Answer {
+    fn error(why: impl ToString) -> Self {
+        Self { error: Some(why.to_string()), ..Self::default() }
+    }
 }
 
 pub(super) fn execute(args: &UrlArgs) -> Exit {
-    if args.form.batch {
-        return batch::run(|question: Question| Ok(answer(question.base.as_deref(), &question.href)));
+    if args.list_rules {
+        return print(list().as_bytes());
     }
-    let answer = answer(args.base.as_deref(), args.href.as_deref().unwrap_or_default());
-    show(&args.form, &answer, |answer| format!("{answer:#?}\n"))
+    if args.form.batch {
+        let mut inspector = Inspector::default();
+        return batch::run(|question: Question| {
+            let answer = match question.rules.as_deref().map_or(Ok(Rules::default()), rules) {
+                Ok(rules) => inspector.answer(rules, question.base.as_ref().map(|base| &*base.0), &question.href.0),
+                Err(error) => Answer::error(error),
+            };
+            Ok(answer)
+        });
+    }
+    let rules = match args.rules.as_deref().map_or(Ok(Rules::default()), rules) {
+        Ok(rules) => rules,
+        Err(error) => {
+            complain(&format!("error: {error}; --list-rules shows all"));
+            return Exit::Usage;
+        }
+    };
+    let href = args.href.as_deref().unwrap_or("-");
+    let mut inspector = Inspector::default();
+    let mut one = |reference: &str, separator: &str| {
+        let answer = inspector.answer(rules, args.base.as_deref(), reference);
+        let exit = show(&args.form, &answer, |answer| format!("{separator}{}", text(answer)));
+        (exit, answer.error.is_none())
+    };
+    let input: Box<dyn Read> = if href == "-" {
+        Box::new(io::stdin().lock())
+    } else if Url::parse(href).is_err() && Path::new(href).is_file() {
+        match File::open(href) {
+            Ok(file) => Box::new(file),
+            Err(error) => {
+                complain(&format!("error: {href} can't be read: {error}"));
+                return Exit::Usage;
+            }
+        }
+    } else {
+        return match one(href, "") {
+            (Exit::Finished, false) => Exit::Usage,
+            (exit, _) => exit,
+        };
+    };
+    lines(BufReader::new(input), one).unwrap_or_else(|error| {
+        complain(&format!("error: {href} can't be read: {error}"));
+        Exit::Usage
+    })
 }
 
-fn answer(base: Option<&str>, href: &str) -> Answer {
-    let resolved = match base.map(Url::parse) {
-        None => Url::parse(href),
-        Some(Ok(base)) => base.join(href),
-        Some(Err(error)) => return Answer { error: Some(format!("base: {error}")), ..Answer::default() },
-    };
-    let url = match resolved {
-        Ok(url) => url,
-        Err(error) => return Answer { error: Some(error.to_string()), ..Answer::default() },
-    };
-    match Canonicalizer::default().parse(url.as_str()) {
-        Ok(canonical) => Answer {
-            url: Some(url.to_string()),
-            canonical: Some(canonical.to_string()),
-            host: Some(canonical.host_str().to_owned()),
-            ..Answer::default()
-        },
-        Err(error) => Answer { url: Some(url.to_string()), error: Some(error.to_string()), ..Answer::default() },
+/// Shows each line's answer; lines of nothing but white space have none.
+fn lines(mut input: impl BufRead, mut one: impl FnMut(&str, &str) -> (Exit, bool)) -> io::Result<Exit> {
+    let mut line = Vec::new();
+    let mut all_good = true;
+    let mut separator = "";
+    for number in 1_u64.. {
+        line.clear();
+        if input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.len() as u64 == MAX_LINE_BYTES && !line.ends_with(b"\n") {
+            return Err(io::Error::other(format!("line {number} is longer than {MAX_LINE_BYTES} bytes")));
+        }
+        let reference = line.trim_ascii();
+        if reference.is_empty() {
+            continue;
+        }
+        let (exit, is_good) = one(&String::from_utf8_lossy(reference), separator);
+        if exit != Exit::Finished {
+            return Ok(exit);
+        }
+        separator = "\n";
+        all_good &= is_good;
+    }
+    Ok(if all_good { Exit::Finished } else { Exit::Usage })
+}
+
+fn rules(names: &[String]) -> Result<Rules, UnknownRule> {
+    names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).map(str::parse).collect()
+}
+
+/// Answers one question after another; most have the rules of the last one.
+#[derive(Default)]
+struct Inspector(Canonicalizer);
+
+impl Inspector {
+    fn answer(&mut self, rules: Rules, base: Option<&str>, href: &str) -> Answer {
+        if self.0.rules() != rules {
+            self.0 = Canonicalizer::new(&Options { rules, ..Options::default() });
+        }
+        let base = match base.map(Url::parse).transpose() {
+            Ok(base) => base,
+            Err(error) => return Answer::error(format!("base: {error}")),
+        };
+        let url = match Url::options().base_url(base.as_ref()).parse(href) {
+            Ok(url) => url,
+            Err(error) => return Answer::error(error),
+        };
+        match self.0.explain(base.as_ref(), href) {
+            Ok((canonical, changes)) => {
+                let mut applied: Vec<&str> = changes.iter().map(|change| change.rule.as_str()).collect();
+                applied.dedup();
+                Answer {
+                    url: Some(url.into()),
+                    canonical: Some(canonical.to_string()),
+                    surt: Some(canonical.surt()),
+                    host: Some(canonical.host_str().to_owned()),
+                    registrable_domain: canonical.registrable_domain().map(str::to_owned),
+                    error: None,
+                    rules_applied: applied,
+                    changes,
+                }
+            }
+            Err(error) => Answer { url: Some(url.into()), ..Answer::error(error) },
+        }
+    }
+}
+
+/// One answer for people.
+fn text(answer: &Answer) -> String {
+    let mut text = String::new();
+    let mut line = |label: &str, value: &str| writeln!(text, "{label:<11}{value}").expect("a String takes everything");
+    if let Some(url) = &answer.url {
+        line("url", &without_userinfo(url));
+    }
+    if let Some(canonical) = &answer.canonical {
+        line("canonical", canonical);
+        let width = answer.changes.iter().map(|change| change.rule.as_str().len()).max().unwrap_or(0);
+        for Change { rule, before, after } in &answer.changes {
+            let after = if after.is_empty() { "(nothing)" } else { after };
+            line("", &format!("{rule:<width$}  {before} → {after}"));
+        }
+        line("surt", answer.surt.as_deref().unwrap_or_default());
+        line("host", answer.host.as_deref().unwrap_or_default());
+        line("domain", answer.registrable_domain.as_deref().unwrap_or("(none)"));
+    }
+    if let Some(error) = &answer.error {
+        line("error", error);
+    }
+    text
+}
+
+/// The rules, and the lists of parameters.
+fn list() -> String {
+    let mut text = String::new();
+    let mut line = |words: String| writeln!(text, "{words}").expect("a String takes everything");
+    for rule in Rule::ALL {
+        let default = match (rule.is_switchable(), rule.is_default()) {
+            (false, _) => "always",
+            (true, true) => "on",
+            (true, false) => "off",
+        };
+        let (before, after) = rule.example();
+        line(format!("{:<20} {default:<7} {before} → {after}", rule.as_str()));
+    }
+    for (rule, listed) in
+        [(Rule::TrackingParameters, &TRACKING_PARAMETERS[..]), (Rule::SessionParameters, &SESSION_PARAMETERS[..])]
+    {
+        line(format!("\n{rule}:"));
+        for (whose, names) in listed {
+            line(format!("  {whose}: {}", names.join(", ")));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lone_surrogates_are_replaced() {
+        let check = |json: &str, expected: &str| {
+            assert_eq!(serde_json::from_str::<Text>(json).expect("a text").0, expected, "{json}");
+        };
+        check(r#""a\ud800b""#, "a\u{fffd}b");
+        check(r#""\udfff\ud800\ud800""#, "\u{fffd}\u{fffd}\u{fffd}");
+        check(r#""\ud83d\ude00é\u0000""#, "😀é\0");
+        assert_eq!(scalar_values(b"a\xed\xa0\x80\x80\xff"), "a\u{fffd}\u{fffd}\u{fffd}");
+        assert!(serde_json::from_str::<Text>("1").is_err());
+        assert!(serde_json::from_slice::<Text>(b"[97]").is_err());
+    }
+
+    #[test]
+    fn answers() {
+        let mut inspector = Inspector::default();
+        let mut check = |rules: Rules, base, href, url: Option<&str>, canonical: Option<&str>, error: &str| {
+            let answer = inspector.answer(rules, base, href);
+            assert_eq!(answer.url.as_deref(), url);
+            assert_eq!(answer.canonical.as_deref(), canonical);
+            assert_eq!(answer.error.is_some(), !error.is_empty());
+            assert!(answer.error.unwrap_or_default().contains(error));
+        };
+        let (some, safe) = (Rules::least(), Rules::default());
+        check(safe, None, "http://u:p@h?#f", Some("http://u:p@h/?#f"), Some("http://h/"), "");
+        check(some, None, "http://u:p@h?#f", Some("http://u:p@h/?#f"), Some("http://h/?#f"), "");
+        check(safe, Some("http://h/a/b"), "../c", Some("http://h/c"), Some("http://h/c"), "");
+        check(safe, None, "a", None, None, "relative URL without a base");
+        check(safe, Some("a"), "http://h/", None, None, "base: ");
+        check(safe, Some("mailto:a"), "mailto:b", Some("mailto:b"), None, "scheme `mailto` is not http");
+        check(safe, None, "http://u:secret@h:x/", None, None, "invalid port");
+    }
+
+    #[test]
+    fn names_of_rules() {
+        assert_eq!(rules(&[]), Ok(Rules::least()));
+        assert_eq!(rules(&[" sorted_query".into()]), Ok(Rules::least().with(Rule::SortedQuery)));
+        assert_eq!(rules(&["wwww".into()]).unwrap_err().to_string(), "unknown rule `wwww`; did you mean `www`?");
     }
 }
