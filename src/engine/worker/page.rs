@@ -203,7 +203,7 @@ impl Worker {
         }
         let whole_page =
             self.options.obey_nofollow && page.robots.iter().any(|token| token == "nofollow" || token == "none");
-        let follow = |link: &&parse::Link| !(whole_page || self.options.obey_nofollow && link.nofollow);
+        let follow = |link: &&parse::Link| !(whole_page || link.rel.says_any_of(self.options.obey_rel));
         let references = page.links.iter().filter(follow).map(|link| &*link.href);
         let place = Place { base: &page.base, encoding: page.charset.encoding };
         let depth = queued.place.depth.saturating_add(1);
@@ -219,7 +219,7 @@ impl Worker {
 
     fn read_sitemap(&self, queued: &QueuedUrl, response: &Response, via: &Arc<str>) -> Reading {
         let limits = sitemap::Limits {
-            max_entries: self.options.parse.max_links.max(MAX_SITEMAP_ENTRIES),
+            max_entries: self.options.parse.limits.max_links.max(MAX_SITEMAP_ENTRIES),
             max_decoded_bytes: self.options.max_sitemap_bytes,
         };
         let read = sitemap::parse(&response.body, &limits);
