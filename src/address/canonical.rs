@@ -70,12 +70,12 @@ impl CanonicalUrl {
 
     /// Scheme, authority and path.
     pub(super) fn without_query(&self) -> &str {
-        &self.0[..url::Position::AfterPath]
+        &self.0[..Position::AfterPath]
     }
 
     /// How much of the text is scheme and authority, bytes.
     pub(super) fn origin_len(&self) -> usize {
-        self.0[..url::Position::BeforePath].len()
+        self.0[..Position::BeforePath].len()
     }
 
     /// The key under which it is known.

@@ -36,7 +36,8 @@ pub(super) fn options(settings: &Settings) -> Options {
         retry_max: RETRY_MAX,
         max_redirects: usize::from(settings.fetch.max_redirects),
         obey_nofollow: settings.fetch.obey_nofollow,
-        parse: settings.parse,
+        obey_rel: settings.obey_rel,
+        parse: settings.parse.clone(),
         max_sitemap_bytes: MAX_SITEMAP_BYTES,
         robots: settings.robots.clone(),
         extras: Extras {

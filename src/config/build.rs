@@ -72,14 +72,25 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
     let politeness = hosts::politeness(raw, checks);
     let fetch = fetch(raw, &politeness, checks);
     check_agreement(raw, checks);
+    let kinds = link_kinds(raw, checks);
     let fetch = fetch?;
     Some(Settings {
         job,
         limits: limits(&raw.limits),
-        parse: parse::Limits {
-            max_links: to_usize(raw.limits.links_per_page.into()),
-            max_meta_bytes: MAX_META_BYTES,
-            max_text_bytes: if raw.outputs.text { fetch.max_body_bytes } else { 0 },
+        parse: parse::Options {
+            kinds,
+            agent: raw.robots.agent.clone(),
+            ..parse::Options::new(parse::Limits {
+                max_links: to_usize(raw.limits.links_per_page.into()),
+                max_meta_bytes: MAX_META_BYTES,
+                max_text_bytes: if raw.outputs.text { fetch.max_body_bytes } else { 0 },
+            })
+        },
+        obey_rel: parse::Rel {
+            nofollow: raw.fetch.nofollow || raw.links.obey_rel.contains(&raw::LinkRel::Nofollow),
+            ugc: raw.links.obey_rel.contains(&raw::LinkRel::Ugc),
+            sponsored: raw.links.obey_rel.contains(&raw::LinkRel::Sponsored),
+            ..parse::Rel::default()
         },
         cache: raw.cache.enabled.then_some(cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
         robots: robots_options(&raw.robots),
@@ -199,6 +210,20 @@ fn fetch(raw: &Raw, politeness: &politeness::Options, checks: &mut Checks<'_>) -
         obey_nofollow: fetch.nofollow,
         connections_per_host: to_usize(most.into()),
     })
+}
+
+fn link_kinds(raw: &Raw, checks: &mut Checks<'_>) -> parse::KindSet {
+    let mut kinds = parse::KindSet::NONE;
+    for (i, name) in raw.links.kinds.iter().enumerate() {
+        match parse::KindSet::named(name) {
+            Some(named) => kinds = kinds.union(named),
+            None => {
+                let known = parse::KindSet::NAMES.join(", ");
+                checks.fail(&format!("links.kinds[{i}]"), format!("`{name}` is no kind of link; there are {known}"));
+            }
+        }
+    }
+    kinds
 }
 
 /// A name, or `*.` and a suffix, as URLs have it: lower case, IDN in ASCII.

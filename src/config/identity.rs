@@ -42,6 +42,8 @@ impl Identity {
         of.add("fetch.user_agent", &json!(raw.fetch.user_agent));
         of.add("fetch.body", &json!(raw.fetch.body));
         of.add("fetch.nofollow", &json!(raw.fetch.nofollow));
+        of.add("links.kinds", &json!(raw.links.kinds));
+        of.add("links.obey_rel", &json!(raw.links.obey_rel));
         of.add("fetch.max_redirects", &json!(raw.fetch.max_redirects));
         for (name, header) in &raw.fetch.headers {
             let value = match header {

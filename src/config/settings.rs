@@ -37,8 +37,10 @@ pub struct Settings {
     pub cache: Option<cache::Options>,
     /// How robots.txt is treated.
     pub robots: robots::Options,
-    /// Bounds of one page's harvest.
-    pub parse: parse::Limits,
+    /// What is wanted of pages.
+    pub parse: parse::Options,
+    /// Links whose `rel` says any of this are left alone.
+    pub obey_rel: parse::Rel,
     /// The store of URLs.
     pub frontier: Frontier,
     /// What is written.
@@ -75,7 +77,7 @@ pub struct Seeds {
     pub sitemaps: Vec<CanonicalUrl>,
 }
 
-/// `[limits]`, but for those of URLs ([`scope::Options`]) and pages ([`parse::Limits`]).
+/// `[limits]`, but for those of URLs ([`scope::Options`]) and pages ([`parse::Options`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// Pages fetched.

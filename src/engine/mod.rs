@@ -72,10 +72,13 @@ pub struct Options {
     pub retry_max: Duration,
     /// Longest chain of redirects (`fetch.max_redirects`).
     pub max_redirects: usize,
-    /// Whether links marked `nofollow` are left alone (`fetch.nofollow`).
+    /// Whether all links of a page whose robots directives say `nofollow` are left alone
+    /// (`fetch.nofollow`).
     pub obey_nofollow: bool,
-    /// Bounds of one page's harvest.
-    pub parse: parse::Limits,
+    /// Links whose `rel` says any of what is set here are left alone (`links.obey_rel`).
+    pub obey_rel: parse::Rel,
+    /// What is wanted of pages.
+    pub parse: parse::Options,
     /// Most bytes of a sitemap after unpacking.
     pub max_sitemap_bytes: usize,
     /// How robots.txt is treated.

@@ -12,39 +12,46 @@ use html5gum::{Emitter, Error, State};
 use super::{
     MAX_REFERENCE_BYTES,
     harvest::Harvest,
-    tag::{Name, SLOTS, Tag},
+    tag::{Attr, N_ATTRS, Name, Tag},
 };
 
 /// The wanted attributes of the current tag.
 #[derive(Debug, Default)]
 pub(super) struct Attributes {
-    values: [Vec<u8>; SLOTS],
-    is_present: [bool; SLOTS],
+    values: [Vec<u8>; N_ATTRS],
+    /// A bit for each [`Attr`].
+    present: u32,
 }
 
 impl Attributes {
-    /// The value in a slot (see [`Tag::slot`]), entities decoded. At most [`MAX_REFERENCE_BYTES`]
-    /// and one more byte, which tells that there were more.
-    pub(super) fn get(&self, slot: usize) -> Option<&[u8]> {
-        self.is_present[slot].then_some(self.values[slot].as_slice())
+    /// The attribute's value, entities decoded. At most [`MAX_REFERENCE_BYTES`] and one more byte,
+    /// which tells that there were more.
+    #[inline]
+    pub(super) fn get(&self, attr: Attr) -> Option<&[u8]> {
+        self.has(attr).then(|| self.values[attr as usize].as_slice())
+    }
+
+    #[inline]
+    fn has(&self, attr: Attr) -> bool {
+        self.present & (1 << attr as u8) != 0
     }
 
     fn clear(&mut self) {
-        self.is_present = [false; SLOTS];
+        self.present = 0;
     }
 
-    /// Opens a slot for its value; `false` if it has one: the first of equal attributes wins.
-    fn open(&mut self, slot: usize) -> bool {
-        if self.is_present[slot] {
+    /// Makes room for a value; `false` if there is one: the first of equal attributes wins.
+    fn open(&mut self, attr: Attr) -> bool {
+        if self.has(attr) {
             return false;
         }
-        self.is_present[slot] = true;
-        self.values[slot].clear();
+        self.present |= 1 << attr as u8;
+        self.values[attr as usize].clear();
         true
     }
 
-    fn push(&mut self, slot: usize, part: &[u8]) {
-        let value = &mut self.values[slot];
+    fn push(&mut self, attr: Attr, part: &[u8]) {
+        let value = &mut self.values[attr as usize];
         let room = (MAX_REFERENCE_BYTES + 1).saturating_sub(value.len());
         value.extend_from_slice(&part[..part.len().min(room)]);
     }
@@ -57,8 +64,8 @@ enum Current {
     Unwanted,
     /// Its name is being read.
     Name,
-    /// Its value goes to this slot.
-    Value(usize),
+    /// Its value is kept.
+    Value(Attr),
 }
 
 /// An emitter that tells a [`Harvest`] what a page consists of.
@@ -102,9 +109,9 @@ impl<'h, 'p> TagEmitter<'h, 'p> {
     #[inline]
     fn end_attribute_name(&mut self) {
         if matches!(self.attribute, Current::Name) {
-            let slot = self.tag.and_then(|tag| tag.slot(self.attribute_name.as_bytes()));
-            self.attribute = match slot {
-                Some(slot) if self.attributes.open(slot) => Current::Value(slot),
+            let attr = self.tag.and_then(|tag| Attr::of(tag, self.attribute_name.as_bytes()));
+            self.attribute = match attr {
+                Some(attr) if self.attributes.open(attr) => Current::Value(attr),
                 _ => Current::Unwanted,
             };
         }
@@ -148,7 +155,7 @@ impl Emitter for TagEmitter<'_, '_> {
     fn init_attribute(&mut self) {
         self.end_attribute_name();
         let tag = *self.tag.get_or_insert_with(|| Tag::of(self.name.as_bytes()));
-        self.attribute = if tag.wants_attributes() && !self.is_end_tag {
+        self.attribute = if !self.is_end_tag && self.harvest.wants_attributes(tag) {
             self.attribute_name.clear();
             Current::Name
         } else {
@@ -166,8 +173,8 @@ impl Emitter for TagEmitter<'_, '_> {
     #[inline]
     fn push_attribute_value(&mut self, part: &[u8]) {
         self.end_attribute_name();
-        if let Current::Value(slot) = self.attribute {
-            self.attributes.push(slot, part);
+        if let Current::Value(attr) = self.attribute {
+            self.attributes.push(attr, part);
         }
     }
 

@@ -6,7 +6,10 @@
 //! that: an `</svg>` within HTML within SVG closes the SVG, and an SVG that is left open ends with
 //! the next tag that looks like HTML, not with its parent.
 
-use super::tag::{Tag, ends_break_out, starts_break_out};
+use super::{
+    elements::{ends_break_out, starts_break_out},
+    tag::Tag,
+};
 
 /// Deepest nesting that is followed. Elements beyond it are taken to be like their parent, so that
 /// the work for each tag is bounded.

@@ -2,18 +2,28 @@
 //!
 //! The HTML standard's "shared declarative refresh steps", which forgive almost anything.
 
-/// The URL in the `content` of a refresh, as written. `None` if it names none (the page reloads)
-/// or does not parse (nothing happens).
-pub(super) fn target(content: &[u8]) -> Option<&[u8]> {
+/// Reads the `content` of a refresh: seconds to wait (no more than [`u32::MAX`]), and the URL as
+/// written, `None` if it names none (the page reloads). `None` altogether if it does not parse, and
+/// nothing happens.
+pub(super) fn declarative(content: &[u8]) -> Option<(u32, Option<&[u8]>)> {
     let rest = content.trim_ascii_start();
     let after_digits = skip(rest, |byte| byte.is_ascii_digit());
-    if after_digits.len() == rest.len() && rest.first() != Some(&b'.') {
+    let digits = &rest[..rest.len() - after_digits.len()];
+    if digits.is_empty() && rest.first() != Some(&b'.') {
         return None;
     }
+    let seconds =
+        digits.iter().fold(0_u32, |sum, digit| sum.saturating_mul(10).saturating_add(u32::from(digit - b'0')));
     let rest = skip(after_digits, |byte| byte.is_ascii_digit() || byte == b'.');
-    if !rest.first().is_some_and(|byte| matches!(byte, b';' | b',') || byte.is_ascii_whitespace()) {
-        return None;
+    match rest.first() {
+        None => Some((seconds, None)),
+        Some(byte) if matches!(byte, b';' | b',') || byte.is_ascii_whitespace() => Some((seconds, target(rest))),
+        Some(_) => None,
     }
+}
+
+/// The URL in what follows the seconds.
+fn target(rest: &[u8]) -> Option<&[u8]> {
     let rest = rest.trim_ascii_start();
     let rest = rest.strip_prefix(b";").or_else(|| rest.strip_prefix(b",")).unwrap_or(rest).trim_ascii_start();
     if rest.is_empty() {
@@ -88,7 +98,19 @@ mod tests {
             ("5x; url=/a", None),
             ("-1; url=/a", None),
         ] {
-            assert_eq!(target(content.as_bytes()), expected.map(str::as_bytes), "{content}");
+            let target = declarative(content.as_bytes()).and_then(|(_, target)| target);
+            assert_eq!(target, expected.map(str::as_bytes), "{content}");
+        }
+        for (content, seconds) in [
+            ("5", Some(5)),
+            (" 30;", Some(30)),
+            ("1.9; url=/a", Some(1)),
+            (".9", Some(0)),
+            ("99999999999", Some(u32::MAX)),
+            ("5x", None),
+            ("", None),
+        ] {
+            assert_eq!(declarative(content.as_bytes()).map(|(seconds, _)| seconds), seconds, "{content}");
         }
     }
 }

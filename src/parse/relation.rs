@@ -3,47 +3,84 @@
 //! A table of relation names and how several of them in one `rel` add up. It does not look at the
 //! link itself.
 
-/// What the `rel` of a link says.
+use super::LinkKind;
+
+/// What the `rel` of a link says about following it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Relations {
-    /// It names a document: at least one relation does, and none makes it a resource of the page.
-    pub(super) names_document: bool,
-    /// It names the page's preferred address.
-    pub(super) is_canonical: bool,
-    /// It asks not to be followed.
-    pub(super) nofollow: bool,
+pub struct Rel {
+    /// `nofollow`: the author does not vouch for it.
+    pub nofollow: bool,
+    /// `ugc`: a user of the site wrote it.
+    pub ugc: bool,
+    /// `sponsored`: it was paid for.
+    pub sponsored: bool,
+    /// `canonical`, of a `<link>`: the page's preferred address.
+    pub canonical: bool,
+    /// `alternate`, of a `<link>`: the page in another form or language.
+    pub alternate: bool,
 }
 
-/// Reads a `rel`. Relations are those of the HTML standard, of the IANA registry of link relations
-/// and of the microformats wiki that lead to a page; a style sheet or an icon is none, also where
-/// it is an `alternate` one.
-pub(super) fn relations(rel: &[u8]) -> Relations {
-    let mut relations = Relations::default();
-    let mut is_resource = false;
+impl Rel {
+    /// Whether it says, about following the link, any of what the other does: `nofollow`, `ugc` or
+    /// `sponsored`.
+    pub fn says_any_of(self, other: Self) -> bool {
+        (self.nofollow && other.nofollow) || (self.ugc && other.ugc) || (self.sponsored && other.sponsored)
+    }
+}
+
+/// Reads the `rel` of an `<a>` or `<area>`.
+pub(super) fn follow(rel: &[u8]) -> Rel {
+    relations(rel).0
+}
+
+/// Reads the `rel` of a `<link>`: what it says, and of which kind it makes the link, `None` if it
+/// names neither a document nor a resource. Relations are those of the HTML standard, of the IANA
+/// registry of link relations and of the microformats wiki that lead to a page; a style sheet or an
+/// icon is none, also where it is an `alternate` one.
+pub(super) fn relations(rel: &[u8]) -> (Rel, Option<LinkKind>) {
+    let mut said = Rel::default();
+    let (mut is_document, mut is_css, mut is_icon, mut is_preload, mut is_fetched) =
+        (false, false, false, false, false);
     for token in rel.split(u8::is_ascii_whitespace) {
-        let mut name = [0; 24];
+        let mut name = [0; 32];
         let Some(name) = name.get_mut(..token.len()) else { continue };
         name.copy_from_slice(token);
         name.make_ascii_lowercase();
         match &*name {
-            b"nofollow" => relations.nofollow = true,
-            b"canonical" => (relations.is_canonical, relations.names_document) = (true, true),
-            b"stylesheet" | b"icon" | b"apple-touch-icon" | b"mask-icon" | b"fluid-icon" | b"manifest" | b"preload"
-            | b"modulepreload" => is_resource = true,
-            name if names_document(name) => relations.names_document = true,
+            b"nofollow" => said.nofollow = true,
+            b"ugc" => said.ugc = true,
+            b"sponsored" => said.sponsored = true,
+            b"canonical" => (said.canonical, is_document) = (true, true),
+            b"alternate" => (said.alternate, is_document) = (true, true),
+            b"stylesheet" => is_css = true,
+            b"icon" | b"apple-touch-icon" | b"apple-touch-icon-precomposed" | b"mask-icon" | b"fluid-icon" => {
+                is_icon = true;
+            }
+            b"manifest" | b"preload" | b"modulepreload" => is_preload = true,
+            // What is fetched ahead is the next page as often as a script.
+            b"prefetch" | b"prerender" => is_fetched = true,
+            name if names_document(name) => is_document = true,
             _ => {}
         }
     }
-    relations.names_document &= !is_resource;
-    relations.is_canonical &= !is_resource;
-    relations
+    let is_resource = is_css || is_icon || is_preload;
+    said.canonical &= !is_resource;
+    said.alternate &= !is_resource;
+    let kind = match () {
+        () if is_css => Some(LinkKind::Css),
+        () if is_icon => Some(LinkKind::Icon),
+        () if is_preload => Some(LinkKind::Preload),
+        () if is_document => Some(LinkKind::Link),
+        () if is_fetched => Some(LinkKind::Preload),
+        () => None,
+    };
+    (said, kind)
 }
 
 fn names_document(relation: &[u8]) -> bool {
     matches!(
         relation,
         b"about"
-            | b"alternate"
             | b"amphtml"
             | b"appendix"
             | b"archives"
@@ -97,20 +134,25 @@ mod tests {
 
     #[test]
     fn relations_name_documents_or_resources() {
-        for (rel, names_document, is_canonical, nofollow) in [
-            ("next", true, false, false),
-            ("PREV\tnofollow", true, false, true),
-            ("Canonical", true, true, false),
-            ("alternate stylesheet", false, false, false),
-            ("icon alternate", false, false, false),
-            ("next prefetch", true, false, false),
-            ("prefetch", false, false, false),
-            ("preconnect", false, false, false),
-            ("predecessor-version", true, false, false),
-            ("apple-touch-icon-precomposed-and-longer next", true, false, false),
-            ("", false, false, false),
+        for (rel, kind, canonical, nofollow) in [
+            ("next", Some(LinkKind::Link), false, false),
+            ("PREV\tnofollow", Some(LinkKind::Link), false, true),
+            ("Canonical", Some(LinkKind::Link), true, false),
+            ("canonical icon", Some(LinkKind::Icon), false, false),
+            ("alternate stylesheet", Some(LinkKind::Css), false, false),
+            ("icon alternate", Some(LinkKind::Icon), false, false),
+            ("shortcut\nicon", Some(LinkKind::Icon), false, false),
+            ("next prefetch", Some(LinkKind::Link), false, false),
+            ("prefetch", Some(LinkKind::Preload), false, false),
+            ("preconnect", None, false, false),
+            ("predecessor-version", Some(LinkKind::Link), false, false),
+            ("a-relation-that-is-longer-than-all-that-mean-something next", Some(LinkKind::Link), false, false),
+            ("", None, false, false),
         ] {
-            assert_eq!(relations(rel.as_bytes()), Relations { names_document, is_canonical, nofollow }, "{rel}");
+            let (said, found) = relations(rel.as_bytes());
+            assert_eq!((found, said.canonical, said.nofollow), (kind, canonical, nofollow), "{rel}");
         }
+        let said = follow(b"UGC sponsored noopener");
+        assert!(said.ugc && said.sponsored && !said.nofollow);
     }
 }

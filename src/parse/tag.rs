@@ -3,10 +3,7 @@
 //! Tables only. Names come lower-cased from the tokenizer and are compared as bytes; an element
 //! that plays no part here is [`Tag::Other`], whatever it is called.
 
-/// Most attributes wanted of one element.
-pub(super) const SLOTS: usize = 3;
-
-/// Longest name that means something here: `annotation-xml`.
+/// Longest name that means something here: `annotation-xml`, `shadowrootmode`.
 const MAX_NAME_BYTES: usize = 14;
 
 /// A name in the making. Longer ones than [`MAX_NAME_BYTES`] are like no other: empty.
@@ -40,6 +37,7 @@ impl Name {
 
 /// The elements that a harvest tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Tag {
     /// Any element not listed.
     Other,
@@ -47,10 +45,28 @@ pub(super) enum Tag {
     A,
     Area,
     Base,
+    Embed,
+    Form,
     Frame,
+    Frameset,
     Html,
+    /// `<img>`, and `<image>`, which browsers take for it.
+    Img,
+    Input,
     Link,
+    /// `<audio>` and `<bgsound>`.
+    Audio,
     Meta,
+    Object,
+    Source,
+    /// `<use>` and `<feImage>` of SVG.
+    SvgUse,
+    Track,
+    Video,
+    /// `<body>` and the parts of a table, for their backgrounds.
+    Backed,
+    /// What may cite.
+    Cited,
     /// Contents that are not markup.
     Iframe,
     Noembed,
@@ -80,10 +96,23 @@ impl Tag {
             b"a" => Self::A,
             b"area" => Self::Area,
             b"base" => Self::Base,
+            b"embed" => Self::Embed,
+            b"form" => Self::Form,
             b"frame" => Self::Frame,
+            b"frameset" => Self::Frameset,
             b"html" => Self::Html,
+            b"img" | b"image" => Self::Img,
+            b"input" => Self::Input,
             b"link" => Self::Link,
+            b"audio" | b"bgsound" => Self::Audio,
             b"meta" => Self::Meta,
+            b"object" => Self::Object,
+            b"source" => Self::Source,
+            b"use" | b"feimage" => Self::SvgUse,
+            b"track" => Self::Track,
+            b"video" => Self::Video,
+            b"body" | b"table" | b"tbody" | b"td" | b"tfoot" | b"th" | b"thead" | b"tr" => Self::Backed,
+            b"blockquote" | b"del" | b"ins" | b"q" => Self::Cited,
             b"iframe" => Self::Iframe,
             b"noembed" => Self::Noembed,
             b"noframes" => Self::Noframes,
@@ -105,183 +134,102 @@ impl Tag {
             _ => Self::Other,
         }
     }
+}
 
-    /// Whether any attribute of the element is wanted.
-    #[inline]
-    pub(super) fn wants_attributes(self) -> bool {
-        matches!(
-            self,
-            Self::A
-                | Self::Area
-                | Self::Base
-                | Self::Frame
-                | Self::Html
-                | Self::Link
-                | Self::Meta
-                | Self::Iframe
-                | Self::AnnotationXml
-                | Self::Font
-        )
-    }
+/// A set of elements.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TagSet(u64);
 
-    /// In which slot an attribute of the element is kept, if it is.
-    pub(super) fn slot(self, attribute: &[u8]) -> Option<usize> {
-        match (self, attribute) {
-            (Self::A | Self::Area | Self::Base | Self::Link, b"href")
-            | (Self::Iframe | Self::Frame, b"src")
-            | (Self::Html, b"lang")
-            | (Self::Meta, b"content")
-            | (Self::AnnotationXml, b"encoding")
-            | (Self::Font, b"color" | b"face" | b"size") => Some(0),
-            (Self::A | Self::Area | Self::Link, b"rel") | (Self::Meta, b"name") => Some(1),
-            (Self::A, b"xlink:href") | (Self::Meta, b"http-equiv") => Some(2),
-            _ => None,
+impl TagSet {
+    pub(super) const fn of(tags: &[Tag]) -> Self {
+        let (mut bits, mut i) = (0, 0);
+        while i < tags.len() {
+            bits |= 1 << tags[i] as u8;
+            i += 1;
         }
+        Self(bits)
+    }
+
+    /// With these too, if they are wanted.
+    pub(super) const fn and(self, wanted: bool, tags: &[Tag]) -> Self {
+        if wanted { Self(self.0 | Self::of(tags).0) } else { self }
+    }
+
+    #[inline]
+    pub(super) const fn contains(self, tag: Tag) -> bool {
+        self.0 & (1 << tag as u8) != 0
     }
 }
 
-/// HTML elements that end any SVG or MathML they are found in: the start tags that the HTML
-/// standard lists ("rules for parsing tokens in foreign content"), `font` aside.
-pub(super) fn starts_break_out(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"b" | b"big"
-            | b"blockquote"
-            | b"body"
-            | b"br"
-            | b"center"
-            | b"code"
-            | b"dd"
-            | b"div"
-            | b"dl"
-            | b"dt"
-            | b"em"
-            | b"embed"
-            | b"h1"
-            | b"h2"
-            | b"h3"
-            | b"h4"
-            | b"h5"
-            | b"h6"
-            | b"head"
-            | b"hr"
-            | b"i"
-            | b"img"
-            | b"li"
-            | b"listing"
-            | b"menu"
-            | b"meta"
-            | b"nobr"
-            | b"ol"
-            | b"p"
-            | b"pre"
-            | b"ruby"
-            | b"s"
-            | b"small"
-            | b"span"
-            | b"strong"
-            | b"strike"
-            | b"sub"
-            | b"sup"
-            | b"table"
-            | b"tt"
-            | b"u"
-            | b"ul"
-            | b"var"
-    )
+/// The attributes that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Attr {
+    Action,
+    Alt,
+    Background,
+    Cite,
+    Content,
+    Data,
+    Encoding,
+    /// One of those that make `<font>` a piece of HTML.
+    Fonts,
+    Href,
+    Hreflang,
+    HttpEquiv,
+    Lang,
+    Method,
+    Name,
+    Poster,
+    Property,
+    Rel,
+    ShadowRoot,
+    Src,
+    /// `srcset`, and `imagesrcset` of a `<link>`.
+    Srcset,
+    Title,
+    Type,
+    XlinkHref,
+    XmlLang,
 }
 
-/// HTML elements whose end tags end any SVG or MathML left open within them. The standard looks
-/// the element up among the open ones; we keep none and take it that it is there.
-pub(super) fn ends_break_out(name: &[u8]) -> bool {
-    starts_break_out(name)
-        || matches!(
-            name,
-            b"article"
-                | b"aside"
-                | b"button"
-                | b"details"
-                | b"figure"
-                | b"footer"
-                | b"form"
-                | b"header"
-                | b"html"
-                | b"label"
-                | b"main"
-                | b"nav"
-                | b"section"
-                | b"summary"
-                | b"tbody"
-                | b"td"
-                | b"th"
-                | b"thead"
-                | b"tr"
-        )
-}
+/// How many there are of [`Attr`].
+pub(super) const N_ATTRS: usize = Attr::XmlLang as usize + 1;
 
-/// Elements that stand on lines of their own in visible text.
-pub(super) fn is_block(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"address"
-            | b"article"
-            | b"aside"
-            | b"blockquote"
-            | b"body"
-            | b"br"
-            | b"caption"
-            | b"center"
-            | b"dd"
-            | b"details"
-            | b"dialog"
-            | b"dir"
-            | b"div"
-            | b"dl"
-            | b"dt"
-            | b"fieldset"
-            | b"figcaption"
-            | b"figure"
-            | b"footer"
-            | b"form"
-            | b"h1"
-            | b"h2"
-            | b"h3"
-            | b"h4"
-            | b"h5"
-            | b"h6"
-            | b"header"
-            | b"hgroup"
-            | b"hr"
-            | b"html"
-            | b"legend"
-            | b"li"
-            | b"listing"
-            | b"main"
-            | b"menu"
-            | b"nav"
-            | b"ol"
-            | b"optgroup"
-            | b"option"
-            | b"p"
-            | b"plaintext"
-            | b"pre"
-            | b"search"
-            | b"section"
-            | b"select"
-            | b"summary"
-            | b"table"
-            | b"tbody"
-            | b"tfoot"
-            | b"thead"
-            | b"tr"
-            | b"ul"
-            | b"xmp"
-    )
-}
-
-/// Elements that are words of their own in visible text without being blocks.
-pub(super) fn is_cell(name: &[u8]) -> bool {
-    matches!(name, b"td" | b"th")
+impl Attr {
+    /// The attribute of this name of an element, if it is wanted.
+    pub(super) fn of(tag: Tag, name: &[u8]) -> Option<Self> {
+        Some(match (name, tag) {
+            (b"href", _) => Self::Href,
+            (b"src", _) => Self::Src,
+            (b"rel", Tag::A | Tag::Area | Tag::Link) => Self::Rel,
+            (b"content", Tag::Meta) => Self::Content,
+            (b"name", Tag::Meta) => Self::Name,
+            (b"property", Tag::Meta) => Self::Property,
+            (b"http-equiv", Tag::Meta) => Self::HttpEquiv,
+            (b"xlink:href", Tag::A | Tag::Img | Tag::SvgUse | Tag::Script) => Self::XlinkHref,
+            (b"srcset", Tag::Img | Tag::Source) | (b"imagesrcset", Tag::Link) => Self::Srcset,
+            (b"alt", Tag::Img | Tag::Area | Tag::Input) => Self::Alt,
+            (b"title" | b"hreflang" | b"type", Tag::Link) => match name {
+                b"title" => Self::Title,
+                b"type" => Self::Type,
+                _ => Self::Hreflang,
+            },
+            (b"type", Tag::Input | Tag::Script) => Self::Type,
+            (b"lang", Tag::Html) => Self::Lang,
+            (b"xml:lang", Tag::Html) => Self::XmlLang,
+            (b"action", Tag::Form) => Self::Action,
+            (b"method", Tag::Form) => Self::Method,
+            (b"poster", Tag::Video) => Self::Poster,
+            (b"data", Tag::Object) => Self::Data,
+            (b"background", Tag::Backed) => Self::Background,
+            (b"cite", Tag::Cited) => Self::Cite,
+            (b"encoding", Tag::AnnotationXml) => Self::Encoding,
+            (b"color" | b"face" | b"size", Tag::Font) => Self::Fonts,
+            (b"shadowrootmode", Tag::Template) => Self::ShadowRoot,
+            _ => return None,
+        })
+    }
 }
 
 #[cfg(test)]

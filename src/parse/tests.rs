@@ -18,7 +18,17 @@ fn parse(body: &str) -> Page {
 }
 
 fn parse_as(body: &[u8], content_type: Option<&str>) -> Page {
-    page(body, content_type, &Url::parse(PAGE_URL).unwrap(), &LIMITS)
+    page(body, content_type, &Url::parse(PAGE_URL).unwrap(), &Options::new(LIMITS))
+}
+
+/// Everything there is to ask for.
+fn everything(limits: Limits) -> Options {
+    let kinds = KindSet::ALL;
+    Options { kinds, max_link_text_bytes: 100, fragments: true, metadata: true, ..Options::new(limits) }
+}
+
+fn parse_all(body: &str) -> Page {
+    page(body.as_bytes(), Some("text/html; charset=utf-8"), &Url::parse(PAGE_URL).unwrap(), &everything(LIMITS))
 }
 
 /// The references found in `body`, in order.
@@ -44,9 +54,9 @@ fn finds_links_wherever_browsers_have_them() {
     check("<a href=a", &[]);
     check("</a href=a>", &[]);
     check("<ahref=a><abbr href=a><b href=a><ins cite=a>", &[]);
-    check("<iframe src=/f></iframe><frame src=/g>", &["/f", "/g"]);
+    check("<iframe src=/f></iframe><frame src=/g>", &["/f"]);
     check("<iframe src=/f><a href=/no></iframe><a href=/yes>", &["/f", "/yes"]);
-    check("<noscript><a href=a></noscript><template><a href=b></template>", &["a", "b"]);
+    check("<noscript><a href=a></noscript><template><a href=b></template><a href=c>", &["a", "c"]);
     check("<select><option><a href=a></select>", &["a"]);
     check("<A\nHREF\n=\n\"a\nb\"\n>", &["a\nb"]);
     check("<a href='a'href='b'rel=c>", &["a"]);
@@ -117,7 +127,7 @@ fn links_with_a_rel_that_names_a_document() {
     check("<link rel=stylesheet href=a><link rel='alternate stylesheet' href=b><link rel=icon href=c>", &[]);
     check("<link rel=preload href=a><link rel=dns-prefetch href=//b><link href=c><link rel='' href=d>", &[]);
     check("<link rel=next>", &[]);
-    assert_eq!(parse("<link rel=canonical href=a>").links[0].kind, LinkKind::LinkRel);
+    assert_eq!(parse("<link rel=canonical href=a>").links[0].kind, LinkKind::Link);
 }
 
 #[test]
@@ -127,6 +137,182 @@ fn refreshes_lead_elsewhere() {
     check("<meta http-equiv=refresh content=30><meta http-equiv=refresh><meta content='0;url=/a'>", &[]);
     check("<meta http-equiv=refresh content='0; url=javascript:x'>", &[]);
     assert_eq!(parse("<meta http-equiv=refresh content='0;a'>").links[0].kind, LinkKind::Refresh);
+}
+
+/// The links of every kind in `body`: what each is called and leads to.
+fn check_kinds(body: &str, expected: &[(&str, &str)]) {
+    let page = parse_all(body);
+    let found: Vec<_> = page.links.iter().map(|link| (link.kind.as_str(), link.href.as_str())).collect();
+    assert_eq!(found, expected, "{body}");
+}
+
+#[test]
+fn every_kind_by_element_and_attribute() {
+    check_kinds(
+        "<body background=b><img src=a srcset='c 1x, d,e 2x,'><picture><source srcset=f></picture>\
+         <video src=g poster=h><source src=i><track src=j></video><audio src=k></audio><bgsound src=l>\
+         <object data=m></object><embed src=n><script src=o></script><input type=Image src=p><input src=no>",
+        &[
+            ("background", "b"),
+            ("img", "a"),
+            ("img", "c"),
+            ("img", "d,e"),
+            ("source", "f"),
+            ("video", "g"),
+            ("video", "h"),
+            ("source", "i"),
+            ("track", "j"),
+            ("audio", "k"),
+            ("audio", "l"),
+            ("object", "m"),
+            ("embed", "n"),
+            ("script", "o"),
+            ("input", "p"),
+        ],
+    );
+    check_kinds(
+        "<link rel=stylesheet href=a><link rel='shortcut icon' href=b><link rel=preload as=image href=c imagesrcset='d 1x'>\
+         <link rel=manifest href=e><link rel=preconnect href=f><blockquote cite=g><q cite=h></q><ins cite=i><table background=j>",
+        &[
+            ("css", "a"),
+            ("icon", "b"),
+            ("preload", "c"),
+            ("preload", "d"),
+            ("preload", "e"),
+            ("cite", "g"),
+            ("cite", "h"),
+            ("cite", "i"),
+            ("background", "j"),
+        ],
+    );
+    check_kinds(
+        "<form action=a></form><form method=POST action=b></form><form method=dialog action=c></form><form action>x</form>\
+         <form method=nonsense action=d><form action=nested></form><form action=e>",
+        &[("form", "a"), ("form", ""), ("form", "d"), ("form", "e")],
+    );
+    check_kinds(
+        "<svg><image href=a /><use xlink:href='b#c'/><feImage href=d /><script href=e /><img src=f></svg><image src=g>",
+        &[("svg", "a"), ("svg", "b#c"), ("svg", "d"), ("script", "e"), ("img", "f"), ("img", "g")],
+    );
+    check_kinds(
+        "<img src=''><script src></script><iframe src=' '></iframe><link rel=next href=''><img srcset=','>",
+        &[],
+    );
+    check_kinds(
+        "<img src='data:,x' srcset='data:,y 1x, a 2x'><a href='#x'><a href=blob:x><a href=about:x>",
+        &[("img", "a"), ("a", "#x")],
+    );
+}
+
+#[test]
+fn frames_count_in_framesets_only() {
+    check(
+        "<frameset><frame src=a><frameset><FRAME src=b></frameset><a href=no><iframe src=no></frameset><a href=no>",
+        &["a", "b"],
+    );
+    check("<head><title>x</title></head><noscript>no frames</noscript><frameset><frame src=a>", &["a"]);
+    check("<html>\n<frameset><noframes><a href=no></noframes><frame src=a></frameset><noframes><a href=no>", &["a"]);
+    check("<body><frameset><frame src=no></frameset><a href=a>", &["a"]);
+    check("<p>x<frameset><frame src=no></frameset><a href=a>", &["a"]);
+    check("<p><frameset><frame src=a></frameset>", &["a"]);
+    check("<frame src=no><frameset><frame src=a></frameset>", &["a"]);
+    check("<br><frameset><frame src=no></frameset>", &[]);
+}
+
+#[test]
+fn templates_are_inert_unless_they_are_shadow_roots() {
+    check(
+        "<template><a href=a><template><a href=b></template><a href=c></template><a href=d></template><a href=e>",
+        &["d", "e"],
+    );
+    check(
+        "<template shadowrootmode=open><a href=a><template><a href=b></template><a href=c></template><a href=d>",
+        &["a", "c", "d"],
+    );
+    check("<template><template shadowrootmode=open><a href=a></template></template>", &[]);
+    let kinds = KindSet::NAVIGATION.union(KindSet::named("template").unwrap());
+    let options = Options { kinds, ..Options::new(LIMITS) };
+    let found = page(b"<template><a href=a></template>", None, &Url::parse(PAGE_URL).unwrap(), &options);
+    assert_eq!(found.links.len(), 1);
+}
+
+/// The texts of the links in `body`.
+fn check_link_texts(body: &str, expected: &[Option<&str>]) {
+    let page = parse_all(body);
+    let found: Vec<_> = page.links.iter().map(|link| link.text.as_deref()).collect();
+    assert_eq!(found, expected, "{body}");
+}
+
+#[test]
+fn links_have_the_text_that_people_read() {
+    check_link_texts("<a href=a> Hello\n <b>wor</b>ld &amp; all </a> no", &[Some("Hello world & all")]);
+    check_link_texts("<a href=a>x<a href=b>y</a>z</a>", &[Some("x"), Some("y")]);
+    check_link_texts("<a href=a>x<a name=b>y</a>", &[Some("x")]);
+    check_link_texts("<a href=a></a><a href=b> </a>", &[None, None]);
+    check_link_texts("<a href=a><img src=b alt='c d'><img alt=e></a>", &[Some("c d e"), Some("c d")]);
+    check_link_texts("<a href=a>x<img src=b alt=c></a>", &[Some("x"), Some("c")]);
+    check_link_texts("<a href=a>x<script>no</script><style>no</style></a>", &[Some("x")]);
+    check_link_texts("<ul><li><a href=a>x<li>y</ul>", &[Some("x")]);
+    check_link_texts("<td><p><a href=a>x</p>y", &[Some("x")]);
+    check_link_texts("<a href=a><div>x<p>y</p></div><br>z</a>no", &[Some("xyz")]);
+    check_link_texts(
+        "<area href=a alt=' b '><link rel=next href=c title=d><iframe src=e>no</iframe>",
+        &[Some("b"), Some("d"), None],
+    );
+    check_link_texts("<svg><a href=a><title>x</title><text>y</text></a></svg>", &[Some("xy")]);
+    check_link_texts("<a href=a>unclosed", &[Some("unclosed")]);
+    check_link_texts(&format!("<a href=a>{}</a>", "é".repeat(1000)), &[Some(&"é".repeat(50))]);
+    assert_eq!(parse("<a href=a rel=b>x</a>").links[0].text, None);
+    assert_eq!(parse("<a href=a rel=b>x</a>").links[0].rel_text, None);
+    let page = parse_all("<a href=a rel=' UGC\n sponsored'>x</a><a href='#b'>y</a><a href=c>");
+    assert_eq!(page.links[0].rel_text.as_deref(), Some("UGC sponsored"));
+    assert!(page.links[0].rel.ugc && page.links[0].rel.sponsored && !page.links[0].rel.nofollow);
+    assert_eq!(page.links.iter().map(|link| link.position).collect::<Vec<_>>(), [0, 1, 2]);
+    let positions: Vec<_> = parse("<a href=a><a href='#b'><a href=c>").links.iter().map(|l| l.position).collect();
+    assert_eq!(positions, [0, 2]);
+}
+
+#[test]
+fn metadata_is_kept_as_it_was_written() {
+    let page = parse_all(
+        "<meta property='og:title' content=' A\n B '><meta property='og:image' content=/i><meta name=Twitter:Card content=c>\
+         <meta name=TDM-Reservation content=1><meta name=llm-policy content><meta name=viewport content=no>\
+         <link rel=alternate hreflang=de href=/de><link rel=alternate hreflang=x-default href='ftp:x'><link rel=alternate href=f>\
+         <script type='application/LD+json; charset=utf-8'> {\"a\": \"&lt;</b>\"} </script><script>no</script>\
+         <meta http-equiv=refresh content='7; url=/r'><meta http-equiv=refresh content='0; url=/s'>\
+         <meta http-equiv=content-language content=fr>",
+    );
+    let pair = |name: &str, content: &str| (name.to_owned(), content.to_owned());
+    let metadata = &page.metadata;
+    let graph = [pair("og:title", "A B"), pair("og:image", "/i"), pair("twitter:card", "c")];
+    assert_eq!(metadata.open_graph, graph);
+    assert_eq!(metadata.usage, [pair("tdm-reservation", "1"), pair("llm-policy", "")]);
+    let german = Alternate { language: "de".to_owned(), url: "https://example.org/de".to_owned() };
+    assert_eq!(metadata.alternates, [german]);
+    assert_eq!(metadata.json_ld, [r#"{"a": "&lt;</b>"}"#]);
+    assert!(!metadata.truncated);
+    assert_eq!(page.refresh, Some(Refresh { seconds: 7, url: Some("https://example.org/r".to_owned()) }));
+    assert_eq!(page.language.as_deref(), Some("fr"));
+    assert_eq!(parse_all("<meta http-equiv=refresh content=9>").refresh, Some(Refresh { seconds: 9, url: None }));
+    assert_eq!(parse_all("<template><meta property=og:a content=b></template>").metadata, Metadata::default());
+}
+
+#[test]
+fn metadata_is_bounded() {
+    let page = parse_all(
+        &("<meta property=og:a content=b><meta name=rsl content=c><link rel=alternate hreflang=d href=e>\
+           <script type=application/ld+json>{}</script>"
+            .repeat(500)),
+    );
+    let metadata = page.metadata;
+    assert_eq!((metadata.open_graph.len(), metadata.usage.len()), (MAX_META_PAIRS, MAX_META_PAIRS));
+    assert_eq!((metadata.alternates.len(), metadata.json_ld.len()), (MAX_ALTERNATES, MAX_JSON_LD));
+    assert!(metadata.truncated);
+    let script = |n: usize| format!("<script type=application/ld+json>{}</script>", "1".repeat(n));
+    let metadata = parse_all(&(script(MAX_JSON_LD_BYTES + 1) + &script(MAX_JSON_LD_BYTES) + &script(1))).metadata;
+    assert_eq!(metadata.json_ld.iter().map(String::len).collect::<Vec<_>>(), [MAX_JSON_LD_BYTES]);
+    let srcset = parse_all(&format!("<img srcset='{}'>", "a 1x, ".repeat(MAX_REFERENCE_BYTES)));
+    assert_eq!((srcset.links.len(), srcset.links_truncated), (LIMITS.max_links, true));
 }
 
 #[test]
@@ -143,14 +329,14 @@ fn references_that_name_no_document_are_dropped() {
 #[test]
 fn nofollow_and_kinds() {
     let page = parse("<a href=a rel='x NoFollow'><a href=b rel=nofollows><area href=c rel=nofollow><iframe src=d>");
-    let found: Vec<_> = page.links.iter().map(|link| (link.href.as_str(), link.kind, link.nofollow)).collect();
+    let found: Vec<_> = page.links.iter().map(|link| (link.href.as_str(), link.kind, link.rel.nofollow)).collect();
     assert_eq!(
         found,
         [
-            ("a", LinkKind::Anchor, true),
-            ("b", LinkKind::Anchor, false),
-            ("c", LinkKind::Anchor, true),
-            ("d", LinkKind::Frame, false),
+            ("a", LinkKind::A, true),
+            ("b", LinkKind::A, false),
+            ("c", LinkKind::Area, true),
+            ("d", LinkKind::Iframe, false),
         ]
     );
 }
@@ -244,7 +430,7 @@ fn visible_text_reads_like_the_page() {
     check_text("<xmp><b>x</b></xmp>y<plaintext><i>", "<b>x</b>\ny\n<i>");
     check_text("", "");
     let without = Limits { max_text_bytes: 0, ..LIMITS };
-    assert_eq!(page(b"<p>x", None, &Url::parse(PAGE_URL).unwrap(), &without).text, None);
+    assert_eq!(page(b"<p>x", None, &Url::parse(PAGE_URL).unwrap(), &Options::new(without)).text, None);
 }
 
 #[test]
@@ -303,15 +489,31 @@ fn hostile_bodies_take_linear_time() {
         format!("<link href=a rel='{}'>", "next ".repeat(N)),
         format!("<meta {}", "charset= ".repeat(N)),
         "<![CDATA[".repeat(N / 8),
+        format!("<img srcset='{}'>", "a 1x,".repeat(N / 4)),
+        format!("<img srcset='{}'>", ",(".repeat(N)),
+        "<img srcset='a (,b 1x, c 2x'>".repeat(N / 20),
+        "<a href=x>x".repeat(N / 8),
+        format!("<a href=x>{}", "<p>".repeat(N / 3)),
+        format!("<a href=x>{}", "x ".repeat(N)),
+        format!("<a href=x>{}", "<img alt=y>".repeat(N / 8)),
+        "<script type=application/ld+json>{}</script>".repeat(N / 40),
+        format!("<script type=application/ld+json>{}", "[".repeat(8 * N)),
+        "<meta property=og:image content=x>".repeat(N / 20),
+        format!("<meta property='{}' content=x>", "og:a ".repeat(N)),
+        "<link rel=alternate hreflang=de href=x>".repeat(N / 20),
+        "<frameset>".repeat(N / 8),
+        "<template shadowrootmode=open>".repeat(N / 20),
+        "<form action=x>".repeat(N / 8),
     ] {
         parse_as(body.as_bytes(), None);
+        parse_all(&body);
         parse_as(body.as_bytes(), Some("application/xhtml+xml; charset=utf-8"));
         assert!(begin.elapsed() < PATIENCE, "too slow: {}…", &body[..body.len().min(40)]);
     }
 }
 
 /// What the random bodies are made of, besides random bytes.
-const PIECES: [&[u8]; 21] = [
+const PIECES: [&[u8]; 29] = [
     b"<a href=",
     b"<meta name=robots content='",
     b"<meta http-equiv=refresh content='0;",
@@ -319,6 +521,14 @@ const PIECES: [&[u8]; 21] = [
     b"<base href=",
     b"<link rel=canonical href=",
     b"<svg>",
+    b"<a href=",
+    b"</a>",
+    b"<img alt=x srcset='a 1x,",
+    b"<template>",
+    b"<frameset>",
+    b"<frame src=",
+    b"<script type=application/ld+json>",
+    b"<meta property=og:title content=",
     b"<title>",
     b"</title>",
     b"<script>",
@@ -358,17 +568,26 @@ proptest! {
         max_links in 0_usize..4,
         max_meta_bytes in 0_usize..8,
         max_text_bytes in 0_usize..8,
+        asks_for_all in any::<bool>(),
     ) {
         let limits = Limits { max_links, max_meta_bytes, max_text_bytes };
+        let options = if asks_for_all { everything(limits) } else { Options::new(limits) };
         let url = Url::parse(PAGE_URL).unwrap();
         is_html(content_type.as_deref(), &body);
-        let page = page(&body, content_type.as_deref(), &url, &limits);
+        let page = page(&body, content_type.as_deref(), &url, &options);
         prop_assert!(page.links.len() <= max_links);
         prop_assert!(page.title.is_none_or(|title| title.len() <= max_meta_bytes));
         prop_assert!(page.description.is_none_or(|description| description.len() <= max_meta_bytes));
         prop_assert!(page.language.is_none_or(|language| language.len() <= max_meta_bytes));
         prop_assert!(page.robots.iter().all(|token| token.len() <= max_meta_bytes));
         prop_assert!(page.text.is_none_or(|text| text.len() <= max_text_bytes));
-        prop_assert!(matches!(page.base.scheme(), "http" | "https"));
+        prop_assert!(!page.base.cannot_be_a_base());
+        prop_assert!(page.links.is_sorted_by_key(|link| link.position));
+        let described = |link: &Link| [&link.text, &link.rel_text].into_iter().flatten().all(|text| text.len() <= 100);
+        prop_assert!(page.links.iter().all(described));
+        let metadata = page.metadata;
+        let pairs = || metadata.open_graph.iter().chain(&metadata.usage);
+        prop_assert!(pairs().all(|(name, content)| name.len() <= max_meta_bytes && content.len() <= max_meta_bytes));
+        prop_assert!(asks_for_all || metadata == Metadata::default());
     }
 }

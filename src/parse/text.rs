@@ -2,6 +2,12 @@
 //!
 //! Takes bytes because the tokenizer may hand over a character in pieces.
 
+/// The bytes as a text of their own. They come from a decoded text and are UTF-8, unless a bound cut
+/// a character in two; such a piece becomes U+FFFD.
+pub(super) fn owned(bytes: &[u8]) -> String {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
+}
+
 /// What is due before the next word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Gap {

@@ -1,6 +1,12 @@
 //! `dragline inspect links`: what a page says, as a crawl reads it.
+//!
+//! Links are listed as a browser would have them, all occurrences: fragments alone too, and those
+//! that can't be resolved, without a URL. It asks nothing of a crawl's scope.
+
+use std::{borrow::Cow, fmt::Write as _};
 
 use clap::Args;
+use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -10,10 +16,17 @@ use super::{
     input::{self, Reach},
     show,
 };
-use crate::parse;
+use crate::parse::{self, KindSet};
 
 /// Bounds of one page's harvest; a crawl's defaults.
 const LIMITS: parse::Limits = parse::Limits { max_links: 50_000, max_meta_bytes: 4096, max_text_bytes: 0 };
+/// Longest text of a link, bytes.
+const MAX_LINK_TEXT_BYTES: usize = 1024;
+/// Whose robots directives are read besides everybody's, if nobody else is named.
+const AGENT: &str = "dragline";
+
+/// Why writing a text can't fail.
+const IN_MEMORY: &str = "a String takes everything";
 
 /// The links of a page, and what its head says
 #[derive(Debug, Args)]
@@ -24,6 +37,15 @@ pub(crate) struct LinksArgs {
     /// The page's URL, against which links are resolved [default: the input, if it is a URL]
     #[arg(long, value_name = "URL")]
     base: Option<String>,
+    /// What the Content-Type header says [default: what the answer said, if the input is a URL]
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+    /// Kinds of links, separated by commas ("a", "img", "script", …, "assets", "all")
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', default_value = "navigation")]
+    include: Vec<String>,
+    /// Read the meta elements of this robot too
+    #[arg(long, value_name = "NAME", default_value = AGENT)]
+    agent: String,
     #[command(flatten)]
     form: Form,
     #[command(flatten)]
@@ -34,31 +56,73 @@ pub(crate) struct LinksArgs {
 struct Question {
     base: String,
     content_type: Option<String>,
+    #[serde(default)]
     body_base64: String,
+    include: Option<Vec<String>>,
+    agent: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
 struct Answer {
     links: Vec<Link>,
+    /// Whether links were left out for a bound.
+    truncated: bool,
     title: Option<String>,
+    description: Option<String>,
+    language: Option<String>,
     charset: &'static str,
+    /// Against what links were resolved.
+    base: String,
     canonical: Option<String>,
     robots: Vec<String>,
+    refresh: Option<Refresh>,
+    alternates: Vec<Alternate>,
+    open_graph: Vec<(String, String)>,
+    usage: Vec<(String, String)>,
+    json_ld: Vec<String>,
+    /// What was to be included and is no kind of link.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
 struct Link {
+    /// `None` if the reference can't be resolved.
     url: Option<String>,
     raw: String,
-    kind: String,
+    kind: &'static str,
+    rel: Option<Box<str>>,
+    text: Option<Box<str>>,
+    position: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Refresh {
+    seconds: u32,
+    url: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Alternate {
+    language: String,
+    url: String,
 }
 
 pub(super) fn execute(args: &LinksArgs) -> Exit {
     if args.form.batch {
         return batch::run(|question: Question| {
             let body = batch::from_base64(&question.body_base64)?;
-            answer(&question.base, question.content_type.as_deref(), &body)
+            let (kinds, unknown) = question.include.as_deref().map_or((KindSet::default(), Vec::new()), kinds);
+            let agent = question.agent.as_deref().unwrap_or(AGENT);
+            let answer = answer(&question.base, question.content_type.as_deref(), &body, kinds, agent)?;
+            Ok(Answer { unknown, ..answer })
         });
+    }
+    let (kinds, unknown) = kinds(&args.include);
+    if !unknown.is_empty() {
+        let known = KindSet::NAMES.join(", ");
+        complain(&format!("error: no kind of link: {}; there are {known}", unknown.join(", ")));
+        return Exit::Usage;
     }
     let input = match input::read(args.input.as_deref().unwrap_or("-"), &args.reach) {
         Ok(input) => input,
@@ -69,8 +133,9 @@ pub(super) fn execute(args: &LinksArgs) -> Exit {
         .as_deref()
         .or(input.url.as_ref().map(crate::address::CanonicalUrl::as_str))
         .unwrap_or("http://localhost/");
-    match answer(base, input.content_type(), &input.body) {
-        Ok(answer) => show(&args.form, &answer, |answer| format!("{answer:#?}\n")),
+    let content_type = args.content_type.as_deref().or(input.content_type());
+    match answer(base, content_type, &input.body, kinds, &args.agent) {
+        Ok(answer) => show(&args.form, &answer, text),
         Err(why) => {
             complain(&format!("error: {why}"));
             Exit::Usage
@@ -78,19 +143,133 @@ pub(super) fn execute(args: &LinksArgs) -> Exit {
     }
 }
 
-fn answer(base: &str, content_type: Option<&str>, body: &[u8]) -> Result<Answer, String> {
+/// The kinds of these names, and the names that are none.
+fn kinds(names: &[String]) -> (KindSet, Vec<String>) {
+    let mut unknown = Vec::new();
+    let mut kinds = KindSet::NONE;
+    for name in names {
+        match KindSet::named(name) {
+            Some(named) => kinds = kinds.union(named),
+            None => unknown.push(name.clone()),
+        }
+    }
+    (kinds, unknown)
+}
+
+fn answer(base: &str, content_type: Option<&str>, body: &[u8], kinds: KindSet, agent: &str) -> Result<Answer, String> {
     let url = Url::parse(base).map_err(|error| format!("base `{base}`: {error}"))?;
-    let page = parse::page(body, content_type, &url, &LIMITS);
+    let options = parse::Options {
+        kinds,
+        agent: agent.to_owned(),
+        max_link_text_bytes: MAX_LINK_TEXT_BYTES,
+        fragments: true,
+        metadata: true,
+        ..parse::Options::new(LIMITS)
+    };
+    let page = parse::page(body, content_type, &url, &options);
+    // Queries are in the page's encoding, as in a browser.
+    let encoding = page.charset.encoding.output_encoding();
+    let encode: &dyn Fn(&str) -> Cow<'_, [u8]> = &|query| in_encoding(query, encoding);
+    let resolve = Url::options().base_url(Some(&page.base)).encoding_override(Some(encode));
     let link = |link: parse::Link| Link {
-        url: page.base.join(&link.href).ok().map(String::from),
+        url: resolve.parse(&link.href).ok().map(String::from),
         raw: link.href,
-        kind: format!("{:?}", link.kind),
+        kind: link.kind.as_str(),
+        rel: link.rel_text,
+        text: link.text,
+        position: link.position,
     };
     Ok(Answer {
-        charset: page.charset.name(),
         links: page.links.into_iter().map(link).collect(),
+        truncated: page.links_truncated,
         title: page.title,
+        description: page.description,
+        language: page.language,
+        charset: page.charset.name(),
+        base: page.base.to_string(),
         canonical: page.canonical,
         robots: page.robots,
+        refresh: page.refresh.map(|refresh| Refresh { seconds: refresh.seconds, url: refresh.url }),
+        alternates: page
+            .metadata
+            .alternates
+            .into_iter()
+            .map(|alternate| Alternate { language: alternate.language, url: alternate.url })
+            .collect(),
+        open_graph: page.metadata.open_graph,
+        usage: page.metadata.usage,
+        json_ld: page.metadata.json_ld,
+        unknown: Vec::new(),
     })
+}
+
+/// A query in an encoding. What has no place in it is written as `%26%23…%3B` (URL standard,
+/// "percent-encode after encoding"); a query has no `#` of its own that could be mistaken for it.
+fn in_encoding<'q>(query: &'q str, encoding: &'static Encoding) -> Cow<'q, [u8]> {
+    let (encoded, _, has_unmappable) = encoding.encode(query);
+    if !has_unmappable {
+        return encoded;
+    }
+    let mut out = Vec::with_capacity(encoded.len());
+    let mut is_in_reference = false;
+    for (i, &byte) in encoded.iter().enumerate() {
+        match byte {
+            b'&' if encoded.get(i + 1) == Some(&b'#') => is_in_reference = true,
+            b'#' if is_in_reference => out.extend_from_slice(b"%26%23"),
+            b';' if is_in_reference => {
+                is_in_reference = false;
+                out.extend_from_slice(b"%3B");
+            }
+            byte => out.push(byte),
+        }
+    }
+    out.into()
+}
+
+/// For people: what the head says, then a line a link.
+fn text(answer: &Answer) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, value: &str| {
+        if !value.is_empty() {
+            writeln!(out, "{name:<12} {value}").expect(IN_MEMORY);
+        }
+    };
+    line("title", answer.title.as_deref().unwrap_or_default());
+    line("description", answer.description.as_deref().unwrap_or_default());
+    line("language", answer.language.as_deref().unwrap_or_default());
+    line("charset", answer.charset);
+    line("base", &answer.base);
+    line("canonical", answer.canonical.as_deref().unwrap_or_default());
+    line("robots", &answer.robots.join(", "));
+    if let Some(Refresh { seconds, url }) = &answer.refresh {
+        line("refresh", &format!("after {seconds} s to {}", url.as_deref().unwrap_or("itself")));
+    }
+    for Alternate { language, url } in &answer.alternates {
+        line("alternate", &format!("{language} {url}"));
+    }
+    for (name, content) in answer.open_graph.iter().chain(&answer.usage) {
+        line("meta", &format!("{name}: {content}"));
+    }
+    for json in &answer.json_ld {
+        line("JSON-LD", &format!("{} bytes", json.len()));
+    }
+    let more = if answer.truncated { ", and more that are left out" } else { "" };
+    line("links", &format!("{}{more}", answer.links.len()));
+    let width = answer.links.iter().map(|link| link.kind.len()).max().unwrap_or_default();
+    for link in &answer.links {
+        let url = link.url.clone().unwrap_or_else(|| format!("(not a URL) {}", link.raw));
+        let rel = link.rel.as_ref().map(|rel| format!("  [{rel}]")).unwrap_or_default();
+        let text = link.text.as_ref().map(|text| format!("  {}", shorten(text))).unwrap_or_default();
+        writeln!(out, "  {:<width$}  {url}{rel}{text}", link.kind).expect(IN_MEMORY);
+    }
+    out
+}
+
+/// As much as has room beside a URL.
+fn shorten(text: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("\"{}…\"", &text[..end]),
+        None => format!("\"{text}\""),
+    }
 }

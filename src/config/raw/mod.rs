@@ -12,7 +12,7 @@ pub(crate) use how::{
     Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, Secret, Shutdown,
     Store, Telemetry,
 };
-pub(crate) use what::{Compression, Format, Job, Limits, Outputs, Scope, ScopeMode, Seeds};
+pub(crate) use what::{Compression, Format, Job, Limits, LinkRel, Links, Outputs, Scope, ScopeMode, Seeds};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ pub(crate) struct Raw {
     /// When to stop, and what to refuse. The first three end the run when they are reached, the others
     /// do not; "unlimited" switches one off.
     pub(crate) limits: Limits,
+    /// Which links of a page are followed.
+    pub(crate) links: Links,
     /// How pages are asked for.
     pub(crate) fetch: Fetch,
     /// A cache of responses in memory, for runs that ask for one URL more than once.

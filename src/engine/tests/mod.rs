@@ -82,7 +82,8 @@ impl Crawl {
             retry_max: Duration::from_secs(60),
             max_redirects: 5,
             obey_nofollow: false,
-            parse: parse::Limits { max_links: 1000, max_meta_bytes: 1000, max_text_bytes: 0 },
+            obey_rel: parse::Rel::default(),
+            parse: parse::Options::new(parse::Limits { max_links: 1000, max_meta_bytes: 1000, max_text_bytes: 0 }),
             max_sitemap_bytes: 1 << 20,
             robots: robots::Options {
                 obey: false,

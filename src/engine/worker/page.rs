@@ -206,8 +206,8 @@ impl Worker {
         }
         let whole_page =
             self.options.obey_nofollow && page.robots.iter().any(|token| token == "nofollow" || token == "none");
-        let follow = |link: &&parse::Link| !(whole_page || self.options.obey_nofollow && link.nofollow);
-        let references = page.links.iter().filter(follow).map(|link| (Role::Link, &*link.href));
+        let follow = |link: &&parse::Link| !(whole_page || link.rel.says_any_of(self.options.obey_rel));
+        let references = page.links.iter().filter(follow).map(|link| (role_of(link), &*link.href));
         let place = Place { base: &page.base, encoding: page.charset.encoding };
         let (found, cut) =
             self.judge.links(&place, references, &Way { kind: Kind::Page, nesting: 0, ..way_from(queued, via) });
@@ -222,7 +222,7 @@ impl Worker {
 
     fn read_sitemap(&self, queued: &QueuedUrl, response: &Response, via: &Arc<str>) -> Reading {
         let limits = sitemap::Limits {
-            max_entries: self.options.parse.max_links.max(MAX_SITEMAP_ENTRIES),
+            max_entries: self.options.parse.limits.max_links.max(MAX_SITEMAP_ENTRIES),
             max_decoded_bytes: self.options.max_sitemap_bytes,
         };
         let read = sitemap::parse(&response.body, &limits);
@@ -259,5 +259,16 @@ fn way_from(queued: &QueuedUrl, via: &Arc<str>) -> Way {
         nesting: queued.nesting,
         hops_off_site: queued.hops_off_site,
         via: Some(via.clone()),
+    }
+}
+
+/// Which of scope's rules a link is judged by.
+fn role_of(link: &parse::Link) -> Role {
+    if link.rel.canonical {
+        Role::Canonical
+    } else if link.kind.is_embedded() {
+        Role::Embedded
+    } else {
+        Role::Link
     }
 }
