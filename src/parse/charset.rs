@@ -12,7 +12,10 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8};
 use url::Url;
 
-use super::{content_type::charset_label, prescan::prescan};
+use super::{
+    content_type::{charset_label, is_xhtml},
+    prescan::{prescan, xml_encoding},
+};
 
 /// How much of a page is searched for a declaration: the standard's number.
 const PRESCAN_BYTES: usize = 1024;
@@ -90,7 +93,10 @@ fn determine(body: &[u8], content_type: Option<&str>, url: &Url) -> (Charset, us
     if let Some(encoding) = header {
         return (Charset { encoding, source: CharsetSource::Header }, 0);
     }
-    if let Some(encoding) = prescan(&body[..body.len().min(PRESCAN_BYTES)]) {
+    let begin = &body[..body.len().min(PRESCAN_BYTES)];
+    // XML knows no `<meta>`: it is UTF-8 unless its declaration says otherwise.
+    let declared = if is_xhtml(content_type) { xml_encoding(begin) } else { prescan(begin) };
+    if let Some(encoding) = declared {
         return (Charset { encoding, source: CharsetSource::Meta }, 0);
     }
     (guess(body, url), 0)
