@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn hostile_text_is_read_in_linear_time() {
         // Each of these takes minutes if anything in it is read again and again.
-        for text in ["http://a".repeat(500_000), format!("http://a/{}", ")".repeat(4_000_000)), "://".repeat(1_000_000)] {
+        for text in ["http://a".repeat(100_000), format!("http://a/{}", ")".repeat(1_000_000)), "://".repeat(200_000)] {
             find(&text, 1000);
         }
     }
