@@ -12,13 +12,17 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8};
 use url::Url;
 
-use super::{content_type::charset_label, prescan::prescan};
+use super::{
+    content_type::{charset_label, is_xhtml},
+    prescan::{prescan, xml_encoding},
+};
 
 /// How much of a page is searched for a declaration: the standard's number.
 const PRESCAN_BYTES: usize = 1024;
 
-/// How much is searched where the first bytes declare nothing and the page is not UTF-8. A browser
-/// that meets `<meta charset>` later on starts the page again in that encoding.
+/// How much is searched where the first bytes declare nothing and no others than ASCII show that the
+/// page is UTF-8. A browser that meets `<meta charset>` later on starts the page again in that
+/// encoding (the HTML standard's "changing the encoding while parsing").
 const LATE_PRESCAN_BYTES: usize = 16 * 1024;
 
 /// How many bytes, from the first that is not ASCII, a guess is based on.
@@ -90,24 +94,31 @@ fn determine(body: &[u8], content_type: Option<&str>, url: &Url) -> (Charset, us
     if let Some(encoding) = header {
         return (Charset { encoding, source: CharsetSource::Header }, 0);
     }
-    if let Some(encoding) = prescan(&body[..body.len().min(PRESCAN_BYTES)]) {
+    let begin = &body[..body.len().min(PRESCAN_BYTES)];
+    // XML knows no `<meta>`: it is UTF-8 unless its declaration says otherwise.
+    let declared = if is_xhtml(content_type) { xml_encoding(begin) } else { prescan(begin) };
+    if let Some(encoding) = declared {
         return (Charset { encoding, source: CharsetSource::Meta }, 0);
     }
-    (guess(body, url), 0)
+    (guess(body, is_xhtml(content_type), url), 0)
 }
 
-fn guess(body: &[u8], url: &Url) -> Charset {
+fn guess(body: &[u8], is_xml: bool, url: &Url) -> Charset {
     let first_foreign = Encoding::ascii_valid_up_to(body);
     // ISO-2022-JP is the one encoding of the web that hides in ASCII bytes, behind escapes.
     let first_escape = Encoding::iso_2022_jp_ascii_valid_up_to(&body[..first_foreign]);
-    if first_escape == body.len() {
-        return Charset { encoding: UTF_8, source: CharsetSource::Default };
-    }
-    if first_escape == first_foreign && is_utf8(&body[first_foreign..]) {
+    let is_ascii = first_escape == body.len();
+    let is_utf8 = first_escape == first_foreign && is_utf8(&body[first_foreign..]);
+    if is_utf8 && !is_ascii {
         return Charset { encoding: UTF_8, source: CharsetSource::Detected };
     }
-    if let Some(encoding) = prescan(&body[..body.len().min(LATE_PRESCAN_BYTES)]) {
+    if !(is_ascii && is_xml)
+        && let Some(encoding) = prescan(&body[..body.len().min(LATE_PRESCAN_BYTES)])
+    {
         return Charset { encoding, source: CharsetSource::Meta };
+    }
+    if is_ascii {
+        return Charset { encoding: UTF_8, source: CharsetSource::Default };
     }
     let start = first_escape.saturating_sub(2); // the detector looks at what a letter follows
     let end = body.len().min(start + MAX_DETECT_BYTES);
@@ -183,6 +194,32 @@ mod tests {
         let (charset, text) = decode(&body, None, &url);
         assert_eq!((charset.name(), charset.source), ("KOI8-R", CharsetSource::Meta));
         assert!(text.ends_with('т'));
+        // Also where everything else is ASCII, but not against what the bytes show.
+        body.truncate(4021);
+        assert_eq!(charset(&body, None).name(), "KOI8-R");
+        body.extend("é".as_bytes());
+        assert_eq!(charset(&body, None), Charset { encoding: UTF_8, source: CharsetSource::Detected });
+    }
+
+    #[test]
+    fn xml_knows_no_meta() {
+        use CharsetSource::{Default, Detected, Header, Meta};
+        let xhtml = Some("application/xhtml+xml");
+        check(b"<meta charset=gbk>", xhtml, "UTF-8", Default, "<meta charset=gbk>");
+        check("<meta charset=gbk>é".as_bytes(), xhtml, "UTF-8", Detected, "<meta charset=gbk>é");
+        check(b"<?xml encoding='koi8-r'?>\xD4", xhtml, "KOI8-R", Meta, "<?xml encoding='koi8-r'?>т");
+        check(b"<?xml encoding='koi8-r'?>", Some("text/xml;charset=gbk"), "GBK", Header, "<?xml encoding='koi8-r'?>");
+        // What is no UTF-8 although nothing says so is no XML either, and the declaration helps.
+        check(b"<meta charset=koi8-r>\xD4", xhtml, "KOI8-R", Meta, "<meta charset=koi8-r>т");
+    }
+
+    #[test]
+    fn odd_encodings() {
+        use CharsetSource::{Header, Meta};
+        check(b"a\xE9", Some("text/html; charset=iso-2022-kr"), "replacement", Header, "\u{FFFD}");
+        check(b"\xE9", Some("text/html; charset=x-user-defined"), "x-user-defined", Header, "\u{F7E9}");
+        check(b"<meta charset=x-user-defined>\xE9", None, "windows-1252", Meta, "<meta charset=x-user-defined>é");
+        check(b"a\0", Some("text/html; charset=unicode"), "UTF-16LE", Header, "a");
     }
 
     #[test]

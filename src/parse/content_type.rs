@@ -1,100 +1,49 @@
-//! What a `Content-Type` header says: whether the body is a page, and in which encoding.
+//! What the header of an answer says about its body, as far as a page needs it.
 //!
-//! Lenient with what servers send (`text/html, text/html`, `text/html charset=utf-8`). Sniffs a
-//! body only where the header says nothing, by the HTML patterns of the WHATWG MIME Sniffing
-//! standard (section 7.1); a header that says something is believed.
+//! Thin on purpose: `mime` reads a `Content-Type`, `sniff` decides what a body is. Here are the
+//! questions that the parser and the engine ask of both.
 
-/// How far white space before the first tag is skipped when sniffing: the standard's resource header.
-const MAX_SNIFF_BYTES: usize = 1445;
+use http::{HeaderMap, header::CONTENT_TYPE};
 
-/// What a page may begin with, upper case. Each must be followed by a space or `>`.
-const HTML_PATTERNS: [&[u8]; 17] = [
-    b"<!DOCTYPE HTML",
-    b"<HTML",
-    b"<HEAD",
-    b"<SCRIPT",
-    b"<IFRAME",
-    b"<H1",
-    b"<DIV",
-    b"<FONT",
-    b"<TABLE",
-    b"<A",
-    b"<STYLE",
-    b"<TITLE",
-    b"<B",
-    b"<BODY",
-    b"<BR",
-    b"<P",
-    b"<!--",
-];
+use super::{mime::Mime, sniff::sniff};
 
-/// Whether a body should be read as a page.
-///
-/// `text/html` and `application/xhtml+xml` are; any other sensible type is not, `text/plain` and
-/// `application/octet-stream` included. A missing, malformed or unknown type (`unknown/unknown`,
-/// `application/unknown`, `*/*`) is decided by how the body begins.
+/// Whether a body should be read as a page, by its header and by how it begins (`sniff`).
 pub fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
-    let essence = content_type.map(essence).unwrap_or_default();
-    if essence.eq_ignore_ascii_case("text/html") || is_xhtml(content_type) {
-        return true;
-    }
-    let says_nothing = !essence.contains('/')
-        || ["unknown/unknown", "application/unknown", "*/*"].iter().any(|known| essence.eq_ignore_ascii_case(known));
-    says_nothing && starts_like_html(body)
+    sniff(content_type, false, body).is_page()
 }
 
-/// Whether the header announces XHTML, in which `<script/>` is closed and CDATA sections are text.
+/// The value of all `Content-Type` headers, joined as the Fetch standard joins them. Bytes that are
+/// not UTF-8 are read as Latin-1.
+pub fn content_type(headers: &HeaderMap) -> Option<String> {
+    let values: Vec<_> = headers.get_all(CONTENT_TYPE).iter().map(|value| text(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// Whether `X-Content-Type-Options` says `nosniff` (the Fetch standard's "determine nosniff": the
+/// first value counts).
+pub fn no_sniff(headers: &HeaderMap) -> bool {
+    let value = headers.get("x-content-type-options").map(|value| text(value.as_bytes()));
+    value.is_some_and(|value| value.split(',').next().unwrap_or_default().trim().eq_ignore_ascii_case("nosniff"))
+}
+
+/// Whether the header announces XML, in which `<script/>` is closed and CDATA sections are text.
 pub(super) fn is_xhtml(content_type: Option<&str>) -> bool {
-    content_type.is_some_and(|value| essence(value).eq_ignore_ascii_case("application/xhtml+xml"))
+    content_type.and_then(Mime::read).is_some_and(|mime| is_xml(&mime.essence))
 }
 
-/// The label in the first `charset` parameter, if there is one and it is not empty.
-pub(super) fn charset_label(content_type: &str) -> Option<&str> {
-    let bytes = content_type.as_bytes();
-    let mut from = 0;
-    while let Some(found) = find_ignore_case(&bytes[from..], b"charset") {
-        let start = from + found;
-        let end = start + b"charset".len();
-        from = end;
-        let begins_a_word = start == 0 || matches!(bytes[start - 1], b';' | b' ' | b'\t' | b',');
-        let Some(value) = content_type[end..].trim_start().strip_prefix('=') else { continue };
-        if !begins_a_word {
-            continue;
-        }
-        let value = value.trim_start();
-        let label = match value.strip_prefix(['"', '\'']) {
-            Some(quoted) => quoted.split(['"', '\'']).next(),
-            None => value.split([';', ',', ' ', '\t']).next(),
-        };
-        let label = label.unwrap_or_default().trim();
-        if !label.is_empty() {
-            return Some(label);
-        }
-    }
-    None
+/// An XML MIME type (MIME Sniffing, section 4.6), by its essence in lower case.
+pub(super) fn is_xml(essence: &str) -> bool {
+    essence.ends_with("+xml") || matches!(essence, "text/xml" | "application/xml")
 }
 
-/// `type/subtype` without parameters.
-fn essence(content_type: &str) -> &str {
-    content_type.trim_start().split([';', ',', ' ', '\t']).next().unwrap_or_default()
+/// The label that the header gives for the encoding, if it gives one; it may be no known label.
+pub(super) fn charset_label(content_type: &str) -> Option<String> {
+    Mime::read(content_type)?.charset
 }
 
-fn starts_like_html(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    let head = &body[..body.len().min(MAX_SNIFF_BYTES)];
-    let Some(start) = head.iter().position(|byte| !matches!(byte, b'\t' | b'\n' | b'\x0C' | b'\r' | b' ')) else {
-        return false;
-    };
-    HTML_PATTERNS.iter().any(|pattern| {
-        let candidate = &head[start..];
-        candidate.get(..pattern.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(pattern))
-            && matches!(candidate.get(pattern.len()), Some(b' ' | b'>'))
-    })
-}
-
-/// Where `needle` first occurs in `haystack`, ASCII case ignored. For short haystacks.
-fn find_ignore_case(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window.eq_ignore_ascii_case(needle))
+/// The text of a header's value: UTF-8 if it is that, else Latin-1.
+pub(super) fn text(value: &[u8]) -> String {
+    std::str::from_utf8(value).map_or_else(|_| value.iter().map(|&byte| char::from(byte)).collect(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -102,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn header_decides_when_it_is_sensible() {
+    fn a_sensible_header_decides() {
         let page = b"<!doctype html><p>x";
         for (content_type, expected) in [
             (Some("text/html"), true),
@@ -111,10 +60,11 @@ mod tests {
             (Some("text/html, text/html"), true),
             (Some(" application/xhtml+xml;q=1"), true),
             (Some("text/plain"), false),
-            (Some("application/octet-stream"), false),
+            (Some("application/octet-stream"), true),
+            (Some("application/vnd.ms-excel"), false),
             (Some("application/json"), false),
             (Some("text/htmlx"), false),
-            (Some("image/png"), false),
+            (Some("image/png"), true),
             (Some("*/*"), true),
             (Some("unknown/unknown"), true),
             (Some("application/unknown"), true),
@@ -144,25 +94,35 @@ mod tests {
         ] {
             assert_eq!(is_html(None, body), expected, "{:?}", String::from_utf8_lossy(body));
         }
-        let far = [vec![b' '; MAX_SNIFF_BYTES], b"<html>".to_vec()].concat();
+        let far = [vec![b' '; super::super::MAX_ROOT_BYTES], b"<html>".to_vec()].concat();
         assert!(!is_html(None, &far));
     }
 
     #[test]
-    fn finds_the_charset_parameter() {
-        for (content_type, expected) in [
-            ("text/html; charset=utf-8", Some("utf-8")),
-            ("text/html;Charset = \"UTF-8\" ; x=y", Some("UTF-8")),
-            ("text/html; charset='latin1'", Some("latin1")),
-            ("text/html; charset=\"unclosed", Some("unclosed")),
-            ("text/html charset=gbk", Some("gbk")),
-            ("text/html; charset=; charset=big5", Some("big5")),
-            ("text/html; mycharset=big5", None),
-            ("text/html; charset", None),
-            ("text/html", None),
-            ("ß; charset=é", Some("é")),
+    fn reads_headers_as_the_fetch_standard_does() {
+        let mut headers = HeaderMap::new();
+        assert_eq!((content_type(&headers), no_sniff(&headers)), (None, false));
+        headers.append(CONTENT_TYPE, "text/html; charset=gbk".parse().unwrap());
+        headers.append(CONTENT_TYPE, "text/html".parse().unwrap());
+        headers.append("x-content-type-options", " NoSniff , x".parse().unwrap());
+        headers.append("x-content-type-options", "y".parse().unwrap());
+        assert_eq!(content_type(&headers).as_deref(), Some("text/html; charset=gbk, text/html"));
+        assert_eq!(charset_label(&content_type(&headers).unwrap()).as_deref(), Some("gbk"));
+        assert!(no_sniff(&headers));
+        assert_eq!((text(b"\xE9"), text("é".as_bytes())), ("é".to_owned(), "é".to_owned()));
+    }
+
+    #[test]
+    fn xml_is_announced_in_several_ways() {
+        for (value, expected) in [
+            ("application/xhtml+xml; charset=utf-8", true),
+            ("Application/XML", true),
+            ("text/xml", true),
+            ("image/svg+xml", true),
+            ("text/html", false),
+            ("xml", false),
         ] {
-            assert_eq!(charset_label(content_type), expected, "{content_type}");
+            assert_eq!(is_xhtml(Some(value)), expected, "{value}");
         }
     }
 }

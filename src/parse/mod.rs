@@ -7,10 +7,11 @@
 //! [`Page::base`]) or build a tree.
 //!
 //! In reading order: `content_type` (is it a page, what encoding does the header claim),
-//! `charset` and `prescan` (bytes to text), `emitter` (the tokenizer's events become tags with the
-//! few attributes that matter), `harvest` and `leads` (what tags mean), `links` and `head` (what is kept of
-//! them), `kind` (the kinds of links), and the rules that are looked up: `tag`, `elements`,
-//! `relation`, `foreign`, `structure`, `srcset`, `refresh`, `text`.
+//! `mime`, `sniff` and `signature` (what a body is), `charset` and `prescan` (bytes to text),
+//! `emitter` (the tokenizer's events become tags with the few attributes that matter), `harvest` and
+//! `leads` (what tags mean), `links` and `head` (what is kept of them), `kind` (the kinds of links), and
+//! the rules that are looked up: `tag`, `elements`, `relation`, `foreign`, `structure`, `srcset`,
+//! `refresh`, `text`. Beside the pages: `header_links`, `plain_text` and `pdf`.
 
 mod charset;
 mod content_type;
@@ -19,13 +20,19 @@ mod emitter;
 mod foreign;
 mod harvest;
 mod head;
+mod header_links;
 mod html;
 mod kind;
 mod leads;
 mod links;
+mod mime;
+mod pdf;
+mod plain_text;
 mod prescan;
 mod refresh;
 mod relation;
+mod signature;
+mod sniff;
 mod srcset;
 mod structure;
 mod tag;
@@ -34,10 +41,23 @@ mod tests;
 mod text;
 
 pub use charset::{Charset, CharsetSource, charset};
-pub use content_type::is_html;
+pub use content_type::{content_type, is_html, no_sniff};
+pub use header_links::{HeaderLink, HeaderLinks, MAX_HEADER_LINKS, header_links};
 pub use html::page;
 pub use kind::{KindSet, LinkKind};
+pub use pdf::{MAX_PDF_INFLATED_BYTES, MAX_PDF_STREAM_BYTES, pdf_links};
+pub use plain_text::text_links;
 pub use relation::Rel;
+pub use sniff::sniff;
+
+/// How much of a body is looked at for signatures, bytes: the MIME Sniffing standard's resource
+/// header.
+pub const MAX_SNIFF_BYTES: usize = 1445;
+
+/// How far the root element of an XML document is looked for, bytes.
+pub const MAX_ROOT_BYTES: usize = 8192;
+
+use std::borrow::Cow;
 
 use url::Url;
 
@@ -193,4 +213,59 @@ pub struct Link {
     /// What people read, white space collapsed, if it is asked for likewise: of an `<a>` its text or,
     /// for want of any, its images' `alt`; of areas and images their `alt`; of a `<link>` its title.
     pub text: Option<Box<str>>,
+}
+
+/// What a body is ([`sniff`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sniffed {
+    /// What it is good for.
+    pub kind: Kind,
+    /// Its MIME type without parameters, lower case: what the header said, or what was found.
+    pub essence: Cow<'static, str>,
+    /// Whether the body decided, and not the header.
+    pub by_body: bool,
+}
+
+/// Kinds of content, as far as a crawler tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// HTML.
+    Html,
+    /// XHTML, under a type of its own or as XML with that root element.
+    Xhtml,
+    /// RSS, Atom or RDF.
+    Feed,
+    /// Other XML, sitemaps included.
+    Xml,
+    /// Plain text and other types of text.
+    Text,
+    /// PDF.
+    Pdf,
+    /// Images, SVG included.
+    Image,
+    /// Sound.
+    Audio,
+    /// Moving pictures.
+    Video,
+    /// Fonts.
+    Font,
+    /// Archives and compressed files.
+    Archive,
+    /// JSON.
+    Json,
+    /// Style sheets.
+    Css,
+    /// JavaScript.
+    Script,
+    /// Anything else.
+    Binary,
+}
+
+/// Links found in what is no page: plain text or a PDF.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundLinks {
+    /// Absolute http(s) URLs as written, in order, all occurrences.
+    pub urls: Vec<String>,
+    /// Whether some were left out, or part of the file was not read: a bound was reached.
+    pub truncated: bool,
 }

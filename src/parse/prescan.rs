@@ -8,14 +8,16 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFI
 
 /// The declared encoding, if any. Whoever declares UTF-16 in ASCII bytes means UTF-8.
 pub(super) fn prescan(bytes: &[u8]) -> Option<&'static Encoding> {
-    if bytes.starts_with(b"<\0?\0x\0") {
-        return Some(UTF_16LE);
-    }
-    if bytes.starts_with(b"\0<\0?\0x") {
-        return Some(UTF_16BE);
-    }
-    let mut scanner = Scanner { bytes, at: 0 };
-    scanner.declaration().or_else(|| xml_encoding(bytes))
+    utf16_declaration(bytes).or_else(|| Scanner { bytes, at: 0 }.declaration()).or_else(|| declared_in_xml(bytes))
+}
+
+/// The encoding that an XML declaration gives, be it by the very bytes it is written in.
+pub(super) fn xml_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
+    utf16_declaration(bytes).or_else(|| declared_in_xml(bytes))
+}
+
+fn utf16_declaration(bytes: &[u8]) -> Option<&'static Encoding> {
+    if bytes.starts_with(b"<\0?\0x\0") { Some(UTF_16LE) } else { bytes.starts_with(b"\0<\0?\0x").then_some(UTF_16BE) }
 }
 
 /// A place in the bytes. Each method returns `None` where the bytes end, which ends the prescan.
@@ -145,7 +147,7 @@ fn encoding_of_content(content: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// "Get an XML encoding": the label in `<?xml version="1.0" encoding="…"?>`.
-fn xml_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
+fn declared_in_xml(bytes: &[u8]) -> Option<&'static Encoding> {
     let declaration = bytes.strip_prefix(b"<?xml")?;
     let declaration = &declaration[..find(declaration, b">")?];
     let after = &declaration[find(declaration, b"encoding")? + b"encoding".len()..];

@@ -1,4 +1,4 @@
-//! `dragline inspect charset`: which encoding a page is in, and how that is known.
+//! `dragline inspect charset`: which encoding a page is in, how that is known, and what the body is.
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,15 @@ use super::{
 };
 use crate::parse;
 
-/// The encoding of a page
+/// The encoding of a page, and what its body is
 #[derive(Debug, Args)]
 pub(crate) struct CharsetArgs {
     /// A file, "-" for standard input, or a URL
     #[arg(required_unless_present = "batch")]
     input: Option<String>,
+    /// What the header says [default: that of the answer, if the input is a URL]
+    #[arg(long, value_name = "TEXT")]
+    content_type: Option<String>,
     #[command(flatten)]
     form: Form,
     #[command(flatten)]
@@ -26,30 +29,67 @@ pub(crate) struct CharsetArgs {
 #[derive(Debug, Deserialize)]
 struct Question {
     content_type: Option<String>,
-    body_base64: String,
+    body_base64: Option<String>,
+    #[serde(default)]
+    no_sniff: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
 struct Answer {
+    /// By its name in the Encoding standard.
     encoding: &'static str,
+    /// `bom`, `header`, `meta`, `detected` or `default`.
     source: &'static str,
+    /// `html`, `text`, `pdf`, …
+    kind: &'static str,
+    /// The MIME type: the header's, or what the body shows.
+    mime_type: String,
+    /// Whether the body decided what it is, and not the header.
+    sniffed: bool,
 }
 
 pub(super) fn execute(args: &CharsetArgs) -> Exit {
     if args.form.batch {
         return batch::run(|question: Question| {
-            Ok(answer(question.content_type.as_deref(), &batch::from_base64(&question.body_base64)?))
+            let body = batch::from_base64(question.body_base64.as_deref().unwrap_or_default())?;
+            Ok(answer(question.content_type.as_deref(), question.no_sniff.unwrap_or_default(), &body))
         });
     }
-    match input::read(args.input.as_deref().unwrap_or("-"), &args.reach) {
-        Ok(input) => show(&args.form, &answer(input.content_type(), &input.body), |answer| {
-            format!("{} ({})\n", answer.encoding, answer.source)
-        }),
-        Err(exit) => exit,
+    let input = match input::read(args.input.as_deref().unwrap_or("-"), &args.reach) {
+        Ok(input) => input,
+        Err(exit) => return exit,
+    };
+    let content_type = args.content_type.clone().or_else(|| parse::content_type(&input.headers));
+    let answer = answer(content_type.as_deref(), parse::no_sniff(&input.headers), &input.body);
+    show(&args.form, &answer, |answer| text(answer, content_type.as_deref()))
+}
+
+fn answer(content_type: Option<&str>, no_sniff: bool, body: &[u8]) -> Answer {
+    let charset = parse::charset(body, content_type);
+    let sniffed = parse::sniff(content_type, no_sniff, body);
+    Answer {
+        encoding: charset.name(),
+        source: charset.source.as_str(),
+        kind: sniffed.kind.as_str(),
+        mime_type: sniffed.essence.into_owned(),
+        sniffed: sniffed.by_body,
     }
 }
 
-fn answer(content_type: Option<&str>, body: &[u8]) -> Answer {
-    let charset = parse::charset(body, content_type);
-    Answer { encoding: charset.name(), source: charset.source.as_str() }
+fn text(answer: &Answer, content_type: Option<&str>) -> String {
+    let source = match answer.source {
+        "bom" => "the byte order mark",
+        "header" => "the header",
+        "meta" => "a declaration in the page",
+        "detected" => "nothing declares it: a guess from the bytes",
+        _ => "nothing declares it, and plain ASCII shows nothing",
+    };
+    let decided_by = if answer.sniffed { "by its first bytes" } else { "by its header" };
+    format!(
+        "encoding      {} ({source})\nbody          {}, {} ({decided_by})\ncontent-type  {}\n",
+        answer.encoding,
+        answer.kind,
+        answer.mime_type,
+        content_type.unwrap_or("none"),
+    )
 }

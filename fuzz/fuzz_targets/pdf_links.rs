@@ -1,0 +1,5 @@
+//! In the making.
+#![no_main]
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|_bytes: &[u8]| {});
