@@ -18,9 +18,16 @@ pub(super) struct Rule {
     pub allow: bool,
     /// Normalised.
     pub pattern: Box<str>,
+    /// As written in the file, if that is another text.
+    pub written: Option<Box<str>>,
 }
 
 impl Rule {
+    /// The pattern as written in the file.
+    pub(super) fn text(&self) -> &str {
+        self.written.as_deref().unwrap_or(&self.pattern)
+    }
+
     /// What the pattern needs a path to start with, if that is all it needs.
     fn prefix(&self) -> Option<&str> {
         let prefix = self.pattern.trim_end_matches('*');
@@ -136,7 +143,7 @@ fn arrange_prefixes(rules: &[Rule]) -> Vec<Prefix> {
 
 /// Whether a normalised pattern matches a normalised path, in time linear in both: each piece
 /// between two stars is looked for once, at its leftmost place after the piece before.
-fn matches(pattern: &str, path: &str) -> bool {
+pub(super) fn matches(pattern: &str, path: &str) -> bool {
     let (body, anchored) = pattern.strip_suffix('$').map_or((pattern, false), |body| (body, true));
     let mut pieces = body.split('*');
     let Some(mut rest) = pieces.next().and_then(|first| path.strip_prefix(first)) else { return false };
@@ -184,6 +191,7 @@ mod tests {
             line: u32::try_from(at).expect("few") + 1,
             allow: *allow,
             pattern: pattern.as_str().into(),
+            written: None,
         };
         patterns.iter().enumerate().map(rule).collect()
     }

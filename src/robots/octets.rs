@@ -24,16 +24,15 @@ pub(super) fn normalise_path(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// A rule's value in the spelling in which it is compared; `None` when it says nothing.
-///
-/// A value that starts with neither a slash nor a star is taken to lack the slash.
+/// A rule's value in the spelling in which it is compared; `None` when it says nothing: when it is
+/// empty, or begins with neither a slash nor a star (section 2.2 asks for a slash, and its example
+/// `*.gif$` shows the star), so that no path could match.
 pub(super) fn normalise_pattern(value: &[u8]) -> Option<String> {
-    let first = *value.first()?;
+    let (b'/' | b'*') = *value.first()? else { return None };
     let (value, anchored) = value.strip_suffix(b"$").map_or((value, false), |body| (body, true));
     let body = rewrite(value, |octet, out| if octet == b'*' { out.push('*') } else { escape_special(octet, out) });
-    let slash = if matches!(first, b'/' | b'*') { "" } else { "/" };
     let anchor = if anchored { "$" } else { "" };
-    let pattern = format!("{slash}{body}{anchor}");
+    let pattern = format!("{body}{anchor}");
     Some(if pattern.contains('?') { decode_query(&pattern).into_owned() } else { pattern })
 }
 
@@ -166,9 +165,9 @@ mod tests {
         check_pattern("/a$b*", "/a%24b*");
         check_pattern("/a$$", "/a%24$");
         check_pattern("*.gif$", "*.gif$");
-        check_pattern("fish", "/fish");
-        check_pattern("$", "/$");
-        assert_eq!(normalise_pattern(b""), None);
+        for nothing in ["", "fish", "$", "?a", "%2Fa", "http://h/a"] {
+            assert_eq!(normalise_pattern(nothing.as_bytes()), None, "{nothing}");
+        }
     }
 
     #[test]

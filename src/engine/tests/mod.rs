@@ -85,12 +85,7 @@ impl Crawl {
             max_sitemap_bytes: 1 << 20,
             robots: robots::Options {
                 obey: false,
-                agent: "dragline".into(),
-                max_age: Duration::from_secs(86_400),
-                max_bytes: 1 << 19,
-                max_redirects: 5,
-                max_attempts: 3,
-                follow_sitemaps: true,
+                ..robots::Options::default()
             },
             extras: Extras::default(),
             commit_every: Duration::from_secs(1),
