@@ -151,7 +151,10 @@ mod tests {
         check(&["otherbot: noindex, nofollow, dragline: noarchive", "nosnippet"], &["noarchive", "nosnippet"]);
         check(&["noarchive, otherbot: noindex"], &["noarchive"]);
         check(&["dragline-images: none", "*: noindex"], &["noindex"]);
-        check(&["dragline: unavailable_after: 25 Jun 2030 15:00:00 PST"], &["unavailable_after: 25 jun 2030 15:00:00 pst"]);
+        check(
+            &["dragline: unavailable_after: 25 Jun 2030 15:00:00 PST"],
+            &["unavailable_after: 25 jun 2030 15:00:00 pst"],
+        );
     }
 
     #[test]

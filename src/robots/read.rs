@@ -419,7 +419,11 @@ mod tests {
         let rules: Vec<_> = reading.rules.iter().map(|rule| (&*rule.pattern, rule.text(), rule.line)).collect();
         assert_eq!(
             rules,
-            [("/a/$", "/a/index.html", 2), ("/a/index.html", "/a/index.html", 2), ("/b/index.html", "/b/index.html", 3)]
+            [
+                ("/a/$", "/a/index.html", 2),
+                ("/a/index.html", "/a/index.html", 2),
+                ("/b/index.html", "/b/index.html", 3)
+            ]
         );
     }
 

@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn shows_the_file_as_it_is() {
-        let text = b"User-agent: a\nUser-agent: *\nDisallow: /%61\nAllow: /b/index.html\nNonsense\n\nUser-agent: *\nAllow: /";
+        let text =
+            b"User-agent: a\nUser-agent: *\nDisallow: /%61\nAllow: /b/index.html\nNonsense\n\nUser-agent: *\nAllow: /";
         let survey = Survey::of(text, "dragline", 1 << 20);
         let rule = |line, allow, pattern: &str| RuleLine { line, allow, pattern: pattern.to_owned() };
         assert_eq!(survey.names, [(2, "*".to_owned()), (7, "*".to_owned())]);

@@ -9,8 +9,8 @@ mod how;
 mod what;
 
 pub(crate) use how::{
-    Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, RobotsSignals, Secret, Shutdown,
-    Store, Telemetry,
+    Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, RobotsSignals,
+    Secret, Shutdown, Store, Telemetry,
 };
 pub(crate) use what::{Compression, Format, Job, Limits, Outputs, Scope, ScopeMode, Seeds};
 

@@ -83,10 +83,7 @@ impl Crawl {
             obey_nofollow: false,
             parse: parse::Limits { max_links: 1000, max_meta_bytes: 1000, max_text_bytes: 0 },
             max_sitemap_bytes: 1 << 20,
-            robots: robots::Options {
-                obey: false,
-                ..robots::Options::default()
-            },
+            robots: robots::Options { obey: false, ..robots::Options::default() },
             extras: Extras::default(),
             commit_every: Duration::from_secs(1),
             commit_visits: 100,
