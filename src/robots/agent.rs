@@ -22,11 +22,17 @@ pub(super) struct Agent<'a> {
 }
 
 impl<'a> Agent<'a> {
-    /// From a product token; a version after a slash is left out of it. A name that is no token
+    /// From a product token; a version after a slash is left out of it, and of a whole
+    /// `User-Agent` in the manner of browsers (`Mozilla/5.0 (compatible; ExampleBot/1.0)`) the
+    /// compatible crawler is meant. A name that is no token
     /// (`Foo Bot`) is addressed by lines that have all of it as one word, so one with a space never
     /// is, as in Google's parser.
     pub(super) fn new(agent: &'a str) -> Self {
-        Self { name: agent.split('/').next().unwrap_or_default().trim() }
+        let product = match agent.split_once("(compatible;") {
+            Some((_, product)) => product.split([';', ')']).next().unwrap_or_default(),
+            None => agent,
+        };
+        Self { name: product.split('/').next().unwrap_or_default().trim() }
     }
 
     /// To whom the value of a `User-agent` line speaks. `*` means everyone, also when more words
@@ -81,6 +87,7 @@ mod tests {
         let ours = ["foobot", "FOOBOT", "FooBot/2.1", "FooBot *", "foobot (x)", "FooBot*", "foobot;q"];
         check("FooBot", &ours, &["", "foo", "foobot-news", "foobot_x", "foobot2", "/foobot", "ツ", "x foobot"]);
         check("FooBot/1.0", &["foobot", "FooBot/9"], &["Foo"]);
+        check("Mozilla/5.0 (compatible; FooBot/1.0; +https://h)", &["foobot"], &["Mozilla"]);
         check("foo-bot_x", &["Foo-Bot_X"], &["foo", "foo-bot"]);
         check("bot2", &["Bot2/x"], &["bot", "bot22"]);
     }

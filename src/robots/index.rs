@@ -8,7 +8,7 @@
 //! matches or none of the rest could win; a set of the octets that a pattern needs rules out most
 //! without a look at the path.
 
-use super::octets::{decode_query, normalise_path};
+use super::octets::{decode_as_path, decode_query, normalise_path};
 
 /// One `Allow` or `Disallow` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,12 +92,13 @@ impl Index {
 
     /// The rule that decides about a path with its query; without one it is allowed.
     pub(super) fn find(&self, path_and_query: &str) -> Option<&Rule> {
-        let plain = normalise_path(path_and_query);
-        let decoded = decode_query(&plain);
+        let normalised = normalise_path(path_and_query);
+        let decoded = decode_query(&normalised);
         let best = self.longest_prefix(&decoded);
         if self.wildcards.is_empty() {
             return best;
         }
+        let plain = decode_as_path(&normalised);
         let has = OctetSet::of(plain.bytes().chain(decoded.bytes()));
         let better = self
             .wildcards

@@ -39,10 +39,10 @@ const NAMES: [(Directive, &[&str]); 10] = [
     (Directive::Disallow, &["disallow"]),
 ];
 
-/// What a name need only begin with, lower case, as in Google's parser: `Disallowed` and `Sitemaps`
-/// are meant well.
+/// What a name of one word need only begin with, lower case, as in Google's parser: `Disallowed` and
+/// `Sitemaps` are meant well. (Several words are more likely prose: `User-agent must match: …`.)
 const BEGINNINGS: [(Directive, &[&str]); 4] = [
-    (Directive::UserAgent, &["user-agent", "useragent", "user agent"]),
+    (Directive::UserAgent, &["user-agent", "useragent"]),
     (Directive::Allow, &["allow"]),
     (Directive::Disallow, &["disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"]),
     (Directive::Sitemap, &["sitemap", "site-map"]),
@@ -136,8 +136,9 @@ fn spaced(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn named<'a>(name: &[u8], value: &'a [u8]) -> Line<'a> {
+    let is_word = !name.iter().any(u8::is_ascii_whitespace);
     let begins = |beginning: &&str| {
-        name.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
+        is_word && name.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
     };
     whole_name(name)
         .or_else(|| BEGINNINGS.iter().find(|(_, all)| all.iter().any(begins)).map(|(directive, _)| *directive))
@@ -215,7 +216,15 @@ mod tests {
         for broken in [":", ": /a", "Disallow", "Disallow /a /b", "<html>"] {
             assert_eq!(parse_line(broken.as_bytes()), Line::Broken, "{broken:?}");
         }
-        for unknown in ["Noindex: /a", "X: /", "<p>User-agent: *", "\u{feff}Allow: /a", "crawl-delays: 1", "Host: a"] {
+        for unknown in [
+            "Noindex: /a",
+            "X: /",
+            "<p>User-agent: *",
+            "\u{feff}Allow: /a",
+            "crawl-delays: 1",
+            "Host: a",
+            "Disallow all of: /a",
+        ] {
             assert_eq!(parse_line(unknown.as_bytes()), Line::Unknown, "{unknown:?}");
         }
     }

@@ -38,7 +38,7 @@ pub enum Defect {
     NoDirective,
     /// Its name is not one that concerns crawlers like us.
     UnknownName,
-    /// A rule, a delay or a signal stands before the first `User-agent`.
+    /// A rule stands before the first `User-agent`.
     NoGroup,
     /// A pattern begins with neither `/` nor `*`, so it matches nothing.
     NoSlash,
@@ -69,10 +69,13 @@ pub(super) fn read(text: &[u8], agent: &str, max_bytes: usize) -> Reading {
     for (number, line) in (1..).zip(lines(&text)) {
         reader.take_line(number, line);
     }
+    // A delay above all groups is meant for whoever goes by `*`, written or not.
+    let goes_by_star = !reader.is_named && (!reader.everyone.names.is_empty() || !reader.has_names);
+    let everyones_delay = reader.crawl_delay.filter(|_| goes_by_star);
     let ours = if reader.is_named { reader.named } else { reader.everyone };
     Reading {
         rules: ours.rules,
-        crawl_delay: ours.crawl_delay,
+        crawl_delay: ours.crawl_delay.or(everyones_delay),
         signals: ours.signals,
         sitemaps: reader.sitemaps,
         truncated: reader.truncated || ours.truncated,
@@ -94,6 +97,8 @@ struct Reader<'a> {
     is_named: bool,
     named: Group,
     everyone: Group,
+    /// Said above all groups.
+    crawl_delay: Option<Duration>,
     sitemaps: Vec<String>,
     defects: Vec<(u32, Defect)>,
     truncated: bool,
@@ -201,11 +206,11 @@ impl Reader<'_> {
             self.complain(number, Defect::NoNumber);
             return;
         };
+        let delay = Duration::from_secs_f64(seconds.min(MAX_CRAWL_DELAY.as_secs_f64()));
         if !self.has_names {
-            self.complain(number, Defect::NoGroup);
+            self.crawl_delay = self.crawl_delay.max(Some(delay));
             return;
         }
-        let delay = Duration::from_secs_f64(seconds.min(MAX_CRAWL_DELAY.as_secs_f64()));
         self.others_to.is_closed = true;
         for group in self.addressed(self.others_to) {
             // Of several delays the longest is honoured.
@@ -393,6 +398,10 @@ mod tests {
             let reading = read(text.as_bytes(), agent, 1 << 20);
             assert_eq!(reading.crawl_delay, Some(Duration::from_secs(delay)), "{agent}");
             assert_eq!(reading.rules.len(), 1, "{agent}: a delay does not split the group");
+        }
+        let top = b"Crawl-delay: 9\nUser-agent: a\nCrawl-delay: 1\nUser-agent: *\nDisallow: /";
+        for (agent, delay) in [("a", 1), ("b", 9)] {
+            assert_eq!(read(top, agent, 1 << 20).crawl_delay, Some(Duration::from_secs(delay)), "{agent}");
         }
     }
 

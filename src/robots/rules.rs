@@ -281,6 +281,32 @@ mod tests {
         assert_eq!(serde_json::from_str::<Rules>(&json).expect("deserialises"), rules);
     }
 
+    /// Hostile files of the size that is read; each must take no longer than a page of its size.
+    #[test]
+    fn hostile_files_take_linear_time() {
+        let fill = |piece: &str| piece.repeat(MAX_BYTES / piece.len() + 1);
+        let files = [
+            format!("User-agent: *\nDisallow: /{}", fill("*a")),
+            fill("User-agent: *\nDisallow: /*a*a*a*a*a*a*a*b\n"),
+            fill("User-agent: *\nDisallow: /*a*a*b$\nAllow: /*\n"),
+            fill("User-agent: dragline\n"),
+            fill("Disallow: /a$\nUser-agent: *\n"),
+            fill("Content-Signal: /*a*a*a*b ai-train=no\n"),
+            fill("\0"),
+            fill("\r"),
+            fill("\u{a0}"),
+            fill(" "),
+            fill(":"),
+            fill("#"),
+            fill("User-agent: *\nDisallow: /%%%%\n"),
+        ];
+        for file in files {
+            let rules = parse(&file, "dragline");
+            let path = format!("/{}", "a".repeat(2_000));
+            let _ = (rules.decide(&path), rules.signals().at(&path));
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes_parse_and_any_path_is_decided(text in prop::collection::vec(any::<u8>(), 0..300), path in any::<String>()) {
@@ -294,6 +320,31 @@ mod tests {
             let json = serde_json::to_string(&rules).expect("serialises");
             let again: Rules = serde_json::from_str(&json).expect("deserialises");
             prop_assert_eq!(again.decide(&path), rules.decide(&path));
+        }
+
+        /// Google's algorithm, written anew: all prefixes of the path that the pattern so far can match.
+        #[test]
+        fn decides_as_a_naive_reader_does(
+            rules in prop::collection::vec((any::<bool>(), "[/*][a-c/*]{0,5}\\$?"), 0..8),
+            path in "/[a-c/]{0,9}",
+        ) {
+            let matches = |pattern: &str| {
+                let body = pattern.strip_suffix('$').unwrap_or(pattern);
+                let mut ends = vec![0];
+                for octet in body.bytes() {
+                    ends = match octet {
+                        b'*' => (ends.first().copied().unwrap_or(path.len() + 1)..=path.len()).collect(),
+                        octet => ends.iter().filter(|end| path.as_bytes().get(**end) == Some(&octet)).map(|end| end + 1).collect(),
+                    };
+                }
+                if body.len() < pattern.len() { ends.contains(&path.len()) } else { !ends.is_empty() }
+            };
+            let best = rules.iter().filter(|(_, pattern)| matches(pattern)).map(|(allow, pattern)| (pattern.len(), *allow)).max();
+            let line = |(allow, pattern): &(bool, String)| format!("{}: {pattern}\n", if *allow { "Allow" } else { "Disallow" });
+            let text = format!("User-agent: *\n{}", rules.iter().map(line).collect::<String>());
+            let decided = parse(&text, "dragline");
+            let decision = decided.decide(&path);
+            prop_assert_eq!((decision.allowed, decision.rule.map(str::len)), (best.is_none_or(|(_, allow)| allow), best.map(|(length, _)| length)));
         }
 
         #[test]

@@ -16,8 +16,6 @@
 //! Deliberately not here: whether a signal binds us (`Policy::decide`), and asking for anything.
 //! At most [`MAX_SIGNALS`] of at most [`MAX_SIGNAL_BYTES`] each are kept from one place.
 
-use std::borrow::Cow;
-
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -204,8 +202,8 @@ impl Signals {
         let reach = |signal: &Signal| -> Option<usize> {
             let Some(pattern) = &signal.path else { return Some(0) };
             let pattern = octets::normalise_pattern(pattern.as_bytes())?;
-            let path = if pattern.contains('?') { octets::decode_query(&path) } else { Cow::Borrowed(&*path) };
-            index::matches(&pattern, &path).then_some(pattern.len())
+            let decode = if pattern.contains('?') { octets::decode_query } else { octets::decode_as_path };
+            index::matches(&pattern, &decode(&path)).then_some(pattern.len())
         };
         let reached: Vec<(usize, &Signal)> = self.0.iter().filter_map(|s| Some((reach(s)?, s))).collect();
         let is_nearest = |(length, signal): &&(usize, &Signal)| {
