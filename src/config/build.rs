@@ -282,10 +282,16 @@ fn robots_options(raw: &raw::Robots) -> robots::Options {
         obey: raw.mode == raw::RobotsMode::Obey,
         agent: raw.agent.clone(),
         max_age: raw.max_age.0,
+        grace: raw.grace.0,
+        unreachable_retry: raw.unreachable_retry.0,
         max_bytes: to_usize(raw.max_size.0),
         max_redirects: raw.max_redirects,
         max_attempts: raw.attempts,
         follow_sitemaps: raw.sitemaps,
+        purposes: match raw.signals {
+            raw::RobotsSignals::Record => Vec::new(),
+            raw::RobotsSignals::Obey => raw.purposes.clone(),
+        },
     }
 }
 

@@ -38,6 +38,8 @@ impl Identity {
         of.add("robots.mode", &json!(raw.robots.mode));
         of.add("robots.agent", &json!(raw.robots.agent));
         of.add("robots.sitemaps", &json!(raw.robots.sitemaps));
+        of.add("robots.signals", &json!(raw.robots.signals));
+        of.add("robots.purposes", &json!(raw.robots.purposes));
         // As written: the version in the default must not make another job of an upgrade.
         of.add("fetch.user_agent", &json!(raw.fetch.user_agent));
         of.add("fetch.body", &json!(raw.fetch.body));

@@ -83,7 +83,8 @@ impl Worker {
                 self.conclude_without_answer(&queued, Outcome::Failed(failure), Some(error), None, now)
             }
             Task::Robots(errand) => {
-                let policy = crate::robots::Policy::unreachable(now, &self.options.robots);
+                let known = errand.known.as_ref();
+                let policy = crate::robots::Policy::unreachable_but_known(known, now, &self.options.robots);
                 Subject::Robots { origin: errand.origin, policy: Some(Ok(policy)) }
             }
         };

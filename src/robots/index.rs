@@ -8,7 +8,7 @@
 //! matches or none of the rest could win; a set of the octets that a pattern needs rules out most
 //! without a look at the path.
 
-use super::octets::{decode_query, normalise_path};
+use super::octets::{decode_as_path, decode_query, normalise_path};
 
 /// One `Allow` or `Disallow` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +18,16 @@ pub(super) struct Rule {
     pub allow: bool,
     /// Normalised.
     pub pattern: Box<str>,
+    /// As written in the file, if that is another text.
+    pub written: Option<Box<str>>,
 }
 
 impl Rule {
+    /// The pattern as written in the file.
+    pub(super) fn text(&self) -> &str {
+        self.written.as_deref().unwrap_or(&self.pattern)
+    }
+
     /// What the pattern needs a path to start with, if that is all it needs.
     fn prefix(&self) -> Option<&str> {
         let prefix = self.pattern.trim_end_matches('*');
@@ -85,12 +92,13 @@ impl Index {
 
     /// The rule that decides about a path with its query; without one it is allowed.
     pub(super) fn find(&self, path_and_query: &str) -> Option<&Rule> {
-        let plain = normalise_path(path_and_query);
-        let decoded = decode_query(&plain);
+        let normalised = normalise_path(path_and_query);
+        let decoded = decode_query(&normalised);
         let best = self.longest_prefix(&decoded);
         if self.wildcards.is_empty() {
             return best;
         }
+        let plain = decode_as_path(&normalised);
         let has = OctetSet::of(plain.bytes().chain(decoded.bytes()));
         let better = self
             .wildcards
@@ -136,7 +144,7 @@ fn arrange_prefixes(rules: &[Rule]) -> Vec<Prefix> {
 
 /// Whether a normalised pattern matches a normalised path, in time linear in both: each piece
 /// between two stars is looked for once, at its leftmost place after the piece before.
-fn matches(pattern: &str, path: &str) -> bool {
+pub(super) fn matches(pattern: &str, path: &str) -> bool {
     let (body, anchored) = pattern.strip_suffix('$').map_or((pattern, false), |body| (body, true));
     let mut pieces = body.split('*');
     let Some(mut rest) = pieces.next().and_then(|first| path.strip_prefix(first)) else { return false };
@@ -184,6 +192,7 @@ mod tests {
             line: u32::try_from(at).expect("few") + 1,
             allow: *allow,
             pattern: pattern.as_str().into(),
+            written: None,
         };
         patterns.iter().enumerate().map(rule).collect()
     }

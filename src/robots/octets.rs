@@ -6,10 +6,12 @@
 //! the backtick) are escaped. What is special in a pattern is escaped wherever it is meant literally
 //! (section 2.2.3): a path's `*` and `$`, and a pattern's `$` that is not at its end.
 //!
-//! In the query, escapes of characters that delimit nothing there (`/ : ? @ [ ] '`) are decoded as
-//! well, because browsers and the URL standard write them either way; that makes the RFC's example
-//! `?baz=https://foo.bar` and `?baz=https%3A%2F%2Ffoo.bar` one. A pattern without a question mark
-//! does not say which part it speaks of; it is compared with the path whose query was left alone.
+//! Section 2.2.2 wants reserved characters compared as if all were escaped, and its table shows that
+//! those that delimit are not meant. So escapes of what delimits nothing are decoded: in the path
+//! `! & ' ( ) + , : ; = @`, in the query `/ : ? @ [ ] '`, which browsers and the URL standard write
+//! either way; that makes the RFC's `?baz=https://foo.bar` and `?baz=https%3A%2F%2Ffoo.bar` one. A
+//! pattern without a question mark does not say which part it speaks of; for it, the query is
+//! treated as the path is ([`decode_as_path`]).
 //!
 //! The results are ASCII. A `%` that begins no escape stays as it is.
 
@@ -24,21 +26,34 @@ pub(super) fn normalise_path(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// A rule's value in the spelling in which it is compared; `None` when it says nothing.
-///
-/// A value that starts with neither a slash nor a star is taken to lack the slash.
+/// A rule's value in the spelling in which it is compared; `None` when it says nothing: when it is
+/// empty, or begins with neither a slash nor a star (section 2.2 asks for a slash, and its example
+/// `*.gif$` shows the star), so that no path could match.
 pub(super) fn normalise_pattern(value: &[u8]) -> Option<String> {
-    let first = *value.first()?;
+    let (b'/' | b'*') = *value.first()? else { return None };
     let (value, anchored) = value.strip_suffix(b"$").map_or((value, false), |body| (body, true));
     let body = rewrite(value, |octet, out| if octet == b'*' { out.push('*') } else { escape_special(octet, out) });
-    let slash = if matches!(first, b'/' | b'*') { "" } else { "/" };
     let anchor = if anchored { "$" } else { "" };
-    let pattern = format!("{slash}{body}{anchor}");
+    let pattern = format!("{body}{anchor}");
     Some(if pattern.contains('?') { decode_query(&pattern).into_owned() } else { pattern })
 }
 
+/// Reserved characters that delimit nothing in a path (RFC 3986 section 3.3).
+const IDLE_IN_PATH: &[u8] = b"!&'()+,:;=@";
+/// Those that delimit nothing in a query.
+const IDLE_IN_QUERY: &[u8] = b"/:?@[]'";
+
 /// Decodes, after the first question mark of a normalised text, what delimits nothing there.
 pub(super) fn decode_query(normalised: &str) -> Cow<'_, str> {
+    decode_after_mark(normalised, IDLE_IN_QUERY)
+}
+
+/// Decodes the same there as [`normalise_path`] does before it.
+pub(super) fn decode_as_path(normalised: &str) -> Cow<'_, str> {
+    decode_after_mark(normalised, IDLE_IN_PATH)
+}
+
+fn decode_after_mark<'a>(normalised: &'a str, idle: &[u8]) -> Cow<'a, str> {
     let Some((before, query)) = normalised.split_once('?') else { return Cow::Borrowed(normalised) };
     if !query.contains('%') {
         return Cow::Borrowed(normalised);
@@ -49,18 +64,18 @@ pub(super) fn decode_query(normalised: &str) -> Cow<'_, str> {
     let mut rest = query;
     while let Some(at) = rest.find('%') {
         out.push_str(&rest[..at]);
-        let (decoded, length) = match rest.get(at..at + 3) {
-            Some("%2F") => ("/", 3),
-            Some("%3A") => (":", 3),
-            Some("%3F") => ("?", 3),
-            Some("%40") => ("@", 3),
-            Some("%5B") => ("[", 3),
-            Some("%5D") => ("]", 3),
-            Some("%27") => ("'", 3),
-            _ => ("%", 1),
-        };
-        out.push_str(decoded);
-        rest = &rest[at + length..];
+        match rest.as_bytes()[at + 1..] {
+            [hi, lo, ..]
+                if hi.is_ascii_hexdigit() && lo.is_ascii_hexdigit() && idle.contains(&(hex(hi) << 4 | hex(lo))) =>
+            {
+                out.push(char::from(hex(hi) << 4 | hex(lo)));
+                rest = &rest[at + 3..];
+            }
+            _ => {
+                out.push('%');
+                rest = &rest[at + 1..];
+            }
+        }
     }
     out.push_str(rest);
     Cow::Owned(out)
@@ -85,12 +100,16 @@ fn escape_special(octet: u8, out: &mut String) {
 fn rewrite(octets: &[u8], special: impl Fn(u8, &mut String)) -> String {
     let mut out = String::with_capacity(octets.len() + 8);
     let mut rest = octets;
+    let mut idle = IDLE_IN_PATH;
     while let Some((&octet, tail)) = rest.split_first() {
         rest = tail;
+        if octet == b'?' {
+            idle = &[];
+        }
         match (octet, tail) {
             (b'%', &[hi, lo, ref after @ ..]) if hi.is_ascii_hexdigit() && lo.is_ascii_hexdigit() => {
                 let escaped = hex(hi) << 4 | hex(lo);
-                if is_unreserved(escaped) {
+                if is_unreserved(escaped) || idle.contains(&escaped) {
                     out.push(char::from(escaped));
                 } else {
                     escape_special(escaped, &mut out);
@@ -147,6 +166,8 @@ mod tests {
             check("/a%2fb", "/a%2Fb");
             check("/a/b", "/a/b");
             check("/a?b%26c=d%3De", "/a?b%26c=d%3De");
+            check("/a%3Db%3a%26/?%3D%3a", "/a=b:&/?%3D:");
+            check("/a%3F%23%5B%2A%25", "/a%3F%23%5B%2A%25");
             check("/a?f[0]=x", "/a?f[0]=x");
             check("/a?f%5B0%5d='x%27", "/a?f[0]='x'");
             check("/{a}|b c", "/%7Ba%7D%7Cb%20c");
@@ -166,9 +187,9 @@ mod tests {
         check_pattern("/a$b*", "/a%24b*");
         check_pattern("/a$$", "/a%24$");
         check_pattern("*.gif$", "*.gif$");
-        check_pattern("fish", "/fish");
-        check_pattern("$", "/$");
-        assert_eq!(normalise_pattern(b""), None);
+        for nothing in ["", "fish", "$", "?a", "%2Fa", "http://h/a"] {
+            assert_eq!(normalise_pattern(nothing.as_bytes()), None, "{nothing}");
+        }
     }
 
     #[test]

@@ -2,14 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Options, Rules};
+use super::{Options, Purpose, Rules, Signals, freshness::lifetime};
 use crate::{address::CanonicalUrl, clock::Timestamp, verdict::Refusal};
 
-/// How long an unreachable robots.txt is taken as such before it may be asked for again; never
-/// longer than [`Options::max_age`].
-pub const UNREACHABLE_MAX_AGE: Duration = Duration::from_secs(10 * 60);
+/// The final answer to a request for robots.txt, once redirects are followed.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// Its header, of which caching is of interest.
+    pub headers: &'a HeaderMap,
+    /// Decoded; more than [`Options::max_bytes`] are ignored.
+    pub body: &'a [u8],
+}
 
 /// What an origin's robots.txt asks of us, and until when we may go by that. Durable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +28,12 @@ pub struct Policy {
     pub fetched_at: Timestamp,
     /// From when on it must be learnt anew.
     pub expires_at: Timestamp,
+    /// Since when it is gone by only because the file can't be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<Timestamp>,
+    /// Uses that the crawl is for; a URL for which the site reserves one of them is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub purposes: Vec<Purpose>,
 }
 
 /// How an origin stands to being crawled.
@@ -46,7 +60,7 @@ impl Standing {
 }
 
 impl Policy {
-    /// From the final answer to a request for robots.txt, once redirects are followed.
+    /// From the final answer.
     ///
     /// - 2xx: its rules.
     /// - 3xx, that is a redirect without a usable target or one too many: no robots.txt, as
@@ -54,21 +68,39 @@ impl Policy {
     /// - 4xx: no robots.txt (section 2.3.1.3), except 429, by which a server says that it is
     ///   overloaded; Google treats that like a 5xx too.
     /// - 5xx and anything else: unreachable (section 2.3.1.4).
-    pub fn from_response(status: u16, body: &[u8], now: Timestamp, options: &Options) -> Self {
-        match status {
+    ///
+    /// It is good for as long as the answer's caching says, see [`MIN_MAX_AGE`](super::MIN_MAX_AGE).
+    pub fn from_response(answer: &Answer<'_>, now: Timestamp, options: &Options) -> Self {
+        let lifetime = || lifetime(answer.headers, now, options.max_age);
+        match answer.status {
             200..=299 => {
-                let rules = Rules::parse(body, &options.agent, options.max_bytes);
-                Self::lasting(Standing::Rules(Arc::new(rules)), now, options.max_age)
+                let rules = Rules::parse(answer.body, &options.agent, options.max_bytes);
+                let standing = Standing::Rules(Arc::new(rules));
+                Self { purposes: options.purposes.clone(), ..Self::lasting(standing, now, lifetime()) }
             }
             429 => Self::unreachable(now, options),
-            300..=499 => Self::allow_all(now, options),
+            300..=499 => Self::lasting(Standing::AllowAll, now, lifetime()),
             _ => Self::unreachable(now, options),
         }
     }
 
     /// After a failure without an answer: name resolution, connection, timeout.
     pub fn unreachable(now: Timestamp, options: &Options) -> Self {
-        Self::lasting(Standing::Unreachable, now, UNREACHABLE_MAX_AGE.min(options.max_age))
+        Self::lasting(Standing::Unreachable, now, options.unreachable_retry.min(options.max_age))
+    }
+
+    /// After such a failure when a policy is known already: that one, for another
+    /// [`Options::unreachable_retry`], as long as it has not expired by more than [`Options::grace`]
+    /// (RFC 9309 section 2.3.1.4 lets a cached copy be used).
+    pub fn unreachable_but_known(known: Option<&Self>, now: Timestamp, options: &Options) -> Self {
+        let good = known.filter(|known| !matches!(known.standing, Standing::Unreachable));
+        let stale = good.and_then(|known| {
+            let since = known.stale_since.unwrap_or(known.expires_at);
+            let until = since + options.grace;
+            let expires_at = (now + options.unreachable_retry).min(until);
+            (now < until).then(|| Self { expires_at, stale_since: Some(since), ..known.clone() })
+        });
+        stale.unwrap_or_else(|| Self::unreachable(now, options))
     }
 
     /// Of an origin without a robots.txt, or of one that isn't asked for it.
@@ -77,21 +109,37 @@ impl Policy {
     }
 
     fn lasting(standing: Standing, now: Timestamp, max_age: Duration) -> Self {
-        Self { standing, fetched_at: now, expires_at: now + max_age }
+        Self { standing, fetched_at: now, expires_at: now + max_age, stale_since: None, purposes: Vec::new() }
     }
 
     /// Whether `url`, which must be of this policy's origin, may be asked for. robots.txt itself
     /// always may.
     ///
     /// # Errors
-    /// [`Refusal::RobotsDenied`] or [`Refusal::RobotsUnreachable`].
+    /// [`Refusal::RobotsDenied`], [`Refusal::RobotsUnreachable`] or [`Refusal::UsageReserved`].
     pub fn decide(&self, url: &CanonicalUrl) -> Result<(), Refusal> {
         let path_and_query = url.path_and_query();
         match &self.standing {
+            _ if path_and_query == "/robots.txt" => Ok(()),
+            Standing::Unreachable => Err(Refusal::RobotsUnreachable),
+            Standing::AllowAll => Ok(()),
             Standing::Rules(rules) if !rules.decide(path_and_query).allowed => Err(Refusal::RobotsDenied),
-            Standing::Unreachable if path_and_query != "/robots.txt" => Err(Refusal::RobotsUnreachable),
-            Standing::AllowAll | Standing::Rules(_) | Standing::Unreachable => Ok(()),
+            Standing::Rules(_) if self.is_reserved(path_and_query) => Err(Refusal::UsageReserved),
+            Standing::Rules(_) => Ok(()),
         }
+    }
+
+    fn is_reserved(&self, path_and_query: &str) -> bool {
+        if self.purposes.is_empty() {
+            return false;
+        }
+        let signals = self.signals(path_and_query);
+        self.purposes.iter().any(|purpose| signals.reserves(*purpose) == Some(true))
+    }
+
+    /// What robots.txt says about the use of what is at a path with its query, bound by it or not.
+    pub fn signals(&self, path_and_query: &str) -> Signals {
+        self.rules().map(|rules| rules.signals().at(path_and_query)).unwrap_or_default()
     }
 
     /// How long the origin asks us to wait between two requests.
@@ -109,7 +157,8 @@ impl Policy {
         now >= self.expires_at
     }
 
-    fn rules(&self) -> Option<&Rules> {
+    /// The rules of the file, when there is one.
+    pub fn rules(&self) -> Option<&Rules> {
         match &self.standing {
             Standing::Rules(rules) => Some(rules),
             Standing::AllowAll | Standing::Unreachable => None,
@@ -124,13 +173,18 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_000_000_000);
 
+    fn answer(status: u16, body: &[u8]) -> Policy {
+        let headers = HeaderMap::new();
+        Policy::from_response(&Answer { status, headers: &headers, body }, NOW, &Options::default())
+    }
+
     fn url(text: &str) -> CanonicalUrl {
         Canonicalizer::default().parse(text).expect("valid")
     }
 
     fn check(status: u16, standing: &str, decision: Result<(), Refusal>, max_age: Duration) {
         let body = b"User-agent: *\nDisallow: /no\nCrawl-delay: 2\nSitemap: http://h/s.xml";
-        let policy = Policy::from_response(status, body, NOW, &Options::default());
+        let policy = answer(status, body);
         assert_eq!(policy.standing.as_str(), standing, "{status}");
         assert_eq!(policy.decide(&url("http://h/no")), decision, "{status}");
         assert_eq!(policy.decide(&url("http://h/robots.txt")), Ok(()), "{status}");
@@ -148,7 +202,7 @@ mod tests {
             check(status, "allow-all", Ok(()), day);
         }
         for status in [0, 100, 199, 429, 500, 503, 599, 600, 999] {
-            check(status, "unreachable", Err(Refusal::RobotsUnreachable), UNREACHABLE_MAX_AGE);
+            check(status, "unreachable", Err(Refusal::RobotsUnreachable), Options::default().unreachable_retry);
         }
     }
 
@@ -161,7 +215,7 @@ mod tests {
     #[test]
     fn delay_and_sitemaps_come_from_rules_only() {
         let options = Options::default();
-        let policy = Policy::from_response(200, b"Sitemap: /s.xml\nUser-agent: *\nCrawl-delay: 1.5", NOW, &options);
+        let policy = answer(200, b"Sitemap: /s.xml\nUser-agent: *\nCrawl-delay: 1.5");
         assert_eq!(policy.crawl_delay(), Some(Duration::from_millis(1500)));
         assert_eq!(policy.sitemaps(), ["/s.xml"]);
         let none = Policy::allow_all(NOW, &options);
@@ -171,23 +225,61 @@ mod tests {
     #[test]
     fn html_in_its_place_disallows_nothing() {
         let html = b"<!DOCTYPE html>\n<html><body>\n<p>User-agent: *</p>\nDisallow: /\n</body></html>";
-        let policy = Policy::from_response(200, html, NOW, &Options::default());
+        let policy = answer(200, html);
         assert_eq!(policy.decide(&url("http://h/")), Ok(()));
     }
 
     #[test]
     fn is_durable() {
         let body = b"User-agent: other\nDisallow: /other\n\nUser-agent: dragline\nDisallow: /a*b$\nAllow: /x\n\
-            Disallow: /%c3%a9\nCrawl-delay: 0.25\nSitemap: http://h/s.xml";
+            Disallow: /%c3%a9\nCrawl-delay: 0.25\nSitemap: http://h/s.xml\nContent-Signal: ai-train=no";
         let policies = [
-            Policy::from_response(200, body, NOW, &Options::default()),
+            answer(200, body),
             Policy::allow_all(NOW, &Options::default()),
             Policy::unreachable(NOW, &Options::default()),
+            Policy::unreachable_but_known(Some(&answer(200, body)), NOW, &Options::default()),
         ];
         for policy in policies {
             let json = serde_json::to_string(&policy).expect("serialises");
             assert!(!json.contains("other"), "only what concerns us is kept: {json}");
             assert_eq!(serde_json::from_str::<Policy>(&json).expect("deserialises"), policy);
         }
+    }
+
+    #[test]
+    fn a_known_file_is_gone_by_for_a_while() {
+        let options = Options::default();
+        let known = answer(200, b"User-agent: *\nDisallow: /no");
+        let expired = known.expires_at;
+        let stale = Policy::unreachable_but_known(Some(&known), expired, &options);
+        assert_eq!(stale.decide(&url("http://h/no")), Err(Refusal::RobotsDenied));
+        assert_eq!(stale.decide(&url("http://h/")), Ok(()));
+        assert_eq!((stale.fetched_at, stale.expires_at), (NOW, expired + options.unreachable_retry));
+        let nearly = expired + options.grace - Duration::from_secs(60);
+        let last = Policy::unreachable_but_known(Some(&stale), nearly, &options);
+        assert_eq!(last.expires_at, expired + options.grace, "grace counts from the first expiry");
+        let over = Policy::unreachable_but_known(Some(&last), last.expires_at, &options);
+        assert_eq!(over.standing, Standing::Unreachable);
+        for nothing in [None, Some(&over)] {
+            let policy = Policy::unreachable_but_known(nothing, NOW, &options);
+            assert_eq!(policy.standing, Standing::Unreachable);
+        }
+    }
+
+    #[test]
+    fn reserved_uses_bind_when_they_are_ours() {
+        let body = b"User-agent: *\nContent-Signal: search=yes, ai-train=no\nContent-Usage: /closed search=n";
+        let headers = HeaderMap::new();
+        let decide = |purposes: &[Purpose], path: &str| {
+            let options = Options { purposes: purposes.to_vec(), ..Options::default() };
+            let policy = Policy::from_response(&Answer { status: 200, headers: &headers, body }, NOW, &options);
+            policy.decide(&url(&format!("http://h{path}")))
+        };
+        assert_eq!(decide(&[], "/closed"), Ok(()));
+        assert_eq!(decide(&[Purpose::Search], "/"), Ok(()));
+        assert_eq!(decide(&[Purpose::Search], "/closed"), Err(Refusal::UsageReserved));
+        assert_eq!(decide(&[Purpose::Search, Purpose::AiTrain], "/"), Err(Refusal::UsageReserved));
+        assert_eq!(decide(&Purpose::ALL, "/robots.txt"), Ok(()));
+        assert_eq!(answer(200, body).signals("/").reserves(Purpose::AiTrain), Some(true));
     }
 }

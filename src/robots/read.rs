@@ -1,14 +1,19 @@
-//! Reading the file: lines, groups, and which of them concern us (RFC 9309 sections 2.1 and 2.2).
+//! Reading the file: groups, which of them concern us, and what they say (RFC 9309 section 2.2).
 //!
 //! Consecutive `User-agent` lines form one group, which the first `Allow` or `Disallow` closes for
-//! further names. Other lines (`Sitemap`, `Crawl-delay`, unknown ones) must not interfere with that
-//! (section 2.2.4); a crawl delay belongs to the names above it. Groups that name our product token
-//! are merged; if there is none, those that name `*` are.
+//! further names. Other lines must not interfere with that (section 2.2.4). What other lines say
+//! (`Crawl-delay`, usage signals) belongs to the names above them since the last line that said
+//! something: in `User-agent: a`, `Crawl-delay: 1`, `User-agent: b`, `Crawl-delay: 2` each has its
+//! own delay, although rules below would be for both. Groups that name our product token are
+//! merged; if there is none, those that name `*` are.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use super::{
-    MAX_CRAWL_DELAY, MAX_RULES, MAX_SITEMAPS, MAX_VALUE_BYTES, MAX_WILDCARD_RULES, index::Rule,
+    MAX_CRAWL_DELAY, MAX_DEFECTS, MAX_RULES, MAX_SITEMAPS, MAX_WILDCARD_RULES, Signals,
+    agent::{Addressee, Agent},
+    index::Rule,
+    lines::{Directive, Line, MAX_LINE_BYTES, first_lines, lines, parse_line, without_bom},
     octets::normalise_pattern,
 };
 
@@ -17,124 +22,232 @@ use super::{
 pub(super) struct Reading {
     pub rules: Vec<Rule>,
     pub crawl_delay: Option<Duration>,
+    pub signals: Signals,
     pub sitemaps: Vec<String>,
     pub truncated: bool,
+    /// The `User-agent` lines of the groups that concern us: number and value.
+    pub names: Vec<(u32, String)>,
+    /// Lines that were not understood: number and why.
+    pub defects: Vec<(u32, Defect)>,
+}
+
+/// Why a line was not understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// It is neither `name: value` nor `name value`.
+    NoDirective,
+    /// Its name is not one that concerns crawlers like us.
+    UnknownName,
+    /// A rule stands before the first `User-agent`.
+    NoGroup,
+    /// A pattern begins with neither `/` nor `*`, so it matches nothing.
+    NoSlash,
+    /// A crawl delay is no number of seconds.
+    NoNumber,
+    /// The line is longer than is read.
+    TooLong,
+}
+
+impl Defect {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoDirective => "no directive",
+            Self::UnknownName => "unknown name",
+            Self::NoGroup => "stands before the first User-agent",
+            Self::NoSlash => "the pattern begins with neither \"/\" nor \"*\", so it matches nothing",
+            Self::NoNumber => "not a number of seconds",
+            Self::TooLong => "longer than is read",
+        }
+    }
 }
 
 pub(super) fn read(text: &[u8], agent: &str, max_bytes: usize) -> Reading {
     let (text, cut) = first_lines(text, max_bytes);
     let text = without_bom(text);
-    let mut reader = Reader { agent: product_token(agent.as_bytes()), truncated: cut, ..Reader::default() };
+    let mut reader = Reader { agent: Agent::new(agent), truncated: cut, ..Reader::default() };
     for (number, line) in (1..).zip(lines(&text)) {
-        if let Some((directive, value)) = parse_line(line) {
-            reader.take(number, directive, value);
-        }
+        reader.take_line(number, line);
     }
+    // A delay above all groups is meant for whoever goes by `*`, written or not.
+    let goes_by_star = !reader.is_named && (!reader.everyone.names.is_empty() || !reader.has_names);
+    let everyones_delay = reader.crawl_delay.filter(|_| goes_by_star);
     let ours = if reader.is_named { reader.named } else { reader.everyone };
     Reading {
         rules: ours.rules,
-        crawl_delay: ours.crawl_delay,
+        crawl_delay: ours.crawl_delay.or(everyones_delay),
+        signals: ours.signals,
         sitemaps: reader.sitemaps,
         truncated: reader.truncated || ours.truncated,
+        names: ours.names,
+        defects: reader.defects,
     }
 }
-
-/// What a line is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Directive {
-    UserAgent,
-    Allow,
-    Disallow,
-    CrawlDelay,
-    Sitemap,
-}
-
-/// Names of directives, lower case, with the misspellings that Google's parser accepts.
-const DIRECTIVES: [(Directive, &[&str]); 5] = [
-    (Directive::UserAgent, &["user-agent", "useragent", "user agent"]),
-    (Directive::Allow, &["allow"]),
-    (Directive::Disallow, &["disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"]),
-    (Directive::CrawlDelay, &["crawl-delay", "crawldelay", "crawl delay"]),
-    (Directive::Sitemap, &["sitemap", "site-map"]),
-];
 
 /// Where we are in the file, and what it has said so far.
 #[derive(Debug, Default)]
 struct Reader<'a> {
-    agent: &'a [u8],
-    /// Whether the group at hand names us, and whether it names everyone.
-    to_us: bool,
-    to_everyone: bool,
-    /// Whether it has had a rule, so that the next name opens another.
-    is_closed: bool,
+    agent: Agent<'a>,
+    /// To whom rules speak, and to whom the other lines of a group do.
+    rules_to: Audience,
+    others_to: Audience,
+    /// Whether the next name opens another group.
+    has_names: bool,
     /// Whether any group names us.
     is_named: bool,
     named: Group,
     everyone: Group,
+    /// Said above all groups.
+    crawl_delay: Option<Duration>,
     sitemaps: Vec<String>,
+    defects: Vec<(u32, Defect)>,
     truncated: bool,
 }
 
+/// Names above a line, as far as they matter.
+#[derive(Debug, Clone, Copy, Default)]
+struct Audience {
+    us: bool,
+    everyone: bool,
+    /// Whether something was said to it, so that the next name begins another.
+    is_closed: bool,
+}
+
+impl Audience {
+    fn add(&mut self, addressee: Addressee) {
+        if self.is_closed {
+            *self = Self::default();
+        }
+        self.us |= addressee == Addressee::Us;
+        self.everyone |= addressee == Addressee::Everyone;
+    }
+}
+
 impl Reader<'_> {
-    fn take(&mut self, line: u32, directive: Directive, value: &[u8]) {
-        match directive {
-            Directive::UserAgent => self.take_agent(value),
-            Directive::Allow | Directive::Disallow => {
-                self.is_closed = true;
-                self.take_rule(line, directive == Directive::Allow, value);
-            }
-            Directive::CrawlDelay => {
-                for group in self.addressed() {
-                    group.take_crawl_delay(value);
-                }
-            }
-            Directive::Sitemap => self.take_sitemap(value),
-        }
-    }
-
-    fn take_agent(&mut self, value: &[u8]) {
-        if std::mem::take(&mut self.is_closed) {
-            (self.to_us, self.to_everyone) = (false, false);
-        }
-        match value {
-            [b'*'] => self.to_everyone = true,
-            [b'*', after, ..] if after.is_ascii_whitespace() => self.to_everyone = true,
-            _ => {
-                let ours = !self.agent.is_empty() && product_token(value).eq_ignore_ascii_case(self.agent);
-                self.to_us |= ours;
-                self.is_named |= ours;
-            }
-        }
-    }
-
-    fn take_rule(&mut self, line: u32, allow: bool, value: &[u8]) {
-        let addressed = self.to_us || self.to_everyone;
-        if !addressed {
-            return;
-        }
-        if value.len() > MAX_VALUE_BYTES {
+    fn take_line(&mut self, number: u32, line: &[u8]) {
+        let is_cut = line.len() > MAX_LINE_BYTES;
+        let parsed = parse_line(&line[..line.len().min(MAX_LINE_BYTES)]);
+        if is_cut && parsed != Line::Blank {
             self.truncated = true;
+            self.complain(number, Defect::TooLong);
+        }
+        match parsed {
+            Line::Blank => {}
+            Line::Broken => self.complain(number, Defect::NoDirective),
+            Line::Unknown => self.complain(number, Defect::UnknownName),
+            Line::Says(directive, value) => match directive {
+                Directive::UserAgent => self.take_agent(number, value),
+                Directive::Allow | Directive::Disallow => {
+                    self.take_rule(number, directive == Directive::Allow, value);
+                }
+                Directive::CrawlDelay => self.take_crawl_delay(number, value),
+                Directive::Usage(name) => self.take_usage(name, value),
+                // Half an address would be another one.
+                Directive::Sitemap if is_cut => {}
+                Directive::Sitemap => self.take_sitemap(value),
+            },
+        }
+    }
+
+    fn complain(&mut self, number: u32, defect: Defect) {
+        if self.defects.len() < MAX_DEFECTS {
+            self.defects.push((number, defect));
+        }
+    }
+
+    fn take_agent(&mut self, number: u32, value: &[u8]) {
+        let addressee = self.agent.addressee(value);
+        self.rules_to.add(addressee);
+        self.others_to.add(addressee);
+        self.has_names = true;
+        let group = match addressee {
+            Addressee::Others => return,
+            Addressee::Everyone => &mut self.everyone,
+            Addressee::Us => {
+                self.is_named = true;
+                &mut self.named
+            }
+        };
+        if group.names.len() < MAX_DEFECTS {
+            group.names.push((number, String::from_utf8_lossy(value).into_owned()));
+        }
+    }
+
+    fn take_rule(&mut self, number: u32, allow: bool, value: &[u8]) {
+        if !self.has_names {
+            self.complain(number, Defect::NoGroup);
             return;
         }
+        (self.rules_to.is_closed, self.others_to.is_closed) = (true, true);
         // An empty value makes no rule: "Disallow:" disallows nothing.
-        let Some(pattern) = normalise_pattern(value) else { return };
-        for group in self.addressed() {
-            group.add(Rule { line, allow, pattern: pattern.as_str().into() });
+        let Some(pattern) = normalise_pattern(value) else {
+            if !value.is_empty() {
+                self.complain(number, Defect::NoSlash);
+            }
+            return;
+        };
+        let to = self.rules_to;
+        if !(to.us || to.everyone) {
+            return;
+        }
+        let written = (pattern.as_bytes() != value).then(|| String::from_utf8_lossy(value).into_owned().into());
+        let rule = Rule { line: number, allow, pattern: pattern.into(), written };
+        for group in self.addressed(to) {
+            if let Some(folder) = folder_of_index(&rule) {
+                group.add(folder);
+            }
+            group.add(rule.clone());
+        }
+    }
+
+    fn take_crawl_delay(&mut self, number: u32, value: &[u8]) {
+        let seconds = std::str::from_utf8(value).ok().and_then(|text| text.parse::<f64>().ok());
+        let Some(seconds) = seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0) else {
+            self.complain(number, Defect::NoNumber);
+            return;
+        };
+        let delay = Duration::from_secs_f64(seconds.min(MAX_CRAWL_DELAY.as_secs_f64()));
+        if !self.has_names {
+            self.crawl_delay = self.crawl_delay.max(Some(delay));
+            return;
+        }
+        self.others_to.is_closed = true;
+        for group in self.addressed(self.others_to) {
+            // Of several delays the longest is honoured.
+            group.crawl_delay = group.crawl_delay.max(Some(delay));
+        }
+    }
+
+    /// A signal above all groups is for everyone, named or not: it says more about the content than
+    /// about crawlers.
+    fn take_usage(&mut self, name: &'static str, value: &[u8]) {
+        let to = if self.has_names { self.others_to } else { Audience { us: true, everyone: true, is_closed: false } };
+        self.others_to.is_closed |= self.has_names;
+        for group in self.addressed(to) {
+            group.signals.add_line(name, value);
         }
     }
 
     fn take_sitemap(&mut self, value: &[u8]) {
-        if value.len() > MAX_VALUE_BYTES || self.sitemaps.len() >= MAX_SITEMAPS {
+        if self.sitemaps.len() >= MAX_SITEMAPS {
             self.truncated = true;
         } else if !value.is_empty() {
             self.sitemaps.push(String::from_utf8_lossy(value).into_owned());
         }
     }
 
-    fn addressed(&mut self) -> impl Iterator<Item = &mut Group> {
-        let named = self.to_us.then_some(&mut self.named);
-        named.into_iter().chain(self.to_everyone.then_some(&mut self.everyone))
+    fn addressed(&mut self, to: Audience) -> impl Iterator<Item = &mut Group> {
+        let named = to.us.then_some(&mut self.named);
+        named.into_iter().chain(to.everyone.then_some(&mut self.everyone))
     }
+}
+
+/// Google's parser lets `Allow: /a/index.html` allow `/a/` too, and so does its custom of two
+/// decades.
+fn folder_of_index(rule: &Rule) -> Option<Rule> {
+    let at = rule.pattern.rfind('/').filter(|at| rule.allow && rule.pattern[*at..].starts_with("/index.htm"))?;
+    let pattern = format!("{}$", &rule.pattern[..=at]).into();
+    Some(Rule { pattern, written: Some(rule.text().into()), ..*rule })
 }
 
 /// All groups of one audience, merged.
@@ -143,6 +256,8 @@ struct Group {
     rules: Vec<Rule>,
     n_wildcards: usize,
     crawl_delay: Option<Duration>,
+    signals: Signals,
+    names: Vec<(u32, String)>,
     truncated: bool,
 }
 
@@ -156,88 +271,6 @@ impl Group {
         self.n_wildcards += usize::from(is_wildcard);
         self.rules.push(rule);
     }
-
-    /// Of several delays the longest is honoured; what is no number of seconds is ignored.
-    fn take_crawl_delay(&mut self, value: &[u8]) {
-        let seconds = std::str::from_utf8(value).ok().and_then(|text| text.parse::<f64>().ok());
-        if let Some(seconds) = seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0) {
-            let delay = Duration::from_secs_f64(seconds.min(MAX_CRAWL_DELAY.as_secs_f64()));
-            self.crawl_delay = self.crawl_delay.max(Some(delay));
-        }
-    }
-}
-
-/// The whole lines among the first `max_bytes`, and whether something is missing. Half a rule would
-/// be another rule.
-fn first_lines(text: &[u8], max_bytes: usize) -> (&[u8], bool) {
-    let is_end = |octet: &u8| matches!(octet, b'\n' | b'\r');
-    match text.get(max_bytes) {
-        None => (text, false),
-        Some(next) if is_end(next) => (&text[..max_bytes], true),
-        Some(_) => (&text[..text[..max_bytes].iter().rposition(is_end).map_or(0, |at| at + 1)], true),
-    }
-}
-
-/// RFC 9309 wants UTF-8; a byte order mark tells which files are not.
-fn without_bom(text: &[u8]) -> Cow<'_, [u8]> {
-    match encoding_rs::Encoding::for_bom(text) {
-        Some((encoding, length)) if encoding == encoding_rs::UTF_8 => Cow::Borrowed(&text[length..]),
-        Some((encoding, length)) => match encoding.decode_without_bom_handling(&text[length..]).0 {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        },
-        None => Cow::Borrowed(text),
-    }
-}
-
-/// Lines that end in LF, CR or both.
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let Some(end) = text.iter().position(|octet| matches!(octet, b'\n' | b'\r')) else { return rest.take() };
-        let after = &text[end + 1..];
-        rest = Some(if text[end] == b'\r' { after.strip_prefix(b"\n").unwrap_or(after) } else { after });
-        Some(&text[..end])
-    })
-}
-
-/// `name: value`, or `name value` if that is all, without comment and white space around.
-fn parse_line(line: &[u8]) -> Option<(Directive, &[u8])> {
-    let line = line.split(|octet| *octet == b'#').next().map(trim).unwrap_or_default();
-    let (name, value) = match line.iter().position(|octet| *octet == b':') {
-        Some(at) => (trim(&line[..at]), trim(&line[at + 1..])),
-        None => {
-            let at = line.iter().position(u8::is_ascii_whitespace)?;
-            let value = trim(&line[at..]);
-            (!value.iter().any(u8::is_ascii_whitespace)).then_some((&line[..at], value))?
-        }
-    };
-    let known = DIRECTIVES.iter().find(|(_, names)| names.iter().any(|n| n.as_bytes().eq_ignore_ascii_case(name)));
-    known.map(|(directive, _)| (*directive, value))
-}
-
-/// Without white space and NUL, with which some servers pad, at both ends.
-fn trim(mut text: &[u8]) -> &[u8] {
-    let is_blank = |octet: &u8| octet.is_ascii_whitespace() || matches!(octet, b'\0' | b'\x0B');
-    while let [first, rest @ ..] = text
-        && is_blank(first)
-    {
-        text = rest;
-    }
-    while let [rest @ .., last] = text
-        && is_blank(last)
-    {
-        text = rest;
-    }
-    text
-}
-
-/// `ExampleBot` of `ExampleBot/1.0 (+https://example.org)`. Digits are taken as part of it although
-/// section 2.2.1 allows none, so that `bot2` is not read as `bot`.
-fn product_token(value: &[u8]) -> &[u8] {
-    let is_token = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
-    &value[..value.iter().position(|octet| !is_token(octet)).unwrap_or(value.len())]
 }
 
 #[cfg(test)]
@@ -294,7 +327,7 @@ mod tests {
         );
         check("useragent *\nDisallow: /a # why\nDisallow: # nothing\nDisallow /b /c\nDisallow", &["2-/a"]);
         check("User-agent: *\nDisallow: /a b\nDisallow: /c:d", &["2-/a%20b", "3-/c:d"]);
-        check("User-agent: *\nDisallowed: /a\nAllow-from: /b\nX: /c\n: /d\n:\n", &[]);
+        check("User-agent: *\nDisallowed: /a\nAllow-from: /b\nX: /c\n: /d\n:\n", &["2-/a", "3+/b"]);
     }
 
     #[test]
@@ -305,7 +338,7 @@ mod tests {
     #[test]
     fn marks_padding_and_bytes_that_are_no_text() {
         assert_eq!(rules(b"\xEF\xBB\xBFUser-agent: *\nDisallow: /a\0\0\n\0\0"), ["2-/a"]);
-        assert_eq!(rules(b"User-agent: *\nDisallow: /\xFF\0z\n\xFE\xFD: x\n"), ["2-/%FF%00z"]);
+        assert_eq!(rules(b"User-agent: *\nDisallow: /\xFF\0z\n\xFE\xFD: x\n"), ["2-/%FF"]);
         let utf16: Vec<u8> = "\u{FEFF}User-agent: *\nDisallow: /é".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(rules(&utf16), ["2-/%C3%A9"]);
     }
@@ -350,9 +383,65 @@ mod tests {
         assert_eq!((plain.rules.len(), plain.truncated), (MAX_RULES, true));
         let wild = with(&|n| format!("Disallow: /*{n}\n"), MAX_WILDCARD_RULES + 1);
         assert_eq!((wild.rules.len(), wild.truncated), (MAX_WILDCARD_RULES, true));
-        let long = with(&|_| format!("Disallow: /{}\nAllow: /a\n", "x".repeat(MAX_VALUE_BYTES)), 1);
-        assert_eq!((long.rules.len(), long.truncated), (1, true));
+        let long = with(&|_| format!("Disallow: /{0}\nAllow: /a\nSitemap: /{0}\n", "x".repeat(MAX_LINE_BYTES)), 1);
+        assert_eq!((long.rules.len(), long.sitemaps.len(), long.truncated), (2, 0, true));
+        assert_eq!(long.rules[0].pattern.len(), MAX_LINE_BYTES - "Disallow: ".len());
         let maps = with(&|n| format!("Sitemap: /{n}\n"), MAX_SITEMAPS + 1);
         assert_eq!((maps.sitemaps.len(), maps.truncated), (MAX_SITEMAPS, true));
+    }
+
+    #[test]
+    fn each_name_has_its_own_delay() {
+        let text = "User-agent: a\nCrawl-delay: 1\nUser-agent: b\nCrawl-delay: x\nUser-agent: c\nCrawl-delay: 2\n\
+            User-agent: d\nDisallow: /d\nCrawl-delay: 3\n";
+        for (agent, delay) in [("a", 1), ("b", 2), ("c", 2), ("d", 3)] {
+            let reading = read(text.as_bytes(), agent, 1 << 20);
+            assert_eq!(reading.crawl_delay, Some(Duration::from_secs(delay)), "{agent}");
+            assert_eq!(reading.rules.len(), 1, "{agent}: a delay does not split the group");
+        }
+        let top = b"Crawl-delay: 9\nUser-agent: a\nCrawl-delay: 1\nUser-agent: *\nDisallow: /";
+        for (agent, delay) in [("a", 1), ("b", 9)] {
+            assert_eq!(read(top, agent, 1 << 20).crawl_delay, Some(Duration::from_secs(delay)), "{agent}");
+        }
+    }
+
+    #[test]
+    fn signals_belong_to_their_group_or_to_everyone() {
+        let text = "Content-Usage: train-ai=n\nUser-agent: *\nContent-Signal: search=yes\nDisallow: /a\n\
+            User-agent: x\nContent-Signal: search=no\nAllow: /\n";
+        let said = |agent: &str| {
+            let reading = read(text.as_bytes(), agent, 1 << 20);
+            reading.signals.iter().map(|signal| signal.value.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(said("dragline"), ["train-ai=n", "search=yes"]);
+        assert_eq!(said("x"), ["train-ai=n", "search=no"]);
+    }
+
+    #[test]
+    fn training_is_not_crawling() {
+        check("User-agent: *\nDisallowAITraining: /\nAllowAITraining: /a\nDisallow: /b", &["4-/b"]);
+    }
+
+    #[test]
+    fn an_index_opens_its_folder() {
+        let reading = read(b"User-agent: *\nAllow: /a/index.html\nDisallow: /b/index.html", "dragline", 1 << 20);
+        let rules: Vec<_> = reading.rules.iter().map(|rule| (&*rule.pattern, rule.text(), rule.line)).collect();
+        assert_eq!(
+            rules,
+            [
+                ("/a/$", "/a/index.html", 2),
+                ("/a/index.html", "/a/index.html", 2),
+                ("/b/index.html", "/b/index.html", 3)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_not_understood_is_told() {
+        let text = b"Disallow: /x\nUser-agent: *\nDisallow: fish\nHost: h\n<p>\nCrawl-delay: soon\nDisallow:\n# x";
+        let reading = read(text, "dragline", 1 << 20);
+        use Defect::{NoDirective, NoGroup, NoNumber, NoSlash, UnknownName};
+        assert_eq!(reading.defects, [(1, NoGroup), (3, NoSlash), (4, UnknownName), (5, NoDirective), (6, NoNumber)]);
+        assert_eq!(reading.names, [(2, "*".to_owned())]);
     }
 }

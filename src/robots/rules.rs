@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
+    Signals,
     index::{Index, Rule},
     read::{Reading, read},
 };
@@ -14,6 +15,7 @@ use super::{
 pub struct Rules {
     index: Index,
     crawl_delay: Option<Duration>,
+    signals: Signals,
     sitemaps: Vec<String>,
     truncated: bool,
 }
@@ -25,7 +27,7 @@ pub struct Decision<'a> {
     pub allowed: bool,
     /// The line of the rule that decided, from 1; `None` when no rule matches.
     pub line: Option<u32>,
-    /// That rule's pattern, normalised.
+    /// That rule's pattern, as written.
     pub rule: Option<&'a str>,
 }
 
@@ -33,8 +35,12 @@ impl Rules {
     /// Reads at most `max_bytes` of a file on behalf of the product token `agent`
     /// (RFC 9309 section 2.2). Any bytes parse; what is no rule is ignored.
     pub fn parse(text: &[u8], agent: &str, max_bytes: usize) -> Self {
-        let Reading { rules, crawl_delay, sitemaps, truncated } = read(text, agent, max_bytes);
-        Self { index: Index::new(rules), crawl_delay, sitemaps, truncated }
+        Self::of(read(text, agent, max_bytes))
+    }
+
+    pub(super) fn of(reading: Reading) -> Self {
+        let Reading { rules, crawl_delay, signals, sitemaps, truncated, .. } = reading;
+        Self { index: Index::new(rules), crawl_delay, signals, sitemaps, truncated }
     }
 
     /// Judges a path with its query, such as `/a?b=c`, as in a URL (RFC 9309 section 2.2.2).
@@ -47,13 +53,18 @@ impl Rules {
         Decision {
             allowed: rule.is_none_or(|rule| rule.allow),
             line: rule.map(|rule| rule.line),
-            rule: rule.map(|rule| &*rule.pattern),
+            rule: rule.map(Rule::text),
         }
     }
 
     /// How long to wait between two requests, at most [`MAX_CRAWL_DELAY`](super::MAX_CRAWL_DELAY).
     pub fn crawl_delay(&self) -> Option<Duration> {
         self.crawl_delay
+    }
+
+    /// What the file says about the use of content, each with the paths that it is about.
+    pub fn signals(&self) -> &Signals {
+        &self.signals
     }
 
     /// The values of `Sitemap:` lines, whichever group they stand in, as written and in order.
@@ -77,8 +88,13 @@ impl Rules {
 struct Stored<R, S> {
     /// Line, whether it allows, pattern.
     rules: R,
+    /// Of those whose pattern was written otherwise: their place in `rules`, and how.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    written: Vec<(usize, Box<str>)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     crawl_delay_us: Option<u64>,
+    #[serde(default, skip_serializing_if = "Signals::is_empty")]
+    signals: Signals,
     sitemaps: S,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     truncated: bool,
@@ -89,16 +105,32 @@ impl Serialize for Rules {
         let rules: Vec<(u32, bool, &str)> =
             self.index.rules().iter().map(|rule| (rule.line, rule.allow, &*rule.pattern)).collect();
         let crawl_delay_us = self.crawl_delay.map(|delay| u64::try_from(delay.as_micros()).unwrap_or(u64::MAX));
-        Stored { rules, crawl_delay_us, sitemaps: &self.sitemaps, truncated: self.truncated }.serialize(s)
+        let written = |(at, rule): (usize, &Rule)| rule.written.clone().map(|text| (at, text));
+        Stored {
+            rules,
+            written: self.index.rules().iter().enumerate().filter_map(written).collect(),
+            crawl_delay_us,
+            signals: self.signals.clone(),
+            sitemaps: &self.sitemaps,
+            truncated: self.truncated,
+        }
+        .serialize(s)
     }
 }
 
 impl<'de> Deserialize<'de> for Rules {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let stored = Stored::<Vec<(u32, bool, Box<str>)>, Vec<String>>::deserialize(d)?;
-        let rules = stored.rules.into_iter().map(|(line, allow, pattern)| Rule { line, allow, pattern });
+        let rule = |(line, allow, pattern)| Rule { line, allow, pattern, written: None };
+        let mut rules: Vec<Rule> = stored.rules.into_iter().map(rule).collect();
+        for (at, text) in stored.written {
+            if let Some(rule) = rules.get_mut(at) {
+                rule.written = Some(text);
+            }
+        }
         Ok(Self {
-            index: Index::new(rules.collect()),
+            index: Index::new(rules),
+            signals: stored.signals,
             crawl_delay: stored.crawl_delay_us.map(Duration::from_micros),
             sitemaps: stored.sitemaps,
             truncated: stored.truncated,
@@ -236,16 +268,43 @@ mod tests {
     #[test]
     fn a_decision_names_its_rule() {
         let rules = parse("User-agent: *\n\nDisallow: /%61*z", "dragline");
-        assert_eq!(rules.decide("/abz"), Decision { allowed: false, line: Some(3), rule: Some("/a*z") });
+        assert_eq!(rules.decide("/abz"), Decision { allowed: false, line: Some(3), rule: Some("/%61*z") });
         assert_eq!(rules.decide("/b"), Decision { allowed: true, line: None, rule: None });
     }
 
     #[test]
     fn stored_rules_decide_as_before() {
-        let text = "User-agent: *\nDisallow: /%%341\nDisallow: /a?b=%2F\nDisallow: /c$\nAllow: /c*d";
+        let text = "User-agent: *\nDisallow: /%%341\nDisallow: /a?b=%2F\nDisallow: /c$\nAllow: /c*d\n\
+            Allow: /%64/index.html\nContent-Signal: /x ai-train=no";
         let rules = parse(text, "dragline");
         let json = serde_json::to_string(&rules).expect("serialises");
         assert_eq!(serde_json::from_str::<Rules>(&json).expect("deserialises"), rules);
+    }
+
+    /// Hostile files of the size that is read; each must take no longer than a page of its size.
+    #[test]
+    fn hostile_files_take_linear_time() {
+        let fill = |piece: &str| piece.repeat(MAX_BYTES / piece.len() + 1);
+        let files = [
+            format!("User-agent: *\nDisallow: /{}", fill("*a")),
+            fill("User-agent: *\nDisallow: /*a*a*a*a*a*a*a*b\n"),
+            fill("User-agent: *\nDisallow: /*a*a*b$\nAllow: /*\n"),
+            fill("User-agent: dragline\n"),
+            fill("Disallow: /a$\nUser-agent: *\n"),
+            fill("Content-Signal: /*a*a*a*b ai-train=no\n"),
+            fill("\0"),
+            fill("\r"),
+            fill("\u{a0}"),
+            fill(" "),
+            fill(":"),
+            fill("#"),
+            fill("User-agent: *\nDisallow: /%%%%\n"),
+        ];
+        for file in files {
+            let rules = parse(&file, "dragline");
+            let path = format!("/{}", "a".repeat(2_000));
+            let _ = (rules.decide(&path), rules.signals().at(&path));
+        }
     }
 
     proptest! {
@@ -261,6 +320,31 @@ mod tests {
             let json = serde_json::to_string(&rules).expect("serialises");
             let again: Rules = serde_json::from_str(&json).expect("deserialises");
             prop_assert_eq!(again.decide(&path), rules.decide(&path));
+        }
+
+        /// Google's algorithm, written anew: all prefixes of the path that the pattern so far can match.
+        #[test]
+        fn decides_as_a_naive_reader_does(
+            rules in prop::collection::vec((any::<bool>(), "[/*][a-c/*]{0,5}\\$?"), 0..8),
+            path in "/[a-c/]{0,9}",
+        ) {
+            let matches = |pattern: &str| {
+                let body = pattern.strip_suffix('$').unwrap_or(pattern);
+                let mut ends = vec![0];
+                for octet in body.bytes() {
+                    ends = match octet {
+                        b'*' => (ends.first().copied().unwrap_or(path.len() + 1)..=path.len()).collect(),
+                        octet => ends.iter().filter(|end| path.as_bytes().get(**end) == Some(&octet)).map(|end| end + 1).collect(),
+                    };
+                }
+                if body.len() < pattern.len() { ends.contains(&path.len()) } else { !ends.is_empty() }
+            };
+            let best = rules.iter().filter(|(_, pattern)| matches(pattern)).map(|(allow, pattern)| (pattern.len(), *allow)).max();
+            let line = |(allow, pattern): &(bool, String)| format!("{}: {pattern}\n", if *allow { "Allow" } else { "Disallow" });
+            let text = format!("User-agent: *\n{}", rules.iter().map(line).collect::<String>());
+            let decided = parse(&text, "dragline");
+            let decision = decided.decide(&path);
+            prop_assert_eq!((decision.allowed, decision.rule.map(str::len)), (best.is_none_or(|(_, allow)| allow), best.map(|(length, _)| length)));
         }
 
         #[test]

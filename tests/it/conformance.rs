@@ -5,6 +5,7 @@
 //! case that is listed and passes fails the test as well: the list never outlives its reasons.
 
 mod charset;
+mod robots;
 
 use std::{
     io::Write,

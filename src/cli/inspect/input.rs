@@ -42,6 +42,8 @@ pub(crate) struct Reach {
 pub(super) struct Input {
     /// The URL that answered in the end, when one was asked.
     pub(super) url: Option<CanonicalUrl>,
+    /// The answer's status, when a URL was asked.
+    pub(super) status: Option<u16>,
     /// The answer's header fields.
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -58,7 +60,7 @@ impl Input {
 /// error.
 pub(super) fn read(source: &str, reach: &Reach) -> Result<Input, Exit> {
     let local = |body: io::Result<Bytes>| {
-        body.map(|body| Input { url: None, headers: HeaderMap::new(), body }).map_err(|error| {
+        body.map(|body| Input { url: None, status: None, headers: HeaderMap::new(), body }).map_err(|error| {
             complain(&format!("error: {source} can't be read: {error}"));
             Exit::Usage
         })
@@ -92,7 +94,7 @@ fn get(url: CanonicalUrl, reach: &Reach) -> Result<Input, Exit> {
             if !(200..300).contains(&response.status) {
                 complain(&format!("note: {url} answered with status {}", response.status));
             }
-            Ok(Input { url: Some(url), headers: response.headers, body: response.body })
+            Ok(Input { url: Some(url), status: Some(response.status), headers: response.headers, body: response.body })
         }
         Err(message) => {
             complain(&format!("error: {message}"));

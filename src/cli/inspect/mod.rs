@@ -16,6 +16,7 @@ mod charset;
 mod input;
 mod links;
 mod robots;
+mod robots_text;
 mod sitemap;
 mod url;
 

@@ -1,31 +1,37 @@
 //! `dragline inspect robots`: what a robots.txt says to one crawler, and about given URLs.
+//!
+//! A file, `-`, or a URL: of a page's URL, its origin's `/robots.txt` is asked for, and the page is
+//! judged. How a status reads is `robots::Policy`'s word, as in a crawl.
+
+use std::time::Duration;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{Exit, complain},
+    super::{Exit, print},
     Form, batch,
-    input::{self, Reach},
-    show,
+    input::{self, Input, Reach},
+    robots_text,
 };
-use crate::{address::Canonicalizer, robots::Rules};
-
-/// Bytes of a robots.txt that are read; a crawl's default.
-const MAX_BYTES: usize = 512 * 1024;
+use crate::{
+    address::Canonicalizer,
+    clock::Clock,
+    robots::{self, Policy, RuleLine, Signals, Standing, Survey},
+};
 
 /// What a robots.txt says to a crawler, and whether URLs may be asked for
 #[derive(Debug, Args)]
 pub(crate) struct RobotsArgs {
-    /// A file, "-" for standard input, or the URL of a robots.txt
+    /// A file, "-" for standard input, or a URL: a robots.txt (*.txt), or a page, whose site's is meant
     #[arg(required_unless_present = "batch")]
     input: Option<String>,
     /// The product token of the crawler
     #[arg(long, value_name = "TOKEN", default_value = "dragline")]
     agent: String,
-    /// A URL or path to judge
-    #[arg(long, value_name = "URL", default_value = "/")]
-    url: String,
+    /// A URL or path to judge; may be repeated
+    #[arg(long, value_name = "URL")]
+    url: Vec<String>,
     #[command(flatten)]
     form: Form,
     #[command(flatten)]
@@ -40,13 +46,41 @@ struct Question {
     url: Option<String>,
 }
 
+/// What is answered about one URL.
 #[derive(Debug, Serialize)]
-struct Answer {
-    allowed: bool,
-    rule: Option<String>,
-    line: Option<u32>,
-    crawl_delay: Option<f64>,
-    sitemaps: Vec<String>,
+pub(super) struct Answer {
+    pub(super) allowed: bool,
+    /// The pattern that decided, as written, and its line.
+    pub(super) rule: Option<String>,
+    pub(super) line: Option<u32>,
+    /// Seconds.
+    pub(super) crawl_delay: Option<f64>,
+    pub(super) sitemaps: Vec<String>,
+    /// The values of the `User-agent` lines that concern the crawler.
+    group: Vec<String>,
+    /// What is compared with patterns.
+    path: String,
+    /// What the file says about the use of what is at the URL.
+    signals: Signals,
+    /// Lines that were not understood.
+    defects: Vec<Complaint>,
+    /// Whether a bound left something out.
+    truncated: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Complaint {
+    line: u32,
+    why: &'static str,
+}
+
+/// A robots.txt and how it was come by.
+pub(super) struct File {
+    /// What people read above everything else.
+    pub(super) heading: String,
+    /// Whether it could not be had, so that nothing is allowed.
+    pub(super) is_unreachable: bool,
+    pub(super) survey: Survey,
 }
 
 pub(super) fn execute(args: &RobotsArgs) -> Exit {
@@ -58,32 +92,180 @@ pub(super) fn execute(args: &RobotsArgs) -> Exit {
                 (None, None) => return Err("neither `robots` nor `robots_base64`".to_owned()),
             };
             let agent = question.agent.as_deref().unwrap_or("dragline");
-            answer(&text, agent, question.url.as_deref().unwrap_or("/"))
+            let survey = Survey::of(&text, agent, robots::Options::default().max_bytes);
+            Ok(answer(&survey, false, question.url.as_deref().unwrap_or("/")))
         });
     }
-    let input = match input::read(args.input.as_deref().unwrap_or("-"), &args.reach) {
+    let source = args.input.as_deref().unwrap_or("-");
+    let (source, page) = robots_txt_of(source);
+    let input = match input::read(&source, &args.reach) {
         Ok(input) => input,
         Err(exit) => return exit,
     };
-    match answer(&input.body, &args.agent, &args.url) {
-        Ok(answer) => show(&args.form, &answer, |answer| format!("{answer:#?}\n")),
-        Err(why) => {
-            complain(&format!("error: {why}"));
-            Exit::Usage
+    let file = file(&source, &input, &args.agent);
+    let mut urls = args.url.clone();
+    urls.extend(page.filter(|_| urls.is_empty()));
+    if args.form.json {
+        if urls.is_empty() {
+            urls.push("/".to_owned());
         }
+        let answers = urls.iter().map(|url| answer(&file.survey, file.is_unreachable, url));
+        let lines = answers.map(|answer| serde_json::to_string(&answer).expect("answers are plain data") + "\n");
+        return print(lines.collect::<String>().as_bytes());
+    }
+    let verdicts: Vec<(String, Answer)> = urls
+        .into_iter()
+        .map(|url| (answer(&file.survey, file.is_unreachable, &url), url))
+        .map(|(a, u)| (u, a))
+        .collect();
+    print(robots_text::text(&file, &args.agent, &verdicts).as_bytes())
+}
+
+/// The robots.txt of a page's origin, and the page; anything else stays what it is.
+fn robots_txt_of(source: &str) -> (String, Option<String>) {
+    match Canonicalizer::default().parse(source) {
+        Ok(url) if !url.as_url().path().ends_with(".txt") => {
+            (url.robots_txt().as_str().to_owned(), Some(source.to_owned()))
+        }
+        _ => (source.to_owned(), None),
     }
 }
 
-fn answer(robots: &[u8], agent: &str, url: &str) -> Result<Answer, String> {
-    let base = url::Url::parse("http://localhost/").expect("a URL");
-    let url = Canonicalizer::default().resolve(&base, url).map_err(|error| format!("`{url}`: {error}"))?;
-    let rules = Rules::parse(robots, agent, MAX_BYTES);
-    let decision = rules.decide(url.path_and_query());
-    Ok(Answer {
-        allowed: decision.allowed,
+fn file(source: &str, input: &Input, agent: &str) -> File {
+    let options = robots::Options { agent: agent.to_owned(), ..robots::Options::default() };
+    let survey = |body: &[u8]| Survey::of(body, agent, options.max_bytes);
+    let size = input.body.len();
+    let Some(status) = input.status else {
+        let survey = survey(&input.body);
+        return File { heading: format!("{source}, {size} bytes"), is_unreachable: false, survey };
+    };
+    let answer = robots::Answer { status, headers: &input.headers, body: &input.body };
+    let policy = Policy::from_response(&answer, Clock::system().now(), &options);
+    let url = input.url.as_ref().map_or(source, |url| url.as_str());
+    let kept = spoken(policy.expires_at.since(policy.fetched_at));
+    let (means, body): (String, &[u8]) = match policy.standing {
+        Standing::Rules(_) => (format!("{size} bytes"), &input.body),
+        Standing::AllowAll => ("there is none, so everything is allowed".to_owned(), b""),
+        Standing::Unreachable => ("it can't be had, so nothing is allowed".to_owned(), b""),
+    };
+    let heading = format!("{url}: status {status}, {means}; a crawl would keep to that for {kept}");
+    File { heading, is_unreachable: matches!(policy.standing, Standing::Unreachable), survey: survey(body) }
+}
+
+/// A duration as people say it.
+fn spoken(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds >= 3600 && seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        seconds if seconds >= 60 && seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}
+
+fn answer(survey: &Survey, is_unreachable: bool, url: &str) -> Answer {
+    let path = path_of(url);
+    let rules = &survey.rules;
+    let decision = rules.decide(&path);
+    Answer {
+        allowed: decision.allowed && (!is_unreachable || path == "/robots.txt"),
         rule: decision.rule.map(str::to_owned),
         line: decision.line,
         crawl_delay: rules.crawl_delay().map(|delay| delay.as_secs_f64()),
         sitemaps: rules.sitemaps().to_vec(),
-    })
+        group: survey.names.iter().map(|(_, name)| name.clone()).collect(),
+        signals: rules.signals().at(&path),
+        defects: survey.defects.iter().map(|(line, why)| Complaint { line: *line, why: why.as_str() }).collect(),
+        truncated: rules.is_truncated(),
+        path,
+    }
+}
+
+impl Answer {
+    /// The rule that decided, as the file has it.
+    pub(super) fn deciding<'a>(&self, survey: &'a Survey) -> Option<&'a RuleLine> {
+        survey.lines.iter().find(|rule| Some(rule.line) == self.line)
+    }
+}
+
+/// The path with its query of a URL or a reference, as a crawl would ask for it. What can't be
+/// parsed is taken apart as Google's parser does: scheme and authority go, then the fragment.
+fn path_of(url: &str) -> String {
+    let text = url.trim_matches(|c: char| c <= ' ');
+    let base = url::Url::parse("http://localhost/").expect("a URL");
+    let as_asked = |url: &url::Url| url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
+    if let Ok(url) = url::Url::parse(text)
+        && url.has_host()
+    {
+        let path = as_asked(&url);
+        return if path.starts_with('/') { path } else { format!("/{path}") };
+    }
+    let is_reference = text.starts_with(['/', '?', '#']) || text.is_empty();
+    let path = if is_reference && base.join(text).is_ok() { text.to_owned() } else { without_authority(text) };
+    base.join(&path).map_or(path, |url| as_asked(&url))
+}
+
+/// `/b?c` of `//a/b?c#d`, `http://a/b?c` and `a/b?c`, whatever `a` is.
+fn without_authority(text: &str) -> String {
+    let text = text.split('#').next().unwrap_or_default();
+    let is_path = ['/', '?', ';'];
+    let text = text.strip_prefix("//").unwrap_or(text);
+    let after_scheme = match text.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains(is_path) => rest,
+        _ => text,
+    };
+    match after_scheme.find(is_path) {
+        Some(at) if after_scheme[at..].starts_with('/') => after_scheme[at..].to_owned(),
+        Some(at) => format!("/{}", &after_scheme[at..]),
+        None => "/".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, expected: &str) {
+        assert_eq!(path_of(url), expected, "{url:?}");
+    }
+
+    #[test]
+    fn whatever_may_be_meant_by_a_url() {
+        check("http://h", "/");
+        check("HTTP://H:8080/A?b#c", "/A?b");
+        check("https://h?", "/?");
+        check("https://u:p@h/a;b", "/a;b");
+        check("http://h/a b/é?ü=%3a", "/a%20b/%C3%A9?%C3%BC=%3a");
+        check("http://h/a/../b/./c", "/b/c");
+        check("ftp://h/a", "/a");
+        check("/a?b#c", "/a?b");
+        check("", "/");
+        check("?a", "/?a");
+        check("#a", "/");
+        check("http://ex ample/a b", "/a%20b");
+        check("http://[::/a", "/a");
+        check("mailto:x", "/");
+        check("example.com:80/a", "/a");
+    }
+
+    #[test]
+    fn googles_published_cases_of_paths() {
+        for (url, path) in [
+            ("http://www.example.com/a/b?c=http://d.e/", "/a/b?c=http://d.e/"),
+            ("http://www.example.com/a/b?c=d&e=f#fragment", "/a/b?c=d&e=f"),
+            ("example.com", "/"),
+            ("example.com/", "/"),
+            ("example.com/a", "/a"),
+            ("example.com/a/", "/a/"),
+            ("example.com/a/b?c=d&e=f#fragment", "/a/b?c=d&e=f"),
+            ("a", "/"),
+            ("a/", "/"),
+            ("/a", "/a"),
+            ("a/b", "/b"),
+            ("example.com?a", "/?a"),
+            ("example.com/a;b#c", "/a;b"),
+            ("//a/b/c", "/b/c"),
+        ] {
+            check(url, path);
+        }
+    }
 }

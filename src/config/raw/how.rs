@@ -5,7 +5,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::config::units::{Bytes, Rate, Span};
+use crate::{
+    config::units::{Bytes, Rate, Span},
+    robots::Purpose,
+};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -175,9 +178,16 @@ pub(crate) struct Robots {
     pub(crate) mode: RobotsMode,
     /// The product token by which robots.txt addresses this crawler: letters, "-" and "_".
     pub(crate) agent: String,
-    /// How long a robots.txt is good for.
+    /// How long a robots.txt is good for at most; its HTTP caching may make it shorter, down to 5
+    /// minutes.
     #[schemars(extend("x-min" = "1s", "x-max" = "1day"))]
     pub(crate) max_age: Span,
+    /// How much longer a known robots.txt is gone by while it can't be reached.
+    #[schemars(extend("x-min" = "0s", "x-max" = "30days"))]
+    pub(crate) grace: Span,
+    /// When a robots.txt that can't be reached is asked for again.
+    #[schemars(extend("x-min" = "1s", "x-max" = "1day"))]
+    pub(crate) unreachable_retry: Span,
     /// Bytes of a robots.txt that are read; the rest is ignored.
     #[schemars(extend("x-min" = "500 KiB", "x-max" = "64 MiB"))]
     pub(crate) max_size: Bytes,
@@ -189,6 +199,11 @@ pub(crate) struct Robots {
     pub(crate) attempts: u8,
     /// Whether sitemaps that robots.txt names are read.
     pub(crate) sitemaps: bool,
+    /// "record" what robots.txt says about the use of content (Content-Signal, Content-Usage, …), or
+    /// "obey": refuse URLs for which it reserves one of the purposes.
+    pub(crate) signals: RobotsSignals,
+    /// What the crawl is for: "search", "ai-input", "ai-train", "tdm".
+    pub(crate) purposes: Vec<Purpose>,
 }
 
 impl Default for Robots {
@@ -197,10 +212,14 @@ impl Default for Robots {
             mode: RobotsMode::Obey,
             agent: "dragline".into(),
             max_age: Span::secs(24 * 3600),
+            grace: Span::secs(24 * 3600),
+            unreachable_retry: Span::secs(600),
             max_size: Bytes::kib(500),
             max_redirects: 5,
             attempts: 3,
             sitemaps: true,
+            signals: RobotsSignals::Record,
+            purposes: vec![Purpose::Search],
         }
     }
 }
@@ -210,6 +229,13 @@ impl Default for Robots {
 pub(crate) enum RobotsMode {
     Obey,
     Ignore,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RobotsSignals {
+    Record,
+    Obey,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

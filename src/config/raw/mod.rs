@@ -9,8 +9,8 @@ mod how;
 mod what;
 
 pub(crate) use how::{
-    Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, Secret, Shutdown,
-    Store, Telemetry,
+    Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, RobotsSignals,
+    Secret, Shutdown, Store, Telemetry,
 };
 pub(crate) use what::{Compression, Format, Job, Limits, LinkRel, Links, Outputs, Scope, ScopeMode, Seeds};
 

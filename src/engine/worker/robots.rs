@@ -22,7 +22,7 @@ use crate::{
         workbench::{Errand, Returned},
     },
     politeness::Signal,
-    robots::Policy,
+    robots::{Answer, Policy},
     scope::Role,
     verdict::Refusal,
 };
@@ -80,8 +80,8 @@ impl Worker {
             let why = if broke_off { "the answer broke off".to_owned() } else { format!("status {}", response.status) };
             return self.try_again(errand).unwrap_or_else(|| self.unreachable(errand, &why));
         }
-        let now = response.timings.ended_at;
-        Step::Learnt(Ok(Policy::from_response(response.status, &response.body, now, &self.options.robots)))
+        let answer = Answer { status: response.status, headers: &response.headers, body: &response.body };
+        Step::Learnt(Ok(Policy::from_response(&answer, response.timings.ended_at, &self.options.robots)))
     }
 
     /// RFC 9309 section 2.3.1.2: at least five consecutive redirects, even across authorities.
@@ -99,10 +99,16 @@ impl Worker {
         (attempts < self.options.robots.max_attempts).then(|| Step::Next(Errand { attempts, ..errand.clone() }))
     }
 
-    /// RFC 9309 section 2.3.1.4: an unreachable robots.txt disallows everything.
+    /// RFC 9309 section 2.3.1.4: an unreachable robots.txt disallows everything, unless a copy of it
+    /// is at hand that is not too old.
     fn unreachable(&self, errand: &Errand, why: &str) -> Step {
-        tracing::warn!(origin = %errand.origin, why, "robots.txt can't be had, so nothing of its origin is asked for");
-        Step::Learnt(Ok(Policy::unreachable(self.clock.now(), &self.options.robots)))
+        let policy = Policy::unreachable_but_known(errand.known.as_ref(), self.clock.now(), &self.options.robots);
+        if policy.stale_since.is_some() {
+            tracing::warn!(origin = %errand.origin, why, "robots.txt can't be had, so the last one is gone by for now");
+        } else {
+            tracing::warn!(origin = %errand.origin, why, "robots.txt can't be had, so nothing of its origin is asked for");
+        }
+        Step::Learnt(Ok(policy))
     }
 
     fn sitemaps(&self, errand: &Errand, policy: Option<&Result<Policy, Refusal>>) -> Vec<Discovery> {

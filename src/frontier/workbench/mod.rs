@@ -108,6 +108,8 @@ pub struct Errand {
     pub redirects: u8,
     /// Attempts so far.
     pub attempts: u8,
+    /// What was known of it before, which may do for a while if it can't be had.
+    pub known: Option<Policy>,
 }
 
 /// The answer to "what now?".

@@ -143,8 +143,8 @@ impl Slot {
                 Judgement::AskRobots => {
                     let url = first.url.robots_txt();
                     let origin = first.url.origin();
-                    self.set_robots(origin.clone(), Robots::Pending);
-                    self.errands.push_back(Errand { origin, url, redirects: 0, attempts: 0 });
+                    let known = self.set_robots(origin.clone(), Robots::Pending);
+                    self.errands.push_back(Errand { origin, url, redirects: 0, attempts: 0, known });
                 }
             }
         }
@@ -327,13 +327,19 @@ impl Slot {
                     self.token = false;
                 }
             }
-            Err(why) => self.set_robots(origin, Robots::Blocked(why)),
+            Err(why) => {
+                self.set_robots(origin, Robots::Blocked(why));
+            }
         }
     }
 
-    fn set_robots(&mut self, origin: Origin, robots: Robots) {
+    /// Returns the policy that was known before.
+    fn set_robots(&mut self, origin: Origin, robots: Robots) -> Option<robots::Policy> {
         match self.robots.iter_mut().find(|(known, _)| *known == origin) {
-            Some((_, known)) => *known = robots,
+            Some((_, known)) => match std::mem::replace(known, robots) {
+                Robots::Known(policy, _) => Some(policy),
+                Robots::Pending | Robots::Blocked(_) => None,
+            },
             None => {
                 if self.robots.len() >= MAX_ORIGINS
                     && let Some(oldest) = self.robots.iter().position(|(_, known)| !matches!(known, Robots::Pending))
@@ -341,6 +347,7 @@ impl Slot {
                     self.robots.remove(oldest);
                 }
                 self.robots.push((origin, robots));
+                None
             }
         }
     }
