@@ -12,15 +12,13 @@ use tracing_subscriber::EnvFilter;
 use super::{
     Fault, Identity, Problem, contact, headers, hosts,
     layers::{Environment, Merged},
+    links,
     raw::{self, Raw},
     seeds,
     settings::{Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
     units::{Limit, Span},
 };
-use crate::{cache, fetch::guard::Allow, parse, politeness, robots, scope, sink::Compression};
-
-/// Longest text kept of a title, a description and the like, bytes.
-const MAX_META_BYTES: usize = 4096;
+use crate::{cache, fetch::guard::Allow, politeness, robots, scope, sink::Compression};
 
 /// Longest name of a job.
 const MAX_NAME_BYTES: usize = 100;
@@ -72,26 +70,13 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
     let politeness = hosts::politeness(raw, checks);
     let fetch = fetch(raw, &politeness, checks);
     check_agreement(raw, checks);
-    let kinds = link_kinds(raw, checks);
     let fetch = fetch?;
+    let parse = links::parse_options(raw, fetch.max_body_bytes, checks);
     Some(Settings {
         job,
         limits: limits(&raw.limits),
-        parse: parse::Options {
-            kinds,
-            agent: raw.robots.agent.clone(),
-            ..parse::Options::new(parse::Limits {
-                max_links: to_usize(raw.limits.links_per_page.into()),
-                max_meta_bytes: MAX_META_BYTES,
-                max_text_bytes: if raw.outputs.text { fetch.max_body_bytes } else { 0 },
-            })
-        },
-        obey_rel: parse::Rel {
-            nofollow: raw.fetch.nofollow || raw.links.obey_rel.contains(&raw::LinkRel::Nofollow),
-            ugc: raw.links.obey_rel.contains(&raw::LinkRel::Ugc),
-            sponsored: raw.links.obey_rel.contains(&raw::LinkRel::Sponsored),
-            ..parse::Rel::default()
-        },
+        parse,
+        links: links::links(raw),
         cache: raw.cache.enabled.then_some(cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
         robots: robots_options(&raw.robots),
         frontier: frontier(&raw.frontier),
@@ -212,20 +197,6 @@ fn fetch(raw: &Raw, politeness: &politeness::Options, checks: &mut Checks<'_>) -
     })
 }
 
-fn link_kinds(raw: &Raw, checks: &mut Checks<'_>) -> parse::KindSet {
-    let mut kinds = parse::KindSet::NONE;
-    for (i, name) in raw.links.kinds.iter().enumerate() {
-        match parse::KindSet::named(name) {
-            Some(named) => kinds = kinds.union(named),
-            None => {
-                let known = parse::KindSet::NAMES.join(", ");
-                checks.fail(&format!("links.kinds[{i}]"), format!("`{name}` is no kind of link; there are {known}"));
-            }
-        }
-    }
-    kinds
-}
-
 /// A name, or `*.` and a suffix, as URLs have it: lower case, IDN in ASCII.
 fn canonical_pattern(host: &str) -> String {
     let (wildcard, name) = host.strip_prefix("*.").map_or(("", host), |suffix| ("*.", suffix));
@@ -324,6 +295,8 @@ fn outputs(raw: &raw::Outputs) -> Outputs {
         rotate_bytes: raw.rotate.0.map(|size| size.0),
         text: raw.text,
         links: raw.links,
+        link_details: raw.link_details,
+        metadata: raw.metadata,
         headers: raw.headers,
         report: raw.report,
     }

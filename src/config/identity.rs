@@ -46,6 +46,8 @@ impl Identity {
         of.add("fetch.nofollow", &json!(raw.fetch.nofollow));
         of.add("links.kinds", &json!(raw.links.kinds));
         of.add("links.obey_rel", &json!(raw.links.obey_rel));
+        of.add("links.text_files", &json!(raw.links.text_files));
+        of.add("links.pdf", &json!(raw.links.pdf));
         of.add("fetch.max_redirects", &json!(raw.fetch.max_redirects));
         for (name, header) in &raw.fetch.headers {
             let value = match header {
@@ -59,6 +61,8 @@ impl Identity {
         of.add("outputs.rotate", &json!(raw.outputs.rotate));
         of.add("outputs.text", &json!(raw.outputs.text));
         of.add("outputs.links", &json!(raw.outputs.links));
+        of.add("outputs.link_details", &json!(raw.outputs.link_details));
+        of.add("outputs.metadata", &json!(raw.outputs.metadata));
         of.add("outputs.headers", &json!(raw.outputs.headers));
         of
     }

@@ -22,6 +22,7 @@ mod identity;
 mod inspect;
 mod layers;
 mod lines;
+mod links;
 mod load;
 mod path;
 mod raw;
@@ -40,7 +41,7 @@ pub use rows::Row;
 pub use seeds::SeedError;
 pub(crate) use seeds::without_userinfo;
 pub use settings::{
-    Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry,
+    Fetch, Format, Frontier, Job, Limits, Links, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry,
 };
 
 use std::fmt;

@@ -39,8 +39,8 @@ pub struct Settings {
     pub robots: robots::Options,
     /// What is wanted of pages.
     pub parse: parse::Options,
-    /// Links whose `rel` says any of this are left alone.
-    pub obey_rel: parse::Rel,
+    /// Which links are followed.
+    pub links: Links,
     /// The store of URLs.
     pub frontier: Frontier,
     /// What is written.
@@ -159,6 +159,17 @@ impl Settings {
     }
 }
 
+/// `[links]`, but for the kinds, which are among the parser's options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Links {
+    /// Links whose `rel` says any of this are left alone.
+    pub obey_rel: parse::Rel,
+    /// Whether URLs in plain text are links.
+    pub text_files: bool,
+    /// Whether the links of PDFs are followed.
+    pub pdf: bool,
+}
+
 /// `[frontier]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frontier {
@@ -200,6 +211,10 @@ pub struct Outputs {
     pub text: bool,
     /// Whether a record holds the links.
     pub links: bool,
+    /// Whether a record holds what is known of each.
+    pub link_details: bool,
+    /// Whether a record holds what the head says for other programs.
+    pub metadata: bool,
     /// Whether a record holds the response's headers.
     pub headers: bool,
     /// Whether `report.html` is written.

@@ -79,6 +79,10 @@ pub struct Options {
     pub obey_rel: parse::Rel,
     /// What is wanted of pages.
     pub parse: parse::Options,
+    /// Whether URLs in plain text are links (`links.text_files`).
+    pub text_links: bool,
+    /// Whether the links of PDFs are followed (`links.pdf`).
+    pub pdf_links: bool,
     /// Most bytes of a sitemap after unpacking.
     pub max_sitemap_bytes: usize,
     /// How robots.txt is treated.
@@ -108,6 +112,10 @@ pub struct Extras {
     pub text: bool,
     /// The distinct links.
     pub links: bool,
+    /// Kind, rel, text and position of every link.
+    pub link_details: bool,
+    /// What the head says for other programs: alternates, Open Graph, JSON-LD, refresh.
+    pub metadata: bool,
     /// The response's headers.
     pub headers: bool,
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{fetch::Truncation, frontier::Hop};
+use crate::{fetch::Truncation, frontier::Hop, robots::Signals};
 
 /// One line of `pages.jsonl`: one URL, whatever became of it. Fields that don't apply are left out.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
@@ -50,6 +50,9 @@ pub struct Record<'a> {
     /// `Content-Type` as sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<&'a str>,
+    /// The body's MIME type by how it begins, where that is not what the header says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sniffed_type: Option<&'a str>,
     /// The encoding that the text was read in, by its WHATWG name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charset: Option<&'a str>,
@@ -74,12 +77,19 @@ pub struct Record<'a> {
     /// `<html lang>`, else `Content-Language`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<&'a str>,
-    /// `<link rel=canonical>`, resolved.
+    /// `<link rel=canonical>`, or a `Link` header that says so, resolved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canonical: Option<&'a str>,
-    /// Tokens of `<meta name=robots>`.
+    /// What robots are told by `X-Robots-Tag` and `<meta name=robots>`: `noindex`, `nofollow`, …
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub robots: &'a [String],
+    /// What is said about the use of the content, in robots.txt, header and page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<&'a Signals>,
+    /// Whether that reserves what the crawl is for (`robots.purposes`): title, description, text and
+    /// the like are left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub usage_reserved: bool,
     /// Links to other documents on the page (or entries of the sitemap), all occurrences.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outlinks: Option<usize>,
@@ -99,9 +109,49 @@ pub struct Record<'a> {
     /// Distinct URLs that the page links to, canonical, when `outputs.links` asks for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub links: Option<Vec<&'a str>>,
+    /// The page's links in document order, all occurrences, when `outputs.link_details` asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_details: Option<&'a [LinkDetail]>,
+    /// What the head says for other programs, when `outputs.metadata` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<RecordMetadata<'a>>,
     /// Response headers, names in lower case, when `outputs.headers` asks for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<BTreeMap<&'a str, Vec<Cow<'a, str>>>>,
+}
+
+/// One link of a page.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct LinkDetail {
+    /// Where it leads, canonical.
+    pub url: String,
+    /// Mostly the name of its element: `a`, `img`, `link`, …
+    pub kind: &'static str,
+    /// `rel` as written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rel: Option<String>,
+    /// What people read: its text, or the images' `alt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Its ordinal on the page, from 0.
+    pub position: u32,
+}
+
+/// What the head of a page says for other programs.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct RecordMetadata<'a> {
+    /// `<link rel=alternate hreflang>`: language and URL.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternates: Vec<(&'a str, &'a str)>,
+    /// Open Graph and its kin: name and content, in order, all occurrences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open_graph: Vec<(&'a str, &'a str)>,
+    /// JSON-LD as written.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub json_ld: &'a [String],
+    /// `<meta http-equiv=refresh>`: seconds, and the URL if it names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<(u32, Option<&'a str>)>,
 }
 
 /// Durations of one exchange, milliseconds; what did not take place is left out.

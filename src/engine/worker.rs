@@ -4,6 +4,7 @@
 //! missed: it may panic or be dropped at any point.
 
 mod page;
+mod read;
 mod robots;
 pub(super) mod write;
 
@@ -65,7 +66,7 @@ impl Worker {
     /// Does it.
     pub(super) async fn work(&self, lease: Lease) -> (Returned, Visit) {
         match lease.task {
-            Task::Visit(queued) => self.visit(lease.host, queued).await,
+            Task::Visit(queued, signals) => self.visit(lease.host, queued, signals.as_deref()).await,
             Task::Robots(errand) => self.get_robots(lease.host, errand).await,
             Task::Refuse(queued, refused) => self.refuse(lease.host, &queued, &refused),
         }
@@ -77,7 +78,7 @@ impl Worker {
         let held_connection = lease.holds_connection();
         let now = self.clock.now();
         let subject = match lease.task {
-            Task::Visit(queued) | Task::Refuse(queued, _) => {
+            Task::Visit(queued, _) | Task::Refuse(queued, _) => {
                 let failure = Failure::Error(ErrorKind::Internal);
                 let error = "the page made dragline panic; please report it";
                 self.conclude_without_answer(&queued, Outcome::Failed(failure), Some(error), None, now)

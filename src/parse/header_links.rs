@@ -15,7 +15,7 @@ use http::{
 use url::Url;
 
 use super::{
-    LinkKind, MAX_REFERENCE_BYTES,
+    LinkKind, MAX_REFERENCE_BYTES, Rel,
     content_type::text,
     mime::{cut, quoted_string},
     refresh,
@@ -44,16 +44,12 @@ pub struct HeaderLink {
     /// The reference as written, to be resolved against the page's URL (not its `<base>`).
     pub href: String,
     /// The relation types in lower case, separated by spaces; empty for `Refresh`.
-    pub rel: String,
-    /// Whether it came from `Refresh`: the browser goes there by itself.
-    pub is_refresh: bool,
-    /// Whether it leads to a document (`next`, `canonical`, …) and not to a part of the page
-    /// (`preload`, `stylesheet`, …). True for `Refresh`.
-    pub names_document: bool,
-    /// Whether it names the page's preferred address.
-    pub is_canonical: bool,
-    /// `rel` contains `nofollow`.
-    pub nofollow: bool,
+    pub rel_text: String,
+    /// What they say about following it.
+    pub rel: Rel,
+    /// Of which kind they make it, as those of a `<link>` would; `None` if they name neither a
+    /// document nor a part of the page. [`LinkKind::Refresh`] for `Refresh`.
+    pub kind: Option<LinkKind>,
     /// `hreflang`: the language of what it leads to.
     pub hreflang: Option<String>,
     /// `type`: the MIME type of what it leads to.
@@ -72,7 +68,7 @@ pub fn header_links(headers: &HeaderMap, url: &Url) -> HeaderLinks {
         let value = text(value.as_bytes());
         let Some((_, Some(href))) = refresh::declarative(value.as_bytes()) else { continue };
         let href = String::from_utf8_lossy(href).into_owned();
-        found.add(HeaderLink { href, is_refresh: true, names_document: true, ..HeaderLink::default() });
+        found.add(HeaderLink { href, kind: Some(LinkKind::Refresh), ..HeaderLink::default() });
     }
     found
 }
@@ -180,19 +176,17 @@ impl<'v> Parameters<'v> {
         }
         let rel = self.rel?;
         let names: Vec<_> = rel.trim_matches('\'').split_ascii_whitespace().map(str::to_ascii_lowercase).collect();
-        let rel = names.join(" ");
-        if rel.is_empty() {
+        let rel_text = names.join(" ");
+        if rel_text.is_empty() {
             return None;
         }
-        let (said, kind) = relations(rel.as_bytes());
+        let (rel, kind) = relations(rel_text.as_bytes());
         let title = self.title_star.as_deref().and_then(extended).or_else(|| self.title.map(Cow::into_owned));
         Some(HeaderLink {
             href: href.to_owned(),
+            rel_text,
             rel,
-            is_refresh: false,
-            names_document: kind == Some(LinkKind::Link),
-            is_canonical: said.canonical,
-            nofollow: said.nofollow,
+            kind,
             hreflang: self.hreflang.map(Cow::into_owned),
             media_type: self.media_type.map(Cow::into_owned),
             title: title.map(|mut title| {
@@ -252,7 +246,7 @@ mod tests {
 
     fn check(value: &str, expected: &[(&str, &str)]) {
         let found = links(&[value]);
-        let found: Vec<_> = found.links.iter().map(|link| (&*link.href, &*link.rel)).collect();
+        let found: Vec<_> = found.links.iter().map(|link| (&*link.href, &*link.rel_text)).collect();
         assert_eq!(found, expected, "{value}");
     }
 
@@ -308,9 +302,9 @@ mod tests {
             "</c>;rel=preload;type=font/woff2",
         ]);
         let [next, canonical, preload] = &*found.links else { panic!("{found:?}") };
-        assert!(next.nofollow && next.names_document && !next.is_canonical);
-        assert!(canonical.is_canonical && canonical.hreflang.as_deref() == Some("de"));
-        assert!(!preload.names_document && preload.media_type.as_deref() == Some("font/woff2"));
+        assert!(next.rel.nofollow && next.kind == Some(LinkKind::Link) && !next.rel.canonical);
+        assert!(canonical.rel.canonical && canonical.hreflang.as_deref() == Some("de"));
+        assert!(preload.kind == Some(LinkKind::Preload) && preload.media_type.as_deref() == Some("font/woff2"));
     }
 
     #[test]
@@ -318,8 +312,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(REFRESH, HeaderValue::from_bytes(b"0;URL='/\xE9'").unwrap());
         let found = header_links(&headers, &Url::parse("http://example.com/").unwrap());
-        let expected =
-            HeaderLink { href: "/é".to_owned(), is_refresh: true, names_document: true, ..HeaderLink::default() };
+        let expected = HeaderLink { href: "/é".to_owned(), kind: Some(LinkKind::Refresh), ..HeaderLink::default() };
         assert_eq!(found.links, [expected]);
         headers.insert(REFRESH, HeaderValue::from_static("5"));
         assert_eq!(header_links(&headers, &Url::parse("http://example.com/").unwrap()), HeaderLinks::default());

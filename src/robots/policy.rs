@@ -129,6 +129,24 @@ impl Policy {
         }
     }
 
+    /// The rule by which [`decide`](Self::decide) refuses `url`, in words: `robots.txt line 3:
+    /// Disallow: /private`. `None` when it does not.
+    pub fn rule(&self, url: &CanonicalUrl) -> Option<String> {
+        let path_and_query = url.path_and_query();
+        match self.decide(url).err()? {
+            Refusal::RobotsDenied => {
+                let decision = self.rules()?.decide(path_and_query);
+                Some(format!("robots.txt line {}: Disallow: {}", decision.line?, decision.rule?))
+            }
+            Refusal::UsageReserved => {
+                let signals = self.signals(path_and_query);
+                let words: Vec<_> = signals.iter().map(|signal| format!("{}: {}", signal.name, signal.value)).collect();
+                Some(format!("robots.txt: {}", words.join("; ")))
+            }
+            _ => Some("robots.txt can't be had".to_owned()),
+        }
+    }
+
     fn is_reserved(&self, path_and_query: &str) -> bool {
         if self.purposes.is_empty() {
             return false;

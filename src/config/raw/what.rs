@@ -68,11 +68,15 @@ pub(crate) struct Links {
     pub(crate) kinds: Vec<String>,
     /// Links whose rel says any of these are left alone. fetch.nofollow adds "nofollow".
     pub(crate) obey_rel: Vec<LinkRel>,
+    /// Whether URLs that stand in plain text (text/plain) are links.
+    pub(crate) text_files: bool,
+    /// Whether the links of PDF documents are followed.
+    pub(crate) pdf: bool,
 }
 
 impl Default for Links {
     fn default() -> Self {
-        Self { kinds: vec!["navigation".to_owned()], obey_rel: Vec::new() }
+        Self { kinds: vec!["navigation".to_owned()], obey_rel: Vec::new(), text_files: false, pdf: false }
     }
 }
 
@@ -155,6 +159,11 @@ pub(crate) struct Outputs {
     pub(crate) text: bool,
     /// Whether a record holds the page's links.
     pub(crate) links: bool,
+    /// Whether a record holds kind, rel, text and position of every link, all occurrences.
+    pub(crate) link_details: bool,
+    /// Whether a record holds what the head says for other programs: alternates (hreflang), Open Graph,
+    /// JSON-LD, refresh.
+    pub(crate) metadata: bool,
     /// Whether a record holds the response's header fields.
     pub(crate) headers: bool,
     /// Whether report.html is written at the end.
@@ -169,6 +178,8 @@ impl Default for Outputs {
             rotate: Limit::NONE,
             text: false,
             links: false,
+            link_details: false,
+            metadata: false,
             headers: false,
             report: true,
         }

@@ -86,6 +86,8 @@ impl Crawl {
             parse: parse::Options::new(parse::Limits { max_links: 1000, max_meta_bytes: 1000, max_text_bytes: 0 }),
             max_sitemap_bytes: 1 << 20,
             robots: robots::Options { obey: false, ..robots::Options::default() },
+            text_links: false,
+            pdf_links: false,
             extras: Extras::default(),
             groups: groups::Options::default(),
             commit_every: Duration::from_secs(1),

@@ -1,13 +1,8 @@
 //! A visit to a URL: asked for once, read, judged.
 
-use std::sync::Arc;
-
-use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE};
-
 use super::{
     super::{
         event::{Conclusion, Failure, Outcome},
-        judge::{Place, Way},
         visit::{Subject, Visit},
     },
     Worker, chance, conduct, signal_of, write,
@@ -16,39 +11,20 @@ use crate::{
     address::HostKey,
     fetch::{
         ErrorKind, FetchError, Request, Response, Truncation,
-        redirect::redirect_target,
         retry::{self, StatusClass},
     },
-    frontier::{Discovery, Hop, Kind, QueuedUrl, workbench::Returned},
-    parse::{self, Page},
+    frontier::{Discovery, Kind, QueuedUrl, workbench::Returned},
     politeness::{Conduct, Signal},
-    scope::Role,
+    robots::Signals,
     shutdown::blocking,
-    sitemap,
     verdict::Refusal,
 };
 
 /// From this size on a body is parsed where it can't hold up other tasks.
 const LARGE_BODY_BYTES: usize = 256 * 1024;
 
-/// Entries read of one sitemap; the protocol allows this many.
-const MAX_SITEMAP_ENTRIES: usize = 50_000;
-
-/// Sitemap indexes above a sitemap that is still read.
-const MAX_SITEMAP_NESTING: u8 = 4;
-
-/// What was read of a body, and where it leads.
-#[derive(Default)]
-pub(super) struct Reading {
-    pub(super) page: Option<Page>,
-    pub(super) found: Vec<Discovery>,
-    pub(super) n_outlinks: Option<usize>,
-    pub(super) outlinks_truncated: bool,
-    pub(super) redirect: Option<String>,
-}
-
 impl Worker {
-    pub(super) async fn visit(&self, host: HostKey, queued: QueuedUrl) -> (Returned, Visit) {
+    pub(super) async fn visit(&self, host: HostKey, queued: QueuedUrl, signals: Option<&Signals>) -> (Returned, Visit) {
         let request = Request {
             url: queued.url.clone(),
             headers: http::HeaderMap::new(),
@@ -56,14 +32,19 @@ impl Worker {
         };
         let answer = self.fetcher.fetch(request).await;
         let (conduct, subject, found) = match answer {
-            Ok(response) => self.answered(&queued, &response),
+            Ok(response) => self.answered(&queued, &response, signals),
             Err(error) => self.unanswered(&queued, &error),
         };
         let returned = Returned { host: host.id(), held_connection: true, conduct, errand: None };
         (returned, Visit { host, conduct, subject, found })
     }
 
-    fn answered(&self, queued: &QueuedUrl, response: &Response) -> (Option<Conduct>, Subject, Vec<Discovery>) {
+    fn answered(
+        &self,
+        queued: &QueuedUrl,
+        response: &Response,
+        signals: Option<&Signals>,
+    ) -> (Option<Conduct>, Subject, Vec<Discovery>) {
         let class = retry::classify(response.status);
         let asked_pause = retry::retry_after(&response.headers, response.timings.ended_at);
         let signal = match class {
@@ -83,7 +64,7 @@ impl Worker {
             };
             return (conduct, self.again(queued, why, signal, response.timings.ended_at), Vec::new());
         }
-        let work = || self.conclude(queued, response, class);
+        let work = || self.conclude(queued, response, class, signals);
         // A sitemap may unpack to far more than its size.
         let is_large = response.body.len() >= LARGE_BODY_BYTES || queued.kind == Kind::Sitemap;
         let (outcome, record, found, content) = if is_large { blocking(work) } else { work() };
@@ -108,8 +89,9 @@ impl Worker {
         queued: &QueuedUrl,
         response: &Response,
         class: StatusClass,
+        signals: Option<&Signals>,
     ) -> (Outcome, Vec<u8>, Vec<Discovery>, Option<u64>) {
-        let reading = self.read(queued, response, class);
+        let reading = self.read(queued, response, class, signals);
         let outcome = match class {
             StatusClass::Success => Outcome::Fetched,
             StatusClass::Redirect if reading.redirect.is_some() => Outcome::Redirected,
@@ -158,117 +140,5 @@ impl Worker {
         let pause = retry::backoff(self.options.retry_base, self.options.retry_max, attempts, jitter);
         let not_before = if own_pause { at + pause } else { at };
         Subject::Again { queued: QueuedUrl { attempts, not_before, ..queued.clone() }, why, at }
-    }
-
-    fn read(&self, queued: &QueuedUrl, response: &Response, class: StatusClass) -> Reading {
-        let via: Arc<str> = Arc::from(queued.url.as_str());
-        if let Some(reference) = redirect_target(response) {
-            return self.read_redirect(queued, response.status, &reference, &via);
-        }
-        if class != StatusClass::Success {
-            return Reading::default();
-        }
-        let content_type = response.header(CONTENT_TYPE);
-        // Sitemaps made by scripts often come as text/html.
-        if queued.kind == Kind::Sitemap && sitemap::looks_like_sitemap(None, &response.body) {
-            return self.read_sitemap(queued, response, &via);
-        }
-        if parse::is_html(content_type, &response.body) {
-            return self.read_page(queued, response, content_type, &via);
-        }
-        if queued.kind == Kind::Sitemap || sitemap::looks_like_sitemap(content_type, &response.body) {
-            return self.read_sitemap(queued, response, &via);
-        }
-        Reading::default()
-    }
-
-    fn read_redirect(&self, queued: &QueuedUrl, status: u16, reference: &str, via: &Arc<str>) -> Reading {
-        let Ok(target) = self.judge.canonicalizer.resolve(queued.url.as_url(), reference) else {
-            return Reading::default();
-        };
-        let mut chain = queued.redirects.clone();
-        chain.push(Hop { url: queued.url.as_str().to_owned(), status });
-        let redirect = Some(target.as_str().to_owned());
-        let way = Way { depth: queued.depth(), ..way_from(queued, via) };
-        Reading { redirect, found: vec![self.judge.redirect(target, &way, chain)], ..Reading::default() }
-    }
-
-    fn read_page(
-        &self,
-        queued: &QueuedUrl,
-        response: &Response,
-        content_type: Option<&str>,
-        via: &Arc<str>,
-    ) -> Reading {
-        let mut page = parse::page(&response.body, content_type, queued.url.as_url(), &self.options.parse);
-        if page.language.is_none() {
-            page.language = response.header(CONTENT_LANGUAGE).map(str::to_owned);
-        }
-        let whole_page =
-            self.options.obey_nofollow && page.robots.iter().any(|token| token == "nofollow" || token == "none");
-        let follow = |link: &&parse::Link| !(whole_page || link.rel.says_any_of(self.options.obey_rel));
-        let references = page.links.iter().filter(follow).map(|link| (role_of(link), &*link.href));
-        let place = Place { base: &page.base, encoding: page.charset.encoding };
-        let (found, cut) =
-            self.judge.links(&place, references, &Way { kind: Kind::Page, nesting: 0, ..way_from(queued, via) });
-        Reading {
-            found,
-            n_outlinks: Some(page.links.len()),
-            outlinks_truncated: page.links_truncated || cut,
-            page: Some(page),
-            redirect: None,
-        }
-    }
-
-    fn read_sitemap(&self, queued: &QueuedUrl, response: &Response, via: &Arc<str>) -> Reading {
-        let limits = sitemap::Limits {
-            max_entries: self.options.parse.limits.max_links.max(MAX_SITEMAP_ENTRIES),
-            max_decoded_bytes: self.options.max_sitemap_bytes,
-        };
-        let read = sitemap::parse(&response.body, &limits);
-        // What a declared sitemap lists is offered as a seed is; a feed that a page links to is a page.
-        let declared = queued.kind == Kind::Sitemap;
-        let depth = queued.depth().saturating_add(u16::from(!declared));
-        let way = Way { depth, kind: Kind::Page, nesting: 0, ..way_from(queued, via) };
-        let place = Place::new(queued.url.as_url());
-        let pages = read.pages.iter().map(|page| (Role::SitemapEntry, &**page));
-        let (mut found, mut cut) = self.judge.links(&place, pages, &way);
-        // An index of indexes is against the protocol; a few are borne with, an endless chain is not.
-        let nesting = queued.nesting.saturating_add(1);
-        if nesting <= MAX_SITEMAP_NESTING {
-            let sitemaps = read.sitemaps.iter().map(|sitemap| (Role::Sitemap, &**sitemap));
-            let way = Way { kind: Kind::Sitemap, nesting, ..way };
-            let (mut sitemaps, cut_too) = self.judge.links(&place, sitemaps, &way);
-            found.append(&mut sitemaps);
-            cut |= cut_too;
-        }
-        Reading {
-            n_outlinks: Some(read.pages.len() + read.sitemaps.len()),
-            outlinks_truncated: read.truncated || cut,
-            found,
-            ..Reading::default()
-        }
-    }
-}
-
-/// How something is found by a link on `queued`.
-fn way_from(queued: &QueuedUrl, via: &Arc<str>) -> Way {
-    Way {
-        depth: queued.depth().saturating_add(1),
-        kind: queued.kind,
-        nesting: queued.nesting,
-        hops_off_site: queued.hops_off_site,
-        via: Some(via.clone()),
-    }
-}
-
-/// Which of scope's rules a link is judged by.
-fn role_of(link: &parse::Link) -> Role {
-    if link.rel.canonical {
-        Role::Canonical
-    } else if link.kind.is_embedded() {
-        Role::Embedded
-    } else {
-        Role::Link
     }
 }

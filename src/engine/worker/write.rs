@@ -9,14 +9,15 @@ use super::{
     super::{
         Extras,
         event::Outcome,
-        record::{Record, RecordTimings},
+        record::{Record, RecordMetadata, RecordTimings},
     },
-    page::Reading,
+    read::Reading,
 };
 use crate::{
     clock::Timestamp,
     fetch::{Response, Timings},
     frontier::{Discovery, Hop, Kind, QueuedUrl},
+    parse::Page,
     verdict::{Refusal, Refused},
 };
 
@@ -30,6 +31,8 @@ pub(super) fn answered<'a>(
     digest: &[u8],
 ) -> Record<'a> {
     let page = reading.page.as_ref();
+    // What must not be used is not handed on; what it is, and where it leads, is.
+    let content = page.filter(|_| !reading.is_reserved);
     Record {
         final_url: Cow::Borrowed(reading.redirect.as_deref().unwrap_or(queued.url.as_str())),
         reason: reason(outcome),
@@ -42,17 +45,22 @@ pub(super) fn answered<'a>(
         wire_bytes: Some(response.wire_bytes),
         truncated: response.truncated,
         digest: Some(digest_text(digest)),
-        title: page.and_then(|page| page.title.as_deref()),
-        description: page.and_then(|page| page.description.as_deref()),
+        title: content.and_then(|page| page.title.as_deref()),
+        description: content.and_then(|page| page.description.as_deref()),
         language: page.and_then(|page| page.language.as_deref()),
-        canonical: page.and_then(|page| page.canonical.as_deref()),
-        robots: page.map_or(&[], |page| page.robots.as_slice()),
+        canonical: reading.canonical.as_deref(),
+        robots: &reading.robots,
+        usage: Some(&reading.usage).filter(|usage| !usage.is_empty()),
+        usage_reserved: reading.is_reserved,
+        sniffed_type: reading.sniffed_type.as_deref(),
         outlinks: reading.n_outlinks,
         outlinks_truncated: reading.outlinks_truncated,
         timings: Some(timings(&response.timings)),
         attempts: queued.attempts + 1,
-        text: page.filter(|_| extras.text).and_then(|page| page.text.as_deref()),
+        text: content.filter(|_| extras.text).and_then(|page| page.text.as_deref()),
         links: extras.links.then(|| reading.found.iter().map(|found| found.url.as_str()).collect()),
+        link_details: content.filter(|_| extras.link_details).map(|_| reading.link_details.as_slice()),
+        metadata: content.filter(|_| extras.metadata).map(metadata),
         headers: extras.headers.then(|| headers(&response.headers)),
         ..blank(queued, outcome, response.timings.sent_at)
     }
@@ -111,6 +119,16 @@ fn base<'a>(
         reason: reason(outcome),
         fetched_at: at.rfc3339(),
         ..Record::default()
+    }
+}
+
+fn metadata(page: &Page) -> RecordMetadata<'_> {
+    let said = &page.metadata;
+    RecordMetadata {
+        alternates: said.alternates.iter().map(|one| (&*one.language, &*one.url)).collect(),
+        open_graph: said.open_graph.iter().map(|(name, content)| (&**name, &**content)).collect(),
+        json_ld: &said.json_ld,
+        refresh: page.refresh.as_ref().map(|refresh| (refresh.seconds, refresh.url.as_deref())),
     }
 }
 

@@ -169,7 +169,7 @@ impl Workbench {
         self.n_out += 1;
         self.in_flight += usize::from(!matches!(task, Task::Refuse(..)));
         let host = key.unwrap_or_else(|| match &task {
-            Task::Visit(queued) | Task::Refuse(queued, _) => queued.host(),
+            Task::Visit(queued, _) | Task::Refuse(queued, _) => queued.host(),
             Task::Robots(errand) => errand.url.host(),
         });
         Lease { host, task }

@@ -20,6 +20,7 @@
 //! they were found, while another would do.
 
 mod bench;
+mod origins;
 mod queue;
 mod scan;
 mod slot;
@@ -27,14 +28,14 @@ mod slot;
 pub use bench::Workbench;
 pub use slot::Why;
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{HostRecord, Place, QueuedUrl, Retired};
 use crate::{
     address::{CanonicalUrl, Fingerprint, HostId, HostKey, Origin},
     clock::Timestamp,
     politeness::{self, Conduct},
-    robots::Policy,
+    robots::{Policy, Signals},
     verdict::{Refusal, Refused},
 };
 
@@ -89,8 +90,8 @@ impl Lease {
 /// What a lease is for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Task {
-    /// Ask for a URL.
-    Visit(QueuedUrl),
+    /// Ask for a URL; with what its robots.txt says about the use of what comes.
+    Visit(QueuedUrl, Option<Arc<Signals>>),
     /// Ask for a robots.txt.
     Robots(Errand),
     /// Ask nobody: write the record that says why not.

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use super::{
-    super::{HostTally, MAX_ORIGINS, Place, QueuedUrl, Retired, retired::RetiredSet},
+    super::{HostTally, Place, QueuedUrl, Retired, retired::RetiredSet},
     Errand, Fate, Known, Options, Task,
+    origins::{Origins, Word},
     queue::Queue,
 };
 use crate::{
@@ -42,15 +43,6 @@ pub enum Why {
 }
 
 #[derive(Debug)]
-enum Robots {
-    Pending,
-    /// Whether it was of use: an expired one is asked for again only then, or a host that is asked
-    /// seldom enough would be asked for nothing else.
-    Known(robots::Policy, bool),
-    Blocked(Refusal),
-}
-
-#[derive(Debug)]
 pub(super) struct Slot {
     host: HostId,
     /// Known from the first URL or errand on.
@@ -61,7 +53,7 @@ pub(super) struct Slot {
     /// A token was taken from the pacer and not used yet.
     token: bool,
     tally: HostTally,
-    robots: Vec<(Origin, Robots)>,
+    origins: Origins,
     /// Directories that are done with.
     retired: RetiredSet,
     errands: VecDeque<Errand>,
@@ -79,7 +71,7 @@ impl Slot {
             pacer: None,
             token: false,
             tally: HostTally::default(),
-            robots: Vec::new(),
+            origins: Origins::default(),
             retired: RetiredSet::default(),
             errands: VecDeque::new(),
             queue: Queue::opening(),
@@ -103,8 +95,7 @@ impl Slot {
         if let Some(known) = known {
             self.state = known.host.state;
             self.tally = known.host.tally;
-            self.robots =
-                known.robots.into_iter().map(|(origin, policy)| (origin, Robots::Known(policy, true))).collect();
+            self.origins = Origins::new(known.robots);
             known.retired.into_iter().for_each(|retired| self.retired.add(retired));
             self.state.reopen(&self.policy, now);
         }
@@ -143,7 +134,7 @@ impl Slot {
                 Judgement::AskRobots => {
                     let url = first.url.robots_txt();
                     let origin = first.url.origin();
-                    let known = self.set_robots(origin.clone(), Robots::Pending);
+                    let known = self.origins.ask(origin.clone());
                     self.errands.push_back(Errand { origin, url, redirects: 0, attempts: 0, known });
                 }
             }
@@ -199,15 +190,11 @@ impl Slot {
         if !options.obey_robots {
             return Judgement::Fetch;
         }
-        let origin = queued.url.origin();
-        match self.robots.iter().find(|(known, _)| *known == origin).map(|(_, robots)| robots) {
-            None => Judgement::AskRobots,
-            Some(Robots::Pending) => Judgement::Rest(Some(Why::Robots)),
-            Some(Robots::Blocked(why)) => Judgement::Refuse((*why).into()),
-            Some(Robots::Known(policy, true)) if policy.is_expired(now) => Judgement::AskRobots,
-            Some(Robots::Known(policy, _)) => {
-                policy.decide(&queued.url).map_or_else(|why| Judgement::Refuse(why.into()), |()| Judgement::Fetch)
-            }
+        match self.origins.judge(&queued.url, now) {
+            Word::Allowed => Judgement::Fetch,
+            Word::Refused(refused) => Judgement::Refuse(refused),
+            Word::Pending => Judgement::Rest(Some(Why::Robots)),
+            Word::Unknown => Judgement::AskRobots,
         }
     }
 
@@ -243,16 +230,11 @@ impl Slot {
             None => {
                 self.token = false;
                 self.in_flight += 1;
-                self.use_robots(&queued.url.origin());
-                Task::Visit(queued)
+                self.origins.used(&queued.url.origin());
+                let signals = self.origins.signals(&queued.url);
+                Task::Visit(queued, signals)
             }
         })
-    }
-
-    fn use_robots(&mut self, origin: &Origin) {
-        if let Some((_, Robots::Known(_, used))) = self.robots.iter_mut().find(|(known, _)| known == origin) {
-            *used = true;
-        }
     }
 
     fn lease_errand(&mut self) -> Turn {
@@ -274,7 +256,7 @@ impl Slot {
     /// A lease that could not be used after all (all hosts together are at their limit).
     pub(super) fn put_back(&mut self, task: Task) {
         match task {
-            Task::Visit(queued) => {
+            Task::Visit(queued, _) => {
                 self.in_flight -= 1;
                 self.token = true;
                 self.queue.put_back(queued);
@@ -312,43 +294,16 @@ impl Slot {
         self.errands.push_back(errand);
     }
 
+    /// What was learnt of an origin's robots.txt.
     pub(super) fn robots(&mut self, origin: Origin, policy: Result<robots::Policy, Refusal>) {
-        match policy {
-            Ok(policy) => {
-                let (before, heard) = (self.state.pace(&self.policy), policy.fetched_at);
-                self.set_robots(origin, Robots::Known(policy, false));
-                let delays = self.robots.iter().filter_map(|(_, robots)| match robots {
-                    Robots::Known(policy, _) => policy.crawl_delay(),
-                    Robots::Pending | Robots::Blocked(_) => None,
-                });
-                self.state.learn_crawl_delay(delays.max(), heard, &self.policy);
-                if self.state.pace(&self.policy) != before {
-                    self.pacer = None;
-                    self.token = false;
-                }
-            }
-            Err(why) => {
-                self.set_robots(origin, Robots::Blocked(why));
-            }
-        }
-    }
-
-    /// Returns the policy that was known before.
-    fn set_robots(&mut self, origin: Origin, robots: Robots) -> Option<robots::Policy> {
-        match self.robots.iter_mut().find(|(known, _)| *known == origin) {
-            Some((_, known)) => match std::mem::replace(known, robots) {
-                Robots::Known(policy, _) => Some(policy),
-                Robots::Pending | Robots::Blocked(_) => None,
-            },
-            None => {
-                if self.robots.len() >= MAX_ORIGINS
-                    && let Some(oldest) = self.robots.iter().position(|(_, known)| !matches!(known, Robots::Pending))
-                {
-                    self.robots.remove(oldest);
-                }
-                self.robots.push((origin, robots));
-                None
-            }
+        let heard = policy.as_ref().ok().map(|policy| policy.fetched_at);
+        self.origins.learn(origin, policy);
+        let Some(heard) = heard else { return };
+        let before = self.state.pace(&self.policy);
+        self.state.learn_crawl_delay(self.origins.crawl_delay(), heard, &self.policy);
+        if self.state.pace(&self.policy) != before {
+            self.pacer = None;
+            self.token = false;
         }
     }
 
@@ -372,10 +327,7 @@ impl Slot {
     /// Whether nothing would be lost if the slot were dropped: all that it knows is on disk.
     pub(super) fn is_idle(&self, options: &Options, flush: bool) -> bool {
         let parked = !flush && self.queue.first().is_some_and(|first| is_parked(first, options));
-        self.queue.is_idle(parked)
-            && self.in_flight == 0
-            && self.errands.is_empty()
-            && !self.robots.iter().any(|(_, robots)| matches!(robots, Robots::Pending))
+        self.queue.is_idle(parked) && self.in_flight == 0 && self.errands.is_empty() && !self.origins.is_any_pending()
     }
 
     pub(super) fn host(&self) -> HostId {

@@ -1,0 +1,282 @@
+//! Reading an answer: what its header and body say, and where they lead.
+//!
+//! Every reference that was found is judged here, by the rule of its role. It decides nothing about
+//! the URL itself and writes nothing.
+
+use std::sync::Arc;
+
+use http::header::CONTENT_LANGUAGE;
+
+use super::{
+    super::{
+        judge::{Place, Way},
+        record::LinkDetail,
+    },
+    Worker,
+};
+use crate::{
+    fetch::{Response, redirect::redirect_target, retry::StatusClass},
+    frontier::{Discovery, Hop, Kind, QueuedUrl},
+    parse::{self, HeaderLinks, Page},
+    robots::{Directives, Signals},
+    scope::Role,
+    sitemap,
+};
+
+/// Entries read of one sitemap; the protocol allows this many.
+const MAX_SITEMAP_ENTRIES: usize = 50_000;
+
+/// Sitemap indexes above a sitemap that is still read.
+const MAX_SITEMAP_NESTING: u8 = 4;
+
+/// What was read of an answer, and where it leads.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) page: Option<Page>,
+    pub(super) found: Vec<Discovery>,
+    pub(super) n_outlinks: Option<usize>,
+    pub(super) outlinks_truncated: bool,
+    pub(super) redirect: Option<String>,
+    /// The page's preferred address, by its head or by the answer's.
+    pub(super) canonical: Option<String>,
+    /// What robots are told, by header and page together.
+    pub(super) robots: Vec<String>,
+    /// What is said about the use of the content, wherever it is said.
+    pub(super) usage: Signals,
+    /// Whether that reserves what the crawl is for.
+    pub(super) is_reserved: bool,
+    /// The page's links, when they are asked for.
+    pub(super) link_details: Vec<LinkDetail>,
+    /// The body's MIME type, where it is not what the header says.
+    pub(super) sniffed_type: Option<String>,
+}
+
+impl Worker {
+    /// Reads an answer to the request for `queued`; `signals` are those of its robots.txt.
+    pub(super) fn read(
+        &self,
+        queued: &QueuedUrl,
+        response: &Response,
+        class: StatusClass,
+        signals: Option<&Signals>,
+    ) -> Reading {
+        let via: Arc<str> = Arc::from(queued.url.as_str());
+        if let Some(reference) = redirect_target(response) {
+            return self.read_redirect(queued, response.status, &reference, &via);
+        }
+        if class != StatusClass::Success {
+            return Reading::default();
+        }
+        let mut reading = self.read_body(queued, response, &via);
+        self.hear(&mut reading, response, signals);
+        reading
+    }
+
+    fn read_body(&self, queued: &QueuedUrl, response: &Response, via: &Arc<str>) -> Reading {
+        let content_type = parse::content_type(&response.headers);
+        let content_type = content_type.as_deref();
+        let body = &response.body;
+        // Sitemaps made by scripts often come as text/html.
+        if queued.kind == Kind::Sitemap && sitemap::looks_like_sitemap(None, body) {
+            return self.read_sitemap(queued, response, via);
+        }
+        let sniffed = parse::sniff(content_type, parse::no_sniff(&response.headers), body);
+        let max_links = self.options.parse.limits.max_links;
+        let reading = match sniffed.kind {
+            parse::Kind::Html | parse::Kind::Xhtml => self.read_page(queued, response, content_type, via),
+            _ if queued.kind == Kind::Sitemap || sitemap::looks_like_sitemap(content_type, body) => {
+                self.read_sitemap(queued, response, via)
+            }
+            parse::Kind::Text if self.options.text_links => {
+                let links = parse::text_links(body, content_type, queued.url.as_url(), max_links);
+                self.read_list(queued, &links, via)
+            }
+            parse::Kind::Pdf if self.options.pdf_links => {
+                self.read_list(queued, &parse::pdf_links(body, max_links), via)
+            }
+            _ => Reading::default(),
+        };
+        let sniffed_type = sniffed.by_body.then(|| sniffed.essence.into_owned());
+        let reading = Reading { sniffed_type, ..reading };
+        let header = parse::header_links(&response.headers, queued.url.as_url());
+        if header.links.is_empty() { reading } else { self.add_header_links(queued, reading, &header, via) }
+    }
+
+    /// What robots and users of the content are told, by header, page and robots.txt.
+    fn hear(&self, reading: &mut Reading, response: &Response, signals: Option<&Signals>) {
+        let mut directives = self.directives(response);
+        let mut usage = signals.cloned().unwrap_or_default();
+        usage.extend(&Signals::from_headers(&response.headers));
+        if let Some(page) = &reading.page {
+            directives.add_meta(&page.robots);
+            let elements = page.metadata.usage.iter().map(|(name, content)| (&**name, &**content));
+            usage.extend(&Signals::from_meta(elements));
+        }
+        reading.robots = directives.into_tokens();
+        reading.is_reserved = self.options.robots.purposes.iter().any(|purpose| usage.reserves(*purpose) == Some(true));
+        reading.usage = usage;
+    }
+
+    fn directives(&self, response: &Response) -> Directives {
+        let values = response.headers.get_all("x-robots-tag").iter().map(http::HeaderValue::as_bytes);
+        Directives::from_headers(values, &self.options.robots.agent)
+    }
+
+    fn read_redirect(&self, queued: &QueuedUrl, status: u16, reference: &str, via: &Arc<str>) -> Reading {
+        let Ok(target) = self.judge.canonicalizer.resolve(queued.url.as_url(), reference) else {
+            return Reading::default();
+        };
+        let mut chain = queued.redirects.clone();
+        chain.push(Hop { url: queued.url.as_str().to_owned(), status });
+        let redirect = Some(target.as_str().to_owned());
+        let way = Way { depth: queued.depth(), ..way_from(queued, via) };
+        Reading { redirect, found: vec![self.judge.redirect(target, &way, chain)], ..Reading::default() }
+    }
+
+    fn read_page(
+        &self,
+        queued: &QueuedUrl,
+        response: &Response,
+        content_type: Option<&str>,
+        via: &Arc<str>,
+    ) -> Reading {
+        let mut page = parse::page(&response.body, content_type, queued.url.as_url(), &self.options.parse);
+        if page.language.is_none() {
+            page.language = response.header(CONTENT_LANGUAGE).map(str::to_owned);
+        }
+        let mut directives = self.directives(response);
+        directives.add_meta(&page.robots);
+        let whole_page = self.options.obey_nofollow && directives.nofollow();
+        let follow = |link: &&parse::Link| !(whole_page || link.rel.says_any_of(self.options.obey_rel));
+        let references = page.links.iter().filter(follow).map(|link| (role_of(link), &*link.href));
+        let place = Place { base: &page.base, encoding: page.charset.encoding };
+        let (found, cut) = self.judge.links(&place, references, &page_way(queued, via));
+        let link_details = if self.options.extras.link_details { self.link_details(&page, &place) } else { Vec::new() };
+        Reading {
+            found,
+            link_details,
+            n_outlinks: Some(page.links.len()),
+            outlinks_truncated: page.links_truncated || cut,
+            canonical: page.canonical.clone(),
+            page: Some(page),
+            ..Reading::default()
+        }
+    }
+
+    /// Links that name nothing that can be crawled are left out, as they are among the outlinks.
+    fn link_details(&self, page: &Page, place: &Place<'_>) -> Vec<LinkDetail> {
+        let detail = |link: &parse::Link| {
+            let url = self.judge.canonicalizer.resolve_in(place.base, &link.href, place.encoding).ok()?;
+            Some(LinkDetail {
+                url: url.to_string(),
+                kind: link.kind.as_str(),
+                rel: link.rel_text.as_deref().map(str::to_owned),
+                text: link.text.as_deref().map(str::to_owned),
+                position: link.position,
+            })
+        };
+        page.links.iter().filter_map(detail).collect()
+    }
+
+    /// URLs that stand in a text or a PDF.
+    fn read_list(&self, queued: &QueuedUrl, links: &parse::FoundLinks, via: &Arc<str>) -> Reading {
+        let references = links.urls.iter().map(|url| (Role::Link, &**url));
+        let place = Place::new(queued.url.as_url());
+        let (found, cut) = self.judge.links(&place, references, &page_way(queued, via));
+        Reading {
+            n_outlinks: Some(links.urls.len()),
+            outlinks_truncated: links.truncated || cut,
+            found,
+            ..Reading::default()
+        }
+    }
+
+    /// `Link` and `Refresh` headers lead where `<link>` and a meta refresh would.
+    fn add_header_links(
+        &self,
+        queued: &QueuedUrl,
+        mut reading: Reading,
+        header: &HeaderLinks,
+        via: &Arc<str>,
+    ) -> Reading {
+        let kinds = self.options.parse.kinds;
+        let is_wanted = |link: &&parse::HeaderLink| {
+            link.kind.is_some_and(|kind| kinds.contains(kind)) && !link.rel.says_any_of(self.options.obey_rel)
+        };
+        let role = |link: &parse::HeaderLink| match link.kind {
+            _ if link.rel.canonical => Role::Canonical,
+            Some(kind) if kind.is_embedded() => Role::Embedded,
+            _ => Role::Link,
+        };
+        let wanted: Vec<_> = header.links.iter().filter(is_wanted).collect();
+        let references = wanted.iter().map(|link| (role(link), &*link.href));
+        let place = Place::new(queued.url.as_url());
+        let (mut found, cut) = self.judge.links(&place, references, &page_way(queued, via));
+        reading.found.append(&mut found);
+        reading.n_outlinks = Some(reading.n_outlinks.unwrap_or_default() + wanted.len());
+        reading.outlinks_truncated |= cut || header.truncated;
+        if reading.canonical.is_none() {
+            let canonical = header.links.iter().find(|link| link.rel.canonical);
+            let url = canonical.and_then(|link| queued.url.as_url().join(&link.href).ok());
+            reading.canonical = url.map(|url| crate::address::without_userinfo(url.as_str()).into_owned());
+        }
+        reading
+    }
+
+    fn read_sitemap(&self, queued: &QueuedUrl, response: &Response, via: &Arc<str>) -> Reading {
+        let limits = sitemap::Limits {
+            max_entries: self.options.parse.limits.max_links.max(MAX_SITEMAP_ENTRIES),
+            max_decoded_bytes: self.options.max_sitemap_bytes,
+        };
+        let read = sitemap::parse(&response.body, &limits);
+        // What a declared sitemap lists is offered as a seed is; a feed that a page links to is a page.
+        let declared = queued.kind == Kind::Sitemap;
+        let depth = queued.depth().saturating_add(u16::from(!declared));
+        let way = Way { depth, kind: Kind::Page, nesting: 0, ..way_from(queued, via) };
+        let place = Place::new(queued.url.as_url());
+        let pages = read.pages.iter().map(|page| (Role::SitemapEntry, &**page));
+        let (mut found, mut cut) = self.judge.links(&place, pages, &way);
+        // An index of indexes is against the protocol; a few are borne with, an endless chain is not.
+        let nesting = queued.nesting.saturating_add(1);
+        if nesting <= MAX_SITEMAP_NESTING {
+            let sitemaps = read.sitemaps.iter().map(|sitemap| (Role::Sitemap, &**sitemap));
+            let way = Way { kind: Kind::Sitemap, nesting, ..way };
+            let (mut sitemaps, cut_too) = self.judge.links(&place, sitemaps, &way);
+            found.append(&mut sitemaps);
+            cut |= cut_too;
+        }
+        Reading {
+            n_outlinks: Some(read.pages.len() + read.sitemaps.len()),
+            outlinks_truncated: read.truncated || cut,
+            found,
+            ..Reading::default()
+        }
+    }
+}
+
+/// How a page is found by a link on `queued`.
+fn page_way(queued: &QueuedUrl, via: &Arc<str>) -> Way {
+    Way { kind: Kind::Page, nesting: 0, ..way_from(queued, via) }
+}
+
+/// How something is found by a link on `queued`.
+fn way_from(queued: &QueuedUrl, via: &Arc<str>) -> Way {
+    Way {
+        depth: queued.depth().saturating_add(1),
+        kind: queued.kind,
+        nesting: queued.nesting,
+        hops_off_site: queued.hops_off_site,
+        via: Some(via.clone()),
+    }
+}
+
+/// Which of scope's rules a link is judged by.
+fn role_of(link: &parse::Link) -> Role {
+    if link.rel.canonical {
+        Role::Canonical
+    } else if link.kind.is_embedded() {
+        Role::Embedded
+    } else {
+        Role::Link
+    }
+}
