@@ -113,7 +113,8 @@ fn guess(body: &[u8], is_xml: bool, url: &Url) -> Charset {
         return Charset { encoding: UTF_8, source: CharsetSource::Detected };
     }
     if !(is_ascii && is_xml)
-        && let Some(encoding) = prescan(&body[..body.len().min(LATE_PRESCAN_BYTES)]) {
+        && let Some(encoding) = prescan(&body[..body.len().min(LATE_PRESCAN_BYTES)])
+    {
         return Charset { encoding, source: CharsetSource::Meta };
     }
     if is_ascii {

@@ -43,8 +43,7 @@ pub(super) fn charset_label(content_type: &str) -> Option<String> {
 
 /// The text of a header's value: UTF-8 if it is that, else Latin-1.
 pub(super) fn text(value: &[u8]) -> String {
-    std::str::from_utf8(value)
-        .map_or_else(|_| value.iter().map(|&byte| char::from(byte)).collect(), str::to_owned)
+    std::str::from_utf8(value).map_or_else(|_| value.iter().map(|&byte| char::from(byte)).collect(), str::to_owned)
 }
 
 #[cfg(test)]

@@ -113,9 +113,9 @@ fn reference(rest: &str) -> (Option<&str>, &str) {
         };
     }
     let (bare, after) = cut(rest, |c| is_space(c) || matches!(c, ';' | ',' | '"'));
-    let is_address = ["http://", "https://", "/"].iter().any(|begin| {
-        bare.get(..begin.len()).is_some_and(|found| found.eq_ignore_ascii_case(begin))
-    });
+    let is_address = ["http://", "https://", "/"]
+        .iter()
+        .any(|begin| bare.get(..begin.len()).is_some_and(|found| found.eq_ignore_ascii_case(begin)));
     (is_address.then_some(bare), after)
 }
 
@@ -293,13 +293,20 @@ mod tests {
         check("</a>, </b>;rev=made, </c>;rel, </d>;rel=\"\"", &[]);
         check("</a", &[]);
         check("", &[]);
-        check("</a>;rel=next;anchor=\"/other\", </b>;rel=next;anchor=\"http://EXAMPLE.com/a/b?c#d\"", &[("/b", "next")]);
+        check(
+            "</a>;rel=next;anchor=\"/other\", </b>;rel=next;anchor=\"http://EXAMPLE.com/a/b?c#d\"",
+            &[("/b", "next")],
+        );
         check("</a>;rel=next;anchor=\"http://[\"", &[]);
     }
 
     #[test]
     fn knows_what_a_relation_means() {
-        let found = links(&["</a>;rel=\"nofollow next\"", "</b>;rel=canonical;hreflang=de", "</c>;rel=preload;type=font/woff2"]);
+        let found = links(&[
+            "</a>;rel=\"nofollow next\"",
+            "</b>;rel=canonical;hreflang=de",
+            "</c>;rel=preload;type=font/woff2",
+        ]);
         let [next, canonical, preload] = &*found.links else { panic!("{found:?}") };
         assert!(next.nofollow && next.names_document && !next.is_canonical);
         assert!(canonical.is_canonical && canonical.hreflang.as_deref() == Some("de"));
@@ -311,7 +318,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(REFRESH, HeaderValue::from_bytes(b"0;URL='/\xE9'").unwrap());
         let found = header_links(&headers, &Url::parse("http://example.com/").unwrap());
-        let expected = HeaderLink { href: "/é".to_owned(), is_refresh: true, names_document: true, ..HeaderLink::default() };
+        let expected =
+            HeaderLink { href: "/é".to_owned(), is_refresh: true, names_document: true, ..HeaderLink::default() };
         assert_eq!(found.links, [expected]);
         headers.insert(REFRESH, HeaderValue::from_static("5"));
         assert_eq!(header_links(&headers, &Url::parse("http://example.com/").unwrap()), HeaderLinks::default());

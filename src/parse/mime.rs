@@ -203,7 +203,8 @@ mod tests {
         check("text/html;x=\";charset=big5\";charset=gbk", html, Some("gbk"));
         check("text/html;charset=\"a\\", html, Some("a\\"));
         check("text/html;charset=\u{100};charset=gbk", html, Some("gbk"));
-        for failure in ["", "\t", "bogus", "bogus/", "bogus/ ", "bogus/bogus/;", "</>", "text/html(;a=b", "Ā/Ā", "/a"] {
+        for failure in ["", "\t", "bogus", "bogus/", "bogus/ ", "bogus/bogus/;", "</>", "text/html(;a=b", "Ā/Ā", "/a"]
+        {
             check(failure, None, None);
         }
     }

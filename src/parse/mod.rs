@@ -6,10 +6,11 @@
 //! ([`MAX_REFERENCE_BYTES`], [`MAX_ROBOTS_TOKENS`]). It does not judge links, fetch anything,
 //! resolve links (the caller does, against [`Page::base`]) or build a tree.
 //!
-//! In reading order: `content_type` (is it a page, what encoding does the header claim),
-//! `mime`, `sniff` and `signature` (what a body is), `charset` and `prescan` (bytes to text), `emitter` (the tokenizer's events become tags with the
-//! few attributes that matter), `harvest` (tags become links and metadata), `tag`, `relation`,
-//! `foreign`, `refresh` and `text` (the rules they look up).
+//! In reading order: `content_type` and `mime` (what the header claims), `sniff` and `signature`
+//! (what the body is), `charset` and `prescan` (bytes to text), `emitter` (the tokenizer's events
+//! become tags with the few attributes that matter), `harvest` (tags become links and metadata),
+//! `tag`, `relation`, `foreign`, `refresh` and `text` (the rules they look up); and what has links
+//! besides pages: `header_links`, `plain_text`, `pdf`.
 
 mod charset;
 mod content_type;

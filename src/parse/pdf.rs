@@ -296,7 +296,8 @@ mod tests {
     #[test]
     fn reads_object_streams() {
         let objects = packed(b"1 0 2 9 <</A 1>> <</S/URI/URI(http://a/)>>");
-        let file = [stream("/Type/ObjStm/N 2/First 8/Filter/FlateDecode", &objects), b"/URI(http://b/)".to_vec()].concat();
+        let file =
+            [stream("/Type/ObjStm/N 2/First 8/Filter/FlateDecode", &objects), b"/URI(http://b/)".to_vec()].concat();
         check(&file, &["http://a/", "http://b/"]);
         // Cut off, it still gives what it holds.
         let open = [b"7 0 obj<</Filter[/FlateDecode]/Type /ObjStm>>stream\n", &objects[..]].concat();
@@ -328,7 +329,9 @@ mod tests {
         let file = stream("/Type/ObjStm/Filter/FlateDecode", &bomb).repeat(10);
         let mut finder = pdf_links(&file, 9);
         assert!(std::mem::take(&mut finder.truncated));
-        for hostile in ["obj/URI(", "/URI<4", "stream\n", "obj<<>>stream\n", "/URI(\\", "/ObjStm/FlateDecode stream\n", "/URI("] {
+        for hostile in
+            ["obj/URI(", "/URI<4", "stream\n", "obj<<>>stream\n", "/URI(\\", "/ObjStm/FlateDecode stream\n", "/URI("]
+        {
             pdf_links(&hostile.as_bytes().repeat(1_000_000 / hostile.len()), 9);
         }
     }

@@ -51,7 +51,8 @@ fn scheme_start(text: &str, colon: usize) -> Option<usize> {
     })?;
     let start = colon - length;
     // Scripts without spaces between words write an address right behind a letter.
-    let follows_a_word = before[..start].last().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+    let follows_a_word =
+        before[..start].last().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
     (!follows_a_word).then_some(start)
 }
 
@@ -62,14 +63,32 @@ fn ends_address(c: char) -> bool {
         || matches!(c, '<' | '>' | '"' | '`' | '{' | '}' | '|' | '\\' | '^')
         || matches!(c, '\u{2018}'..='\u{201F}' | '«' | '»' | '‹' | '›' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
         || matches!(c, '\u{3000}'..='\u{3003}' | '\u{3008}'..='\u{3011}' | '\u{3014}'..='\u{301F}')
-        || matches!(c, '！' | '（' | '）' | '，' | '：' | '；' | '？' | '［' | '］' | '｛' | '｝' | '｡' | '｢' | '｣' | '､' | '…')
+        || matches!(
+            c,
+            '！' | '（'
+                | '）'
+                | '，'
+                | '：'
+                | '；'
+                | '？'
+                | '［'
+                | '］'
+                | '｛'
+                | '｝'
+                | '｡'
+                | '｢'
+                | '｣'
+                | '､'
+                | '…'
+        )
         || matches!(c, '\u{FEFF}' | '\u{FFFD}' | '\u{FFFE}')
 }
 
 /// Without the punctuation at its end that belongs to the text around it.
 fn trim(address: &str) -> &str {
     let count = |c: char| address.matches(c).count();
-    let mut n_unopened = [('(', ')'), ('[', ']')].map(|(open, close)| (close, count(close).saturating_sub(count(open))));
+    let mut n_unopened =
+        [('(', ')'), ('[', ']')].map(|(open, close)| (close, count(close).saturating_sub(count(open))));
     address.trim_end_matches(|last: char| match last {
         '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*' | '~' => true,
         _ => n_unopened.iter_mut().any(|(close, n)| {
@@ -92,22 +111,18 @@ mod tests {
 
     #[test]
     fn an_address_ends_where_the_sentence_goes_on() {
-        check("See http://a.com/b. Or HTTPS://c.org/d?e=f#g, or http://h!", &["http://a.com/b", "HTTPS://c.org/d?e=f#g", "http://h"]);
-        check("(http://a/b) (http://a/b_(c)) http://a/b_(c). [http://a/] http://[::1]/x]", &[
-            "http://a/b",
-            "http://a/b_(c)",
-            "http://a/b_(c)",
-            "http://a/",
-            "http://[::1]/x",
-        ]);
-        check("<http://a/b.> <URL:http://c/> \"http://d/\" 'http://e/' `http://f/` “http://g/”", &[
-            "http://a/b.",
-            "http://c/",
-            "http://d/",
-            "http://e/",
-            "http://f/",
-            "http://g/",
-        ]);
+        check(
+            "See http://a.com/b. Or HTTPS://c.org/d?e=f#g, or http://h!",
+            &["http://a.com/b", "HTTPS://c.org/d?e=f#g", "http://h"],
+        );
+        check(
+            "(http://a/b) (http://a/b_(c)) http://a/b_(c). [http://a/] http://[::1]/x]",
+            &["http://a/b", "http://a/b_(c)", "http://a/b_(c)", "http://a/", "http://[::1]/x"],
+        );
+        check(
+            "<http://a/b.> <URL:http://c/> \"http://d/\" 'http://e/' `http://f/` “http://g/”",
+            &["http://a/b.", "http://c/", "http://d/", "http://e/", "http://f/", "http://g/"],
+        );
         check("[x](http://a/b), *http://c/*", &["http://a/b", "http://c/"]);
         check("詳細はhttps://例え.jp/道、または（http://b/）。", &["https://例え.jp/道", "http://b/"]);
         check("http://a/?u=http://b/c", &["http://a/?u=http://b/c"]);

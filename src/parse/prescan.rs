@@ -17,11 +17,7 @@ pub(super) fn xml_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
 }
 
 fn utf16_declaration(bytes: &[u8]) -> Option<&'static Encoding> {
-    if bytes.starts_with(b"<\0?\0x\0") {
-        Some(UTF_16LE)
-    } else {
-        bytes.starts_with(b"\0<\0?\0x").then_some(UTF_16BE)
-    }
+    if bytes.starts_with(b"<\0?\0x\0") { Some(UTF_16LE) } else { bytes.starts_with(b"\0<\0?\0x").then_some(UTF_16BE) }
 }
 
 /// A place in the bytes. Each method returns `None` where the bytes end, which ends the prescan.

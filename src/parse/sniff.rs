@@ -283,8 +283,18 @@ fn is_script(family: &str, subtype: &str) -> bool {
 fn is_archive(subtype: &str) -> bool {
     matches!(
         subtype.strip_prefix("x-").unwrap_or(subtype),
-        "gzip" | "zip" | "zip-compressed" | "rar-compressed" | "vnd.rar" | "tar" | "7z-compressed" | "bzip2" | "bzip"
-            | "xz" | "zstd" | "compress"
+        "gzip"
+            | "zip"
+            | "zip-compressed"
+            | "rar-compressed"
+            | "vnd.rar"
+            | "tar"
+            | "7z-compressed"
+            | "bzip2"
+            | "bzip"
+            | "xz"
+            | "zstd"
+            | "compress"
     )
 }
 

@@ -39,7 +39,9 @@ fn check(cases: &[(String, Value, Value)], is_right: impl Fn(&Value, &Value) -> 
         match (is_right(expected, &answer), known.remove(name).is_some()) {
             (true, false) | (false, true) => {}
             (true, true) => wrong.push(format!("{name} is listed and right")),
-            (false, false) => wrong.push(format!("{name}: {:.300} gave {answer}, not {expected}", question.to_string())),
+            (false, false) => {
+                wrong.push(format!("{name}: {:.300} gave {answer}, not {expected}", question.to_string()))
+            }
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
