@@ -196,9 +196,9 @@ mod tests {
         assert!(text.ends_with('т'));
         // Also where everything else is ASCII, but not against what the bytes show.
         body.truncate(4021);
-        assert_eq!(charset(&body, None).name(), "KOI8-R");
+        assert_eq!(super::charset(&body, None).name(), "KOI8-R");
         body.extend("é".as_bytes());
-        assert_eq!(charset(&body, None), Charset { encoding: UTF_8, source: CharsetSource::Detected });
+        assert_eq!(super::charset(&body, None), Charset { encoding: UTF_8, source: CharsetSource::Detected });
     }
 
     #[test]

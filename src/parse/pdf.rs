@@ -25,7 +25,12 @@ const MAX_DICTIONARY_BYTES: usize = 4096;
 
 /// The links of a PDF, at most `max_links`.
 pub fn pdf_links(body: &[u8], max_links: usize) -> FoundLinks {
-    let mut finder = Finder { found: FoundLinks::default(), max_links, inflated_bytes: 0 };
+    links_within(body, max_links, MAX_PDF_STREAM_BYTES, MAX_PDF_INFLATED_BYTES)
+}
+
+/// The links, with at most so many bytes unpacked of a stream and of all.
+fn links_within(body: &[u8], max_links: usize, max_stream_bytes: usize, room_bytes: usize) -> FoundLinks {
+    let mut finder = Finder { found: FoundLinks::default(), max_links, max_stream_bytes, room_bytes };
     let mut at = 0;
     let mut object = 0;
     // Where the next `endstream` is, once it was looked for: nothing is searched twice.
@@ -62,7 +67,10 @@ pub fn pdf_links(body: &[u8], max_links: usize) -> FoundLinks {
 struct Finder {
     found: FoundLinks,
     max_links: usize,
-    inflated_bytes: usize,
+    /// Most bytes that a stream may unpack to.
+    max_stream_bytes: usize,
+    /// How many more bytes all streams together may unpack to.
+    room_bytes: usize,
 }
 
 impl Finder {
@@ -112,7 +120,7 @@ impl Finder {
         if has(b"/ASCIIHexDecode") || has(b"/ASCII85Decode") || has(b"/LZWDecode") || has(b"/Crypt") {
             return true; // another filter comes first
         }
-        let room = MAX_PDF_STREAM_BYTES.min(MAX_PDF_INFLATED_BYTES - self.inflated_bytes);
+        let room = self.max_stream_bytes.min(self.room_bytes);
         let mut objects = Vec::new();
         // What could be unpacked before an error or the bound counts.
         let result = ZlibDecoder::new(data).take(room as u64 + 1).read_to_end(&mut objects);
@@ -121,7 +129,7 @@ impl Finder {
             self.found.truncated = true;
         }
         self.found.truncated |= result.is_err();
-        self.inflated_bytes += objects.len();
+        self.room_bytes -= objects.len();
         let mut at = 0;
         while let Some(next) = position(&objects, at, |byte| byte == b'/') {
             at = next + 1;
@@ -325,14 +333,17 @@ mod tests {
 
     #[test]
     fn bombs_and_hostile_files_end_soon() {
-        let bomb = packed(&vec![b' '; MAX_PDF_STREAM_BYTES + 1]);
-        let file = stream("/Type/ObjStm/Filter/FlateDecode", &bomb).repeat(10);
-        let mut finder = pdf_links(&file, 9);
-        assert!(std::mem::take(&mut finder.truncated));
+        // Each stream is cut before its link, or has no room left.
+        let bomb = packed(&[&[b' '; 1000][..], b"/URI(http://a/)"].concat());
+        let small = packed(b"/URI(http://b/)");
+        let files = [&bomb, &small, &bomb, &small].map(|data| stream("/Type/ObjStm/Filter/FlateDecode", data)).concat();
+        let found = links_within(&files, 9, 1000, 2000);
+        assert_eq!((found.urls, found.truncated), (vec!["http://b/".to_owned()], true));
+        assert_eq!(links_within(&files, 9, 1100, 4000).urls.len(), 4);
         for hostile in
             ["obj/URI(", "/URI<4", "stream\n", "obj<<>>stream\n", "/URI(\\", "/ObjStm/FlateDecode stream\n", "/URI("]
         {
-            pdf_links(&hostile.as_bytes().repeat(1_000_000 / hostile.len()), 9);
+            pdf_links(&hostile.as_bytes().repeat(500_000 / hostile.len()), 9);
         }
     }
 

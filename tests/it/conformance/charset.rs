@@ -40,7 +40,7 @@ fn check(cases: &[(String, Value, Value)], is_right: impl Fn(&Value, &Value) -> 
             (true, false) | (false, true) => {}
             (true, true) => wrong.push(format!("{name} is listed and right")),
             (false, false) => {
-                wrong.push(format!("{name}: {:.300} gave {answer}, not {expected}", question.to_string()))
+                wrong.push(format!("{name}: {:.300} gave {answer}, not {expected}", question.to_string()));
             }
         }
     }
