@@ -11,7 +11,7 @@ use crate::{
     engine::{Extras, Options, Seed, Stack},
     fetch::{BuildError, Fetcher, HttpFetcher},
     frontier::{Kind, workbench},
-    scope::{PatternError, Scope},
+    scope::{self, PatternError, Scope},
     shutdown::Tasks,
 };
 
@@ -77,7 +77,8 @@ pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock, tasks: &T
         Some(options) => cached(http, options, clock, tasks),
         None => http,
     };
-    let scope = Scope::new(&settings.scope, &pages).map_err(StackError::Patterns)?;
+    let scope = scope::Options { now_year: clock.now().year(), ..settings.scope.clone() };
+    let scope = Scope::new(&scope, &pages).map_err(StackError::Patterns)?;
     Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::default(), clock })
 }
 

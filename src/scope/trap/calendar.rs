@@ -18,8 +18,8 @@ const LONE_YEARS_AHEAD: u16 = 100;
 /// (`calendar`, `my-calendar.php`, `cal_month`).
 const WORDS: [&str; 8] = ["calendar", "calendars", "cal", "kalender", "calendrier", "calendario", "agenda", "schedule"];
 /// Words that may; `/events/2137/10` can be the tenth page of an event, `/events/2137/10/05` is a day.
-const EVENT_WORDS: [&str; 9] =
-    ["events", "event", "termine", "veranstaltungen", "evenements", "eventos", "eventi", "whatson", "archive"];
+const EVENT_WORDS: [&str; 8] =
+    ["events", "event", "termine", "veranstaltungen", "evenements", "eventos", "eventi", "whatson"];
 /// The largest number of a week, which is more than a day's or a month's.
 const MAX_WEEK: u8 = 53;
 const YEARS: [&str; 7] = ["year", "yr", "jahr", "annee", "ano", "anno", "cal_year"];
