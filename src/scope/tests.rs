@@ -286,46 +286,6 @@ fn what_real_sites_have_is_no_trap() {
     }
 }
 
-/// Takes as many URLs as files are below a folder, and what is linked from them: an ignored test,
-/// since it needs the folders of a machine that has them.
-#[test]
-#[ignore = "needs folders of HTML, in DRAGLINE_HTML, with colons between"]
-fn documentation_has_no_traps() {
-    let scope = guarded("http://h/");
-    let link = regex::Regex::new(r#"(?:href|src)\s*=\s*["']([^"'#]+)"#).expect("valid");
-    let (mut n_urls, mut trapped) = (0u64, Vec::new());
-    let folders = option_env!("DRAGLINE_HTML").unwrap_or_default();
-    let mut waiting: Vec<std::path::PathBuf> = folders.split(':').map(Into::into).collect();
-    while let Some(path) = waiting.pop() {
-        if path.is_dir() {
-            waiting.extend(std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
-            continue;
-        }
-        let at = url(&format!("http://h{}", path.display()));
-        let mut judge = |url: &CanonicalUrl| {
-            n_urls += 1;
-            let ruling = scope.judge(&Candidate { url, role: Role::Link, depth: 0, hops_off_site: 0 });
-            if !matches!(ruling.verdict, Verdict::Fetch | Verdict::Refuse(Refusal::OutOfScope)) {
-                trapped.push(format!("{url}: {}", ruling.rule.expect("a rule")));
-            }
-        };
-        judge(&at);
-        if path.extension().is_some_and(|extension| extension == "html") {
-            let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_default()).into_owned();
-            for found in link.captures_iter(&text) {
-                if let Ok(url) = Canonicalizer::default().resolve(at.as_url(), &found[1]) {
-                    judge(&url);
-                }
-            }
-        }
-    }
-    trapped.sort();
-    trapped.dedup();
-    assert!(trapped.is_empty(), "of {n_urls} URLs: {trapped:#?}");
-    assert!(n_urls > 0, "no folder was given");
-    println!("{n_urls} URLs, no trap");
-}
-
 /// 64 KiB of `unit` after `start`, canonical without a walk through the parser's own slow paths.
 fn hostile(start: &str, unit: &str) -> CanonicalUrl {
     let text = format!("http://h/{start}{}", unit.repeat(65_536 / unit.len()));
