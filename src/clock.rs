@@ -30,6 +30,11 @@ impl Timestamp {
         let micros = i64::try_from(self.0).unwrap_or(i64::MAX);
         jiff::Timestamp::from_microsecond(micros).map_or_else(|_| String::new(), |t| format!("{t:.3}"))
     }
+
+    /// The year in UTC; 0 for a time that no calendar reaches.
+    pub fn year(self) -> u16 {
+        self.rfc3339().split('-').next().and_then(|year| year.parse().ok()).unwrap_or_default()
+    }
 }
 
 impl Add<Duration> for Timestamp {
@@ -91,6 +96,9 @@ mod tests {
     #[test]
     fn rfc3339_has_milliseconds_and_utc() {
         assert_eq!(Timestamp(1_000_000).rfc3339(), "1970-01-01T00:00:01.000Z");
+        assert_eq!(Timestamp(1_000_000).year(), 1970);
+        assert_eq!(Timestamp(1_800_000_000_000_000).year(), 2027);
+        assert_eq!(Timestamp(u64::MAX).year(), 0);
     }
 
     #[tokio::test(start_paused = true)]

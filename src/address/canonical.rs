@@ -68,16 +68,6 @@ impl CanonicalUrl {
         &self.0[Position::BeforePath..Position::AfterQuery]
     }
 
-    /// Scheme, authority and path.
-    pub(super) fn without_query(&self) -> &str {
-        &self.0[..Position::AfterPath]
-    }
-
-    /// How much of the text is scheme and authority, bytes.
-    pub(super) fn origin_len(&self) -> usize {
-        self.0[..Position::BeforePath].len()
-    }
-
     /// The key under which it is known.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(host::without_root(self.host_str()), self.as_str())

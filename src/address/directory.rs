@@ -1,12 +1,13 @@
 //! Directories: the groups of one origin's URLs that share a beginning of their paths.
 
+use url::Position;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::CanonicalUrl;
 
 /// Most directories above one URL that are told apart, from the root down; its own directory comes
 /// on top. No path that means anything is deeper.
-pub const MAX_LEVELS: usize = 32;
+pub const MAX_LEVELS: u16 = 32;
 
 /// A 64-bit hash of a directory: its origin and its path up to and including a slash. Two
 /// directories of one host that collide share a budget.
@@ -21,20 +22,32 @@ impl DirectoryKey {
 }
 
 impl CanonicalUrl {
-    /// Origin and path up to and including the path's last slash: `http://h/a/b?c` is in `http://h/a/`.
-    pub fn directory(&self) -> &str {
-        let text = self.without_query();
-        // An http(s) URL's path starts with a slash, so one is always found.
-        &text[..text.rfind('/').map_or(text.len(), |at| at + 1)]
+    /// The path, without the query.
+    pub fn path(&self) -> &str {
+        self.as_url().path()
     }
 
-    /// The directories that it is in, from the root down, its own last: at most [`MAX_LEVELS`] and
-    /// its own.
+    /// Origin and path up to and including the path's last slash, but no more than `levels` segments
+    /// of it: with 2, `http://h/a/b/c/d` is in `http://h/a/b/`, and `http://h/a/b` in `http://h/a/`.
+    pub fn directory(&self, levels: u16) -> &str {
+        self.ends_of_directories()
+            .take(usize::from(levels) + 1)
+            .last()
+            .map_or(self.as_str(), |end| &self.as_str()[..end])
+    }
+
+    /// The directories that it is in, from the root down, its own last: at most [`MAX_LEVELS`] below
+    /// the root, and its own.
     pub fn directories(&self) -> impl Iterator<Item = &str> {
-        let own = self.directory();
-        let root = self.origin_len();
-        let slashes = own[root..own.len() - 1].match_indices('/').map(move |(at, _)| &own[..=root + at]);
-        slashes.take(MAX_LEVELS).chain([own])
+        let own = self.directory(u16::MAX);
+        let above = self.ends_of_directories().take(usize::from(MAX_LEVELS)).map(|end| &self.as_str()[..end]);
+        above.filter(|directory| directory.len() < own.len()).chain([own])
+    }
+
+    /// Where the path's slashes are, and with them its directories' ends.
+    fn ends_of_directories(&self) -> impl Iterator<Item = usize> {
+        let start = self.as_url()[..Position::BeforePath].len();
+        self.path().bytes().enumerate().filter(|(_, byte)| *byte == b'/').map(move |(at, _)| start + at + 1)
     }
 }
 
@@ -43,10 +56,12 @@ mod tests {
     use super::*;
     use crate::address::Canonicalizer;
 
+    fn url(text: &str) -> CanonicalUrl {
+        Canonicalizer::default().parse(text).expect("valid")
+    }
+
     fn check(text: &str, expected: &[&str]) {
-        let url = Canonicalizer::default().parse(text).expect("valid");
-        assert_eq!(url.directories().collect::<Vec<_>>(), expected, "{text}");
-        assert_eq!(Some(url.directory()), expected.last().copied());
+        assert_eq!(url(text).directories().collect::<Vec<_>>(), expected, "{text}");
     }
 
     #[test]
@@ -58,9 +73,24 @@ mod tests {
     }
 
     #[test]
+    fn its_own_may_be_cut() {
+        for (text, levels, expected) in [
+            ("http://h", 2, "http://h/"),
+            ("http://h/a", 2, "http://h/"),
+            ("http://h/a/", 2, "http://h/a/"),
+            ("http://h:81/a/b/c/d.html", 2, "http://h:81/a/b/"),
+            ("http://h/a/b/c", 2, "http://h/a/b/"),
+            ("http://h/a/b/c", 0, "http://h/"),
+            ("http://h///?/x/", u16::MAX, "http://h///"),
+        ] {
+            assert_eq!(url(text).directory(levels), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn they_are_bounded() {
-        let url = Canonicalizer::default().parse(&format!("http://h/{}x", "a/".repeat(1000))).expect("valid");
-        assert_eq!(url.directories().count(), MAX_LEVELS + 1);
-        assert_eq!(url.directories().last(), Some(url.directory()));
+        let deep = url(&format!("http://h/{}x", "a/".repeat(1000)));
+        assert_eq!(deep.directories().count(), usize::from(MAX_LEVELS) + 1);
+        assert_eq!(deep.directories().last(), Some(deep.directory(u16::MAX)));
     }
 }

@@ -117,8 +117,11 @@ pub(crate) struct CrawlArgs {
     #[arg(long, value_name = "URL|MAIL")]
     pub(crate) contact: Option<String>,
     /// How far from the seeds [default: host]
-    #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(["host", "subdomains", "domain", "prefix", "any"]))]
+    #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(["host", "subdomains", "domain", "prefix", "surt", "list", "any"]))]
     pub(crate) scope: Option<String>,
+    /// With --scope surt: visit what starts so, such as "(org,example,)/docs/"; may be repeated
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) surt: Vec<String>,
     /// Visit only URLs that match (a glob, or "re:" and a regular expression); may be repeated
     #[arg(long, value_name = "PATTERN")]
     pub(crate) include: Vec<String>,

@@ -1,6 +1,10 @@
 //! From settings to the engine's parts.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::files;
 use crate::{
@@ -11,7 +15,7 @@ use crate::{
     engine::{Extras, Options, Seed, Stack, groups},
     fetch::{BuildError, Fetcher, HttpFetcher},
     frontier::{Kind, workbench},
-    scope::{PatternError, Scope},
+    scope::{self, PatternError, Scope},
     shutdown::Tasks,
 };
 
@@ -24,6 +28,9 @@ const SWEEP_MIN: Duration = Duration::from_secs(1);
 const SWEEP_MAX: Duration = Duration::from_secs(60);
 /// Most bytes of a sitemap after unpacking: what sitemaps.org allows.
 const MAX_SITEMAP_BYTES: usize = 50 << 20;
+
+/// Memory for the digests of bodies that `traps.same_content` compares.
+const TRAP_MEMORY_BYTES: u64 = 8 << 20;
 
 /// How the engine is to run.
 pub(super) fn options(settings: &Settings) -> Options {
@@ -49,7 +56,12 @@ pub(super) fn options(settings: &Settings) -> Options {
             metadata: settings.outputs.metadata,
             headers: settings.outputs.headers,
         },
-        groups: groups::Options { pages_per_directory: None, same_content: NonZeroU32::new(32), memory_bytes: 8 << 20 },
+        groups: groups::Options {
+            pages_per_directory: limits.pages_per_directory.and_then(NonZeroU64::new),
+            directory_levels: limits.directory_levels,
+            same_content: limits.same_content.and_then(NonZeroU32::new),
+            memory_bytes: TRAP_MEMORY_BYTES,
+        },
         commit_every: settings.frontier.commit_every,
         commit_visits: settings.frontier.commit_urls,
         max_bytes: limits.bytes,
@@ -62,6 +74,7 @@ pub(super) fn options(settings: &Settings) -> Options {
             max_pages: limits.pages,
             pages_per_host: limits.pages_per_host,
             bytes_per_host: limits.bytes_per_host,
+            directory_levels: limits.directory_levels,
             obey_robots: settings.robots.obey,
             interval: limits.interval.unwrap_or_default(),
             burst: NonZeroU32::MIN,
@@ -83,7 +96,8 @@ pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock, tasks: &T
         Some(options) => cached(http, options, clock, tasks),
         None => http,
     };
-    let scope = Scope::new(&settings.scope, &pages).map_err(StackError::Patterns)?;
+    let scope = scope::Options { now_year: clock.now().year(), ..settings.scope.clone() };
+    let scope = Scope::new(&scope, &pages).map_err(StackError::Patterns)?;
     Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::default(), clock })
 }
 

@@ -23,6 +23,7 @@ fn flags(args: &CrawlArgs) -> Flags {
     let lists = [
         ("seeds.urls", "<URL>", &args.urls),
         ("seeds.sitemaps", "--sitemap", &args.sitemap),
+        ("scope.surts", "--surt", &args.surt),
         ("scope.include", "--include", &args.include),
         ("scope.exclude", "--exclude", &args.exclude),
         ("fetch.allow_addresses", "--allow-address", &args.allow_address),

@@ -14,11 +14,11 @@ use super::{
     layers::{Environment, Merged},
     links,
     raw::{self, Raw},
-    seeds,
+    scope, seeds,
     settings::{Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
     units::{Limit, Span},
 };
-use crate::{cache, fetch::guard::Allow, politeness, robots, scope, sink::Compression};
+use crate::{cache, fetch::guard::Allow, politeness, robots, sink::Compression};
 
 /// Longest name of a job.
 const MAX_NAME_BYTES: usize = 100;
@@ -66,7 +66,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
     let seeds = seeds::check(raw, checks);
     contact::demand(raw, &seeds, checks);
     let job = job(raw, file, &seeds, checks);
-    let scope = scope_options(raw, checks);
+    let scope = scope::options(raw, checks);
     let politeness = hosts::politeness(raw, checks);
     let fetch = fetch(raw, &politeness, checks);
     check_agreement(raw, checks);
@@ -74,7 +74,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
     let parse = links::parse_options(raw, fetch.max_body_bytes, checks);
     Some(Settings {
         job,
-        limits: limits(&raw.limits),
+        limits: limits(raw),
         parse,
         links: links::links(raw),
         cache: raw.cache.enabled.then_some(cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
@@ -109,41 +109,8 @@ fn job(raw: &Raw, file: Option<&Path>, seeds: &Seeds, checks: &mut Checks<'_>) -
     Job { name, out: PathBuf::from(out), contact }
 }
 
-fn scope_options(raw: &Raw, checks: &mut Checks<'_>) -> scope::Options {
-    for (key, patterns) in [("include", &raw.scope.include), ("exclude", &raw.scope.exclude)] {
-        for (i, pattern) in patterns.iter().enumerate() {
-            let key = format!("scope.{key}[{i}]");
-            checks.ok(&key, check_patterns(std::slice::from_ref(pattern)));
-        }
-        // Together they have a bound of their own.
-        let key = format!("scope.{key}");
-        if !checks.is_bad(&key) {
-            checks.ok(&key, check_patterns(patterns).map_err(|_| "the patterns are too many or too large together"));
-        }
-    }
-    scope::Options {
-        mode: match raw.scope.mode {
-            raw::ScopeMode::Host => scope::Mode::Host,
-            raw::ScopeMode::Subdomains => scope::Mode::Subdomains,
-            raw::ScopeMode::Domain => scope::Mode::Domain,
-            raw::ScopeMode::Prefix => scope::Mode::Prefix,
-            raw::ScopeMode::Any => scope::Mode::Any,
-        },
-        include: raw.scope.include.clone(),
-        exclude: raw.scope.exclude.clone(),
-        max_url_length: to_usize(raw.limits.url_length.into()),
-        ..scope::Options::default()
-    }
-}
-
-/// Compiles patterns as scope will; the first error counts.
-fn check_patterns(patterns: &[String]) -> Result<(), String> {
-    let options = scope::Options { exclude: patterns.to_vec(), ..scope::Options::default() };
-    let errors = scope::Scope::new(&options, &[]).err().unwrap_or_default();
-    errors.first().map_or(Ok(()), |error| Err(error.to_string()))
-}
-
-fn limits(raw: &raw::Limits) -> Limits {
+fn limits(raw: &Raw) -> Limits {
+    let (raw, traps) = (&raw.limits, &raw.traps);
     Limits {
         pages: raw.pages.0.map(|n| n.0),
         bytes: raw.bytes.0.map(|n| n.0),
@@ -152,6 +119,9 @@ fn limits(raw: &raw::Limits) -> Limits {
         queue: raw.queue.0.map(|n| n.0),
         pages_per_host: raw.pages_per_host.0.map(|n| n.0),
         bytes_per_host: raw.bytes_per_host.0.map(|n| n.0),
+        pages_per_directory: raw.pages_per_directory.0.map(|n| n.0),
+        directory_levels: raw.directory_levels,
+        same_content: traps.same_content.0.map(|n| u32::try_from(n.0).unwrap_or(u32::MAX)),
         interval: raw.rate.interval(),
     }
 }

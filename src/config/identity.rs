@@ -35,6 +35,10 @@ impl Identity {
         of.add("scope.mode", &json!(raw.scope.mode));
         of.add("scope.include", &json!(raw.scope.include));
         of.add("scope.exclude", &json!(raw.scope.exclude));
+        // Keys that came later than folders that are still gone on with: not set is the default.
+        of.add_changed("scope", &json!(raw.scope), &json!(super::raw::Scope::default()), &[]);
+        let budget = ["same_content"];
+        of.add_changed("traps", &json!(raw.traps), &json!(super::raw::Traps::default()), &budget);
         of.add("robots.mode", &json!(raw.robots.mode));
         of.add("robots.agent", &json!(raw.robots.agent));
         of.add("robots.sitemaps", &json!(raw.robots.sitemaps));
@@ -77,6 +81,16 @@ impl Identity {
             n_seeds += 1;
         }
         self.add("seeds.read", &json!(format!("{n_seeds} URLs, sha256:{}", hex(&digest.finalize()))));
+    }
+
+    /// Adds what differs from the default in a section, and is not there yet.
+    fn add_changed(&mut self, section: &str, values: &Json, defaults: &Json, but: &[&str]) {
+        for (key, value) in values.as_object().into_iter().flatten() {
+            let name = format!("{section}.{key}");
+            if *value != defaults[key] && !but.contains(&key.as_str()) && !self.0.contains_key(&name) {
+                self.add(&name, value);
+            }
+        }
     }
 
     fn add(&mut self, key: &str, value: &Json) {
@@ -146,6 +160,18 @@ mod tests {
         assert_eq!(plain.differences(&other), [r#"scope.mode: "host" → "any""#]);
         assert_ne!(plain.fingerprint(), other.fingerprint());
         assert_eq!(Identity::from_map(other.clone().into_map()), other);
+    }
+
+    #[test]
+    fn what_is_set_later_is_compared_with_the_default() {
+        assert!(!identity(|_| {}).text().contains("traps"));
+        let other = identity(|raw| {
+            raw.traps.session_ids = false;
+            raw.traps.same_content = super::super::units::Limit::NONE;
+            raw.scope.hops_off_site = 1;
+        });
+        let differences = identity(|_| {}).differences(&other);
+        assert_eq!(differences, ["scope.hops_off_site: not set → 1", "traps.session_ids: not set → false"]);
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod raw;
 mod reference;
 mod rows;
 mod schema;
+mod scope;
 mod seeds;
 mod settings;
 mod units;

@@ -31,6 +31,8 @@ const MAX_HELD: usize = 65_536;
 pub struct Options {
     /// Pages fetched of one directory, about (`limits.pages_per_directory`).
     pub pages_per_directory: Option<NonZeroU64>,
+    /// Segments of a path that tell directories apart (`limits.directory_levels`).
+    pub directory_levels: u16,
     /// Pages in a row that repeat what is known and lead to new URLs (`traps.same_content`).
     pub same_content: Option<NonZeroU32>,
     /// Bytes for the digests of bodies met (`traps.memory`).
@@ -81,7 +83,7 @@ impl Groups {
         frontier: &mut dyn Frontier,
     ) -> Result<Option<Retired>, EngineError> {
         let Some(most) = self.options.pages_per_directory else { return Ok(None) };
-        let directory = url.directory();
+        let directory = url.directory(self.options.directory_levels);
         let key = DirectoryKey::of(directory);
         if self.pages.len() >= MAX_HELD {
             self.write(frontier)?;
@@ -179,6 +181,7 @@ mod tests {
         fn new(pages_per_directory: u64, same_content: u32) -> Self {
             let options = Options {
                 pages_per_directory: NonZeroU64::new(pages_per_directory),
+                directory_levels: 2,
                 same_content: NonZeroU32::new(same_content),
                 memory_bytes: 1 << 16,
             };

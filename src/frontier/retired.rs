@@ -21,7 +21,7 @@ pub struct Retired {
     /// Which: origin and path up to a slash.
     pub directory: String,
     /// The reason in the records of its URLs: [`Refusal::DirectoryPageLimit`], which is for the URLs
-    /// directly in it, or [`Refusal::DuplicateContent`], which is for all below it too.
+    /// whose directory it is (`limits.directory_levels`), or [`Refusal::DuplicateContent`], which is for all below it too.
     pub why: Refusal,
     /// The rule that fired, with the directory.
     pub rule: Arc<str>,
@@ -56,15 +56,16 @@ impl RetiredSet {
         }
     }
 
-    /// Why `url` is not to be asked for, if it is in one of them.
-    pub fn refuse(&self, url: &CanonicalUrl) -> Option<Refused> {
+    /// Why `url` is not to be asked for, if it is in one of them; `levels` is
+    /// `limits.directory_levels`.
+    pub fn refuse(&self, url: &CanonicalUrl, levels: u16) -> Option<Refused> {
         if self.0.is_empty() {
             return None;
         }
-        let own = url.directory();
+        let own = url.directory(levels);
         let mut above = url.directories().filter_map(|directory| {
             let retired = self.0.get(&DirectoryKey::of(directory))?;
-            (retired.why == Refusal::DuplicateContent || directory.len() == own.len()).then_some(retired)
+            (retired.why == Refusal::DuplicateContent || directory == own).then_some(retired)
         });
         above.next().map(|retired| Refused { why: retired.why, rule: Some(retired.rule.clone()) })
     }
@@ -91,7 +92,7 @@ mod tests {
             ("https://h/trap/a", None),
         ] {
             let parsed = Canonicalizer::default().parse(url).expect("valid");
-            assert_eq!(set.refuse(&parsed).map(|refused| refused.why), expected, "{url}");
+            assert_eq!(set.refuse(&parsed, 2).map(|refused| refused.why), expected, "{url}");
         }
     }
 }

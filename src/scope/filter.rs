@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Options, PatternError, directory::path_bounds, rule::Rule};
+use super::{Options, PatternError, rule::Rule};
 use crate::address::CanonicalUrl;
 
 /// Longest extension, bytes; a longer one is none.
@@ -108,9 +108,7 @@ pub fn check_extension(text: &str) -> Result<(), String> {
 
 /// The last segment of the path, without the parameters that a `;` begins.
 fn last_segment(url: &CanonicalUrl) -> &str {
-    let (start, end) = path_bounds(url);
-    let path = &url.as_str()[start..end];
-    let segment = path.rsplit('/').next().unwrap_or_default();
+    let segment = url.path().rsplit('/').next().unwrap_or_default();
     segment.split(';').next().unwrap_or_default()
 }
 

@@ -6,13 +6,17 @@
 //! a value *means* (a pattern that compiles, a URL that parses) is checked in [`super::build`].
 
 mod how;
+mod links;
+mod scope;
 mod what;
 
 pub(crate) use how::{
     Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, RobotsSignals,
     Secret, Shutdown, Store, Telemetry,
 };
-pub(crate) use what::{Compression, Format, Job, Limits, LinkRel, Links, Outputs, Scope, ScopeMode, Seeds};
+pub(crate) use links::{LinkRel, Links};
+pub(crate) use scope::{Crossing, Scope, ScopeMode, Traps};
+pub(crate) use what::{Compression, Format, Job, Limits, Outputs, Seeds};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +35,9 @@ pub(crate) struct Raw {
     pub(crate) seeds: Seeds,
     /// Which URLs may be visited.
     pub(crate) scope: Scope,
+    /// What looks like one of endlessly many URLs that a site makes up, and is refused; "unlimited"
+    /// switches a rule off. Seeds are exempt, but for same_content.
+    pub(crate) traps: Traps,
     /// What is promised to every host; [[host]] makes exceptions.
     pub(crate) politeness: Politeness,
     /// When to stop, and what to refuse. The first three end the run when they are reached, the others

@@ -31,64 +31,6 @@ pub(crate) struct Seeds {
     pub(crate) sitemaps: Vec<String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Scope {
-    /// How far from the seeds: "host" their hosts, "subdomains" these and all below them, "domain"
-    /// their registrable domains, "prefix" the folders of their paths, "any" everywhere.
-    pub(crate) mode: ScopeMode,
-    /// If not empty, a URL must match one of these patterns: a glob over the whole URL, or over path
-    /// and query if it starts with "/" ("*" crosses slashes), or a regular expression after "re:".
-    /// Seeds are exempt.
-    pub(crate) include: Vec<String>,
-    /// A URL that matches one of these patterns is refused. The same kind of patterns.
-    pub(crate) exclude: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ScopeMode {
-    #[default]
-    Host,
-    Subdomains,
-    Domain,
-    Prefix,
-    Any,
-}
-
-/// Which links of a page are followed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Links {
-    /// Kinds of links, mostly by the name of their element: "a", "area", "link", "iframe", "frame",
-    /// "refresh", "form", "img", "source", "video", "audio", "track", "object", "embed", "script", "css",
-    /// "icon", "preload", "input", "svg", "background", "cite"; parts of some ("img-src", "srcset",
-    /// "picture", "poster"); groups ("navigation", "media", "assets", "all"); and "template" for what
-    /// stands in inert templates.
-    pub(crate) kinds: Vec<String>,
-    /// Links whose rel says any of these are left alone. fetch.nofollow adds "nofollow".
-    pub(crate) obey_rel: Vec<LinkRel>,
-    /// Whether URLs that stand in plain text (text/plain) are links.
-    pub(crate) text_files: bool,
-    /// Whether the links of PDF documents are followed.
-    pub(crate) pdf: bool,
-}
-
-impl Default for Links {
-    fn default() -> Self {
-        Self { kinds: vec!["navigation".to_owned()], obey_rel: Vec::new(), text_files: false, pdf: false }
-    }
-}
-
-/// What a link's rel may say about following it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LinkRel {
-    Nofollow,
-    Ugc,
-    Sponsored,
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Limits {
@@ -113,12 +55,22 @@ pub(crate) struct Limits {
     /// Bytes of bodies fetched of one host.
     #[schemars(extend("x-min" = "1 B"))]
     pub(crate) bytes_per_host: Limit<Bytes>,
+    /// Pages fetched of one directory: of all whose path has the same first `directory_levels`
+    /// segments.
+    #[schemars(extend("x-min" = 1))]
+    pub(crate) pages_per_directory: Limit<Count>,
+    /// Segments of a path that tell directories apart: with 2, /a/b/c/d belongs to /a/b/.
+    #[schemars(range(min = 0, max = 1000))]
+    pub(crate) directory_levels: u16,
     /// Failures in a row after which a host is given up.
     #[schemars(extend("x-min" = 1, "x-max" = 1_000_000))]
     pub(crate) errors_in_row: Limit<Count>,
     /// Longest URL, bytes; a longer one is refused.
     #[schemars(range(min = 16, max = 65536))]
     pub(crate) url_length: u32,
+    /// Most parameters of a query; a URL with more is refused.
+    #[schemars(extend("x-min" = 0, "x-max" = 65535))]
+    pub(crate) parameters: Limit<Count>,
     /// Links kept of one page; the rest is dropped and the record says so.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) links_per_page: u32,
@@ -137,8 +89,11 @@ impl Default for Limits {
             queue: Limit::NONE,
             pages_per_host: Limit::NONE,
             bytes_per_host: Limit::NONE,
+            pages_per_directory: Limit::NONE,
+            directory_levels: 2,
             errors_in_row: Limit(Some(Count(20))),
             url_length: 2048,
+            parameters: Limit(Some(Count(100))),
             links_per_page: 50_000,
             rate: Rate::UNLIMITED,
         }

@@ -75,7 +75,9 @@ fn look(
     let policies = frontier.robots(host)?;
     it.robots = policies.iter().find(|(of, _)| *of == origin).map(|(_, policy)| robots_view(url, policy, inquiry.now));
     it.host = known.as_ref().map(|record| HostView {
-        retired: retired.refuse(url).and_then(|refused| refused.rule.map(|rule| rule.to_string())),
+        retired: retired
+            .refuse(url, inquiry.options.workbench.directory_levels)
+            .and_then(|refused| refused.rule.map(|rule| rule.to_string())),
         ..host_view(record, inquiry)
     });
     it.budgets = budgets(inquiry, url, known.as_ref(), frontier)?;
@@ -157,7 +159,8 @@ fn budgets(
     let tally = inquiry.book.map(|book| &book.tally);
     let host = known.map(|record| &record.tally);
     let directory = match options.groups.pages_per_directory {
-        Some(_) => frontier.directory_pages(url.host().id(), DirectoryKey::of(url.directory()))?,
+        Some(_) => frontier
+            .directory_pages(url.host().id(), DirectoryKey::of(url.directory(options.groups.directory_levels)))?,
         None => 0,
     };
     let rows = [

@@ -43,7 +43,8 @@ async fn a_directory_has_a_budget() {
     for page in ["d/0", "d/1", "d/2", "d/3", "e/0"] {
         web.pages.insert(format!("http://a/{page}"), Page::Text("a page"));
     }
-    let options = groups::Options { pages_per_directory: NonZeroU64::new(2), ..Default::default() };
+    let options =
+        groups::Options { pages_per_directory: NonZeroU64::new(2), directory_levels: 2, ..Default::default() };
     let (finished, shelf, _) = Crawl::of(&["http://a/"]).with(|engine| engine.groups = options).run(web).await;
     assert_eq!(finished.book.tally.refused[&Refusal::DirectoryPageLimit], 2);
     assert_eq!(shelf.record("http://a/e/0")["outcome"], "fetched");

@@ -102,6 +102,7 @@ impl Crawl {
                 max_pages: None,
                 pages_per_host: None,
                 bytes_per_host: None,
+                directory_levels: 2,
                 obey_robots: false,
                 interval: Duration::ZERO,
                 burst: NonZeroU32::MIN,

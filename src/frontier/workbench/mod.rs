@@ -52,6 +52,8 @@ pub struct Options {
     pub max_pages: Option<u64>,
     /// Pages fetched of one host, at most.
     pub pages_per_host: Option<u64>,
+    /// Segments of a path that tell directories apart (`limits.directory_levels`).
+    pub directory_levels: u16,
     /// Body bytes fetched of one host, about at most: what is out when it is reached still counts.
     pub bytes_per_host: Option<u64>,
     /// Whether robots.txt is asked for and obeyed.

@@ -184,7 +184,7 @@ impl Slot {
             let rule = format!("limits.bytes_per_host = {most} B");
             return Judgement::Refuse(Refused::by(Refusal::HostByteLimit, rule));
         }
-        if let Some(refused) = self.retired.refuse(&queued.url) {
+        if let Some(refused) = self.retired.refuse(&queued.url, options.directory_levels) {
             return Judgement::Refuse(refused);
         }
         if !options.obey_robots {

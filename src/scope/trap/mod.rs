@@ -14,13 +14,12 @@ mod calendar;
 mod path;
 mod query;
 
-use super::{Traps, directory::path_bounds, rule::Trap};
+use super::{Traps, rule::Trap};
 use crate::address::CanonicalUrl;
 
 /// The first trap that `url` looks like.
 pub(super) fn find(url: &CanonicalUrl, traps: &Traps, now_year: u16) -> Option<Trap> {
-    let (start, end) = path_bounds(url);
-    let (path, query) = (&url.as_str()[start..end], url.as_url().query().unwrap_or_default());
+    let (path, query) = (url.path(), url.as_url().query().unwrap_or_default());
     path::find(path, traps)
         .or_else(|| query::find(path, query, traps))
         .or_else(|| calendar::find(path, query, traps, now_year))

@@ -76,6 +76,10 @@ fn is_plain(segment: &str) -> bool {
 
 fn recurring(path: &str, traps: &Traps) -> Option<Trap> {
     let bound = usize::from(traps.recurring_segments?).max(2);
+    // Most paths have too few segments, and the buffer is better not made for them.
+    if path.bytes().filter(|byte| *byte == b'/').count() < bound {
+        return None;
+    }
     let mut counted = [""; MAX_COUNTED];
     let mut n_counted = 0;
     for segment in segments(path).filter(|segment| !is_plain(segment)).take(MAX_COUNTED) {
