@@ -14,7 +14,7 @@ use std::{
 use serde_json::Value;
 
 /// Asks `dragline inspect <subject> --batch` all questions; the answers, in order.
-fn inspect(subject: &str, questions: &[Value]) -> Vec<Value> {
+pub(crate) fn inspect(subject: &str, questions: &[Value]) -> Vec<Value> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_dragline"))
         .args(["inspect", subject, "--batch"])
         .stdin(Stdio::piped())

@@ -7,6 +7,7 @@ mod conformance;
 mod docs_site;
 mod house;
 mod identity;
+mod pages;
 mod polite;
 mod resume;
 mod run;
