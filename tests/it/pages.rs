@@ -28,6 +28,10 @@ type Links = BTreeMap<(String, String), usize>;
 
 #[test]
 fn real_pages_have_the_links_that_html5lib_finds() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "all pages take many minutes, which only who asks for them will wait"
+    )]
     let all = std::env::var_os(ALL_PAGES).is_some();
     let debian: &[&str] =
         if all { &["/usr/share/doc"] } else { &["/usr/share/doc/sqlite3", "/usr/share/doc/python3-doc/html"] };
