@@ -54,9 +54,11 @@ pub(super) fn starts_break_out(name: &[u8]) -> bool {
 }
 
 /// HTML elements whose end tags end any SVG or MathML left open within them. The standard looks
-/// the element up among the open ones; we keep none and take it that it is there.
+/// the element up among the open ones; we keep none and take it that it is there. The ends of body and
+/// document close nothing.
 pub(super) fn ends_break_out(name: &[u8]) -> bool {
-    starts_break_out(name)
+    let is_start = starts_break_out(name) && !matches!(name, b"body" | b"head");
+    is_start
         || matches!(
             name,
             b"article"
@@ -67,7 +69,6 @@ pub(super) fn ends_break_out(name: &[u8]) -> bool {
                 | b"footer"
                 | b"form"
                 | b"header"
-                | b"html"
                 | b"label"
                 | b"main"
                 | b"nav"

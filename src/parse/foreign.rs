@@ -36,6 +36,11 @@ impl Foreign {
         self.open.last().is_some_and(|open| !open.is_html_inside)
     }
 
+    /// Whether the nearest root is that of an SVG.
+    pub(super) fn is_svg(&self) -> bool {
+        self.nearest_root() == Some(Tag::Svg)
+    }
+
     /// Whether anything here is within SVG, HTML embedded in it included.
     #[inline]
     pub(super) fn is_within_svg(&self) -> bool {

@@ -45,8 +45,10 @@ pub(super) struct Harvest<'p> {
     pub(super) inert_at: Option<usize>,
     is_in_noscript: bool,
     pub(super) is_in_form: bool,
-    foreign: Foreign,
+    pub(super) foreign: Foreign,
     structure: Structure,
+    /// How many links came before the body.
+    body_at: usize,
 }
 
 impl<'p> Harvest<'p> {
@@ -69,6 +71,7 @@ impl<'p> Harvest<'p> {
             is_in_form: false,
             foreign: Foreign::default(),
             structure: if is_xhtml { Structure::Body } else { Structure::Head },
+            body_at: 0,
         }
     }
 
@@ -87,7 +90,7 @@ impl<'p> Harvest<'p> {
         self_closing: bool,
     ) -> Option<State> {
         let is_html = !self.foreign.is_current();
-        if is_html && self.n_templates == 0 && !self.structure.start(tag, name) && !self.is_xhtml {
+        if is_html && self.n_templates == 0 && !self.takes_place(tag, name) {
             return None;
         }
         self.separate(name, true);
@@ -137,6 +140,22 @@ impl<'p> Harvest<'p> {
             }
         }
         Some(state)
+    }
+
+    /// Whether a start tag of HTML counts where it stands.
+    #[inline]
+    fn takes_place(&mut self, tag: Tag, name: &[u8]) -> bool {
+        if self.structure == Structure::Body {
+            return self.is_xhtml || !matches!(tag, Tag::Frame | Tag::Frameset);
+        }
+        let before = self.structure;
+        let counts = self.structure.start(tag, name);
+        match (before, self.structure) {
+            (Structure::EmptyBody, Structure::Frameset(_)) => self.links.drop_from(self.body_at),
+            (Structure::Head, Structure::EmptyBody) => self.body_at = self.links.list.len(),
+            _ => {}
+        }
+        counts
     }
 
     /// Takes an end tag.

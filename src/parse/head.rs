@@ -98,7 +98,7 @@ impl<'p> Head<'p> {
     pub(super) fn refresh(&mut self, seconds: u32, target: Option<&[u8]>) {
         let target = target.map(strip);
         if self.refresh.is_none() && target.is_none_or(|target| target.len() <= MAX_REFERENCE_BYTES) {
-            self.refresh = Some((seconds, target.map(|target| owned(target))));
+            self.refresh = Some((seconds, target.map(owned)));
         }
     }
 

@@ -84,8 +84,8 @@ impl Harvest<'_> {
         let href = attributes.get(Attr::Href).or(attributes.get(Attr::XlinkHref));
         match tag {
             Tag::A => self.anchor(href, attributes.get(Attr::Rel)),
-            Tag::Img | Tag::SvgUse => self.plain(href, LinkKind::Svg),
-            Tag::Script => self.plain(href, LinkKind::Script),
+            Tag::Img | Tag::SvgUse if self.foreign.is_svg() => self.plain(href, LinkKind::Svg),
+            Tag::Script if self.foreign.is_svg() => self.plain(href, LinkKind::Script),
             _ => {}
         }
     }

@@ -131,6 +131,12 @@ impl<'p> Links<'p> {
         }
     }
 
+    /// Forgets all links from the one at `index` on: what they stood in is gone.
+    pub(super) fn drop_from(&mut self, index: usize) {
+        self.open = None;
+        self.list.truncate(index);
+    }
+
     /// At the end of the page. When `base_differs` from the page's address, "#x" names a document,
     /// that of the base.
     pub(super) fn finish(mut self, base_differs: bool) -> (Vec<Link>, bool) {

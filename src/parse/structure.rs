@@ -3,8 +3,9 @@
 //! A browser takes a `<frameset>` only where no body has begun to show, drops everything but frames
 //! within and after it, and drops a `<frame>` anywhere else. This follows HTML's insertion modes
 //! ("in head", "after head", "in body" with its frameset-ok flag, "in frameset") no further than
-//! that. What it gets wrong: links that an empty body held before a frameset replaced it are kept;
-//! and an `<input type=hidden>` is taken for one that shows.
+//! that. What it gets wrong: an `<input type=hidden>` is taken for one that shows. What it does not
+//! want to get right: text in a `<noscript>` counts as shown to a browser without scripts, but many
+//! pages excuse themselves there before their frames.
 
 use super::tag::{Tag, TagSet};
 
@@ -39,15 +40,7 @@ const HEAD: TagSet = TagSet::of(&[
 
 impl Structure {
     /// Takes notice of a start tag of HTML; whether it counts.
-    #[inline]
     pub(super) fn start(&mut self, tag: Tag, name: &[u8]) -> bool {
-        if *self == Self::Body {
-            return !matches!(tag, Tag::Frame | Tag::Frameset);
-        }
-        self.start_elsewhere(tag, name)
-    }
-
-    fn start_elsewhere(&mut self, tag: Tag, name: &[u8]) -> bool {
         match (&mut *self, tag) {
             (Self::Head | Self::EmptyBody, Tag::Frameset) => *self = Self::Frameset(1),
             (Self::Head, _) if HEAD.contains(tag) || name == b"head" => {}
@@ -60,7 +53,7 @@ impl Structure {
             (Self::Frameset(_), Tag::Frame | Tag::Noframes | Tag::Html) => {}
             (Self::AfterFrameset, Tag::Noframes | Tag::Html) => {}
             (Self::Frameset(_) | Self::AfterFrameset, _) => return false,
-            (Self::Body, _) => {}
+            (Self::Body, _) => return !matches!(tag, Tag::Frame | Tag::Frameset),
         }
         true
     }

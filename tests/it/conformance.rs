@@ -6,6 +6,7 @@
 
 mod charset;
 mod robots;
+mod html;
 
 use std::{
     io::Write,
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 /// Asks `dragline inspect <subject> --batch` all questions; the answers, in order.
 fn inspect(subject: &str, questions: &[Value]) -> Vec<Value> {
+pub(crate) fn inspect(subject: &str, questions: &[Value]) -> Vec<Value> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_dragline"))
         .args(["inspect", subject, "--batch"])
         .stdin(Stdio::piped())

@@ -116,7 +116,7 @@ fn expected_record(status: &Value) -> Record {
 }
 
 /// The first Python that has html5lib: Debian's, or the caller's own.
-fn python() -> &'static str {
+pub(crate) fn python() -> &'static str {
     let has_parser =
         |python: &&str| Command::new(python).args(["-c", "import html5lib"]).output().is_ok_and(|o| o.status.success());
     let found = ["/usr/bin/python3", "python3"].into_iter().find(has_parser);

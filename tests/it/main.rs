@@ -8,6 +8,7 @@ mod docs_site;
 mod explain;
 mod house;
 mod identity;
+mod pages;
 mod polite;
 mod resume;
 mod run;

@@ -20,6 +20,8 @@ use crate::parse::{self, KindSet};
 
 /// Bounds of one page's harvest; a crawl's defaults.
 const LIMITS: parse::Limits = parse::Limits { max_links: 50_000, max_meta_bytes: 4096, max_text_bytes: 0 };
+/// Where a page is taken to be that nobody said the URL of.
+const NO_BASE: &str = "http://localhost/";
 /// Longest text of a link, bytes.
 const MAX_LINK_TEXT_BYTES: usize = 1024;
 /// Whose robots directives are read besides everybody's, if nobody else is named.
@@ -54,7 +56,7 @@ pub(crate) struct LinksArgs {
 
 #[derive(Debug, Deserialize)]
 struct Question {
-    base: String,
+    base: Option<String>,
     content_type: Option<String>,
     #[serde(default)]
     body_base64: String,
@@ -114,7 +116,8 @@ pub(super) fn execute(args: &LinksArgs) -> Exit {
             let body = batch::from_base64(&question.body_base64)?;
             let (kinds, unknown) = question.include.as_deref().map_or((KindSet::default(), Vec::new()), kinds);
             let agent = question.agent.as_deref().unwrap_or(AGENT);
-            let answer = answer(&question.base, question.content_type.as_deref(), &body, kinds, agent)?;
+            let base = question.base.as_deref().unwrap_or(NO_BASE);
+            let answer = answer(base, question.content_type.as_deref(), &body, kinds, agent)?;
             Ok(Answer { unknown, ..answer })
         });
     }
@@ -128,11 +131,7 @@ pub(super) fn execute(args: &LinksArgs) -> Exit {
         Ok(input) => input,
         Err(exit) => return exit,
     };
-    let base = args
-        .base
-        .as_deref()
-        .or(input.url.as_ref().map(crate::address::CanonicalUrl::as_str))
-        .unwrap_or("http://localhost/");
+    let base = args.base.as_deref().or(input.url.as_ref().map(crate::address::CanonicalUrl::as_str)).unwrap_or(NO_BASE);
     let content_type = args.content_type.as_deref().or(input.content_type());
     match answer(base, content_type, &input.body, kinds, &args.agent) {
         Ok(answer) => show(&args.form, &answer, text),
