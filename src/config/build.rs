@@ -207,6 +207,16 @@ fn check_agreement(raw: &Raw, checks: &mut Checks<'_>) {
     if agent.is_empty() || !agent.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')) {
         checks.fail("robots.agent", "expected letters, \"-\" and \"_\" only (RFC 9309 section 2.2.1)");
     }
+    if let Some(unknown) = raw.robots.purposes.iter().find(|name| robots::Purpose::named(name).is_none()) {
+        let known = robots::Purpose::ALL.map(|purpose| format!("{:?}", purpose.as_str())).join(", ");
+        checks.fail("robots.purposes", format!("expected some of {known}, found {unknown:?}"));
+    }
+    if raw.robots.signals == raw::RobotsSignals::Obey && raw.robots.purposes.is_empty() && !checks.is_bad("robots") {
+        checks.fail(
+            "robots.purposes",
+            "robots.signals = \"obey\" needs to know what the crawl is for, e.g. [\"search\"]",
+        );
+    }
     if let Err(error) = EnvFilter::try_new(&raw.telemetry.log) {
         checks.fail("telemetry.log", format!("not a log filter: {error}"));
     }
@@ -231,7 +241,7 @@ fn robots_options(raw: &raw::Robots) -> robots::Options {
         follow_sitemaps: raw.sitemaps,
         purposes: match raw.signals {
             raw::RobotsSignals::Record => Vec::new(),
-            raw::RobotsSignals::Obey => raw.purposes.clone(),
+            raw::RobotsSignals::Obey => raw.purposes.iter().filter_map(|name| robots::Purpose::named(name)).collect(),
         },
     }
 }

@@ -54,6 +54,11 @@ impl Purpose {
     /// Every value, in the order of declaration.
     pub const ALL: [Self; 4] = [Self::Search, Self::AiInput, Self::AiTrain, Self::Tdm];
 
+    /// By its name in the configuration.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
+    }
+
     /// As in the configuration: `ai-train`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,8 +5,8 @@
 //! case that is listed and passes fails the test as well: the list never outlives its reasons.
 
 mod charset;
-mod robots;
 mod html;
+mod robots;
 
 use std::{
     io::Write,
@@ -16,7 +16,6 @@ use std::{
 use serde_json::Value;
 
 /// Asks `dragline inspect <subject> --batch` all questions; the answers, in order.
-fn inspect(subject: &str, questions: &[Value]) -> Vec<Value> {
 pub(crate) fn inspect(subject: &str, questions: &[Value]) -> Vec<Value> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_dragline"))
         .args(["inspect", subject, "--batch"])

@@ -5,10 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    config::units::{Bytes, Rate, Span},
-    robots::Purpose,
-};
+use crate::config::units::{Bytes, Rate, Span};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -203,7 +200,7 @@ pub(crate) struct Robots {
     /// "obey": refuse URLs for which it reserves one of the purposes.
     pub(crate) signals: RobotsSignals,
     /// What the crawl is for: "search", "ai-input", "ai-train", "tdm".
-    pub(crate) purposes: Vec<Purpose>,
+    pub(crate) purposes: Vec<String>,
 }
 
 impl Default for Robots {
@@ -219,7 +216,7 @@ impl Default for Robots {
             attempts: 3,
             sitemaps: true,
             signals: RobotsSignals::Record,
-            purposes: vec![Purpose::Search],
+            purposes: vec!["search".to_owned()],
         }
     }
 }

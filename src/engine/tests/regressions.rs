@@ -201,3 +201,29 @@ async fn a_long_base_makes_no_more_of_a_page_than_its_body_may_take() {
     assert_eq!(finished.book.tally.discovered, 18);
     assert_eq!(shelf.record("http://a/")["outlinks_truncated"], true);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_known_robots_txt_is_gone_by_while_it_cannot_be_had() {
+    const PAGES: [&str; 4] = ["/1", "/2", "/no", "/3"];
+    let web = || {
+        let mut pages = vec![("http://a/robots.txt", Page::Fading(1, "User-agent: *\nDisallow: /no"))];
+        pages.push(("http://a/", Page::Html(&PAGES)));
+        pages.extend(["http://a/1", "http://a/2", "http://a/3", "http://a/no"].map(|url| (url, Page::Html(&[]))));
+        Web::new(&pages)
+    };
+    let crawl = |grace: u64| {
+        Crawl::of(&["http://a/"]).obeying_robots().with(move |options| {
+            options.robots.max_age = Duration::from_secs(1);
+            options.robots.grace = Duration::from_secs(grace);
+        })
+    };
+    let (_, shelf, web_with_grace) = crawl(86_400).run(web()).await;
+    let outcome = |shelf: &Shelf, url: &str| shelf.outcomes().get(url).cloned();
+    assert_eq!(outcome(&shelf, "http://a/no").as_deref(), Some("refused robots-denied"));
+    for url in ["http://a/1", "http://a/2", "http://a/3"] {
+        assert_eq!(outcome(&shelf, url).as_deref(), Some("fetched"), "{url}");
+    }
+    assert!(web_with_grace.times("robots.txt").len() > 3, "it was asked for again, in vain");
+    let (_, shelf, _) = crawl(0).run(web()).await;
+    assert_eq!(outcome(&shelf, "http://a/3").as_deref(), Some("refused robots-unreachable"));
+}

@@ -21,6 +21,8 @@ pub(super) enum Page {
     Status(u16, Option<&'static str>),
     /// Fails this many times, then is a page without links.
     Flaky(u32, u16),
+    /// Text so many times, then 503.
+    Fading(usize, &'static str),
     Broken,
     Panics,
 }
@@ -90,6 +92,8 @@ impl Web {
             }
             Some(Page::Flaky(times, status)) if n_asked <= *times as usize => (*status, headers, Vec::new()),
             Some(Page::Flaky(..)) => (200, headers, b"at last".to_vec()),
+            Some(Page::Fading(times, text)) if n_asked <= *times => (200, headers, text.as_bytes().to_vec()),
+            Some(Page::Fading(..)) => (503, headers, Vec::new()),
             Some(Page::Broken) => return Err((ErrorKind::Closed, Phase::Head)),
             Some(Page::Panics) => panic!("as planned"),
         })
