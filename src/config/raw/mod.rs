@@ -5,9 +5,11 @@
 //! plain numbers, `x-min` and `x-max` for values with a unit) and are checked from the schema. What
 //! a value *means* (a pattern that compiles, a URL that parses) is checked in [`super::build`].
 
+mod canonical;
 mod how;
 mod what;
 
+pub(crate) use canonical::Canonical;
 pub(crate) use how::{
     Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, Secret, Shutdown,
     Store, Telemetry,
@@ -29,6 +31,9 @@ pub(crate) struct Raw {
     pub(crate) job: Job,
     /// Where the crawl starts. At least one of the four is needed.
     pub(crate) seeds: Seeds,
+    /// Which spellings are one URL. Rules are applied in this order; those that are off by default can
+    /// make one of two different pages. See docs/ADDRESSES.md.
+    pub(crate) canonical: Canonical,
     /// Which URLs may be visited.
     pub(crate) scope: Scope,
     /// What is promised to every host; [[host]] makes exceptions.
