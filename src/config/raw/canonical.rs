@@ -39,8 +39,8 @@ pub(crate) struct Canonical {
     pub(crate) index_file: bool,
     /// One slash for several in the path: "/a//b" is "/a/b".
     pub(crate) duplicate_slashes: bool,
-    /// Drop "www.": "www.example.com" is "example.com". A site whose bare name redirects to "www." is
-    /// lost by it.
+    /// Drop "www.": "www.example.com" is "example.com". A site whose bare name does not answer is lost
+    /// by it.
     pub(crate) www: bool,
     /// The path in lower case: "/A" is "/a".
     pub(crate) lowercase_path: bool,

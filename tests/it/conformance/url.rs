@@ -152,3 +152,21 @@ fn rules_by_name() {
     assert_eq!(answer["error"], "unknown rule `tracking-params`; did you mean `tracking-parameters`?");
     assert_eq!(answer["url"], Value::Null);
 }
+
+#[test]
+fn the_documentation_has_every_rule_and_parameter() {
+    let docs =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ADDRESSES.md")).expect("it is there");
+    let list =
+        std::process::Command::new(env!("CARGO_BIN_EXE_dragline")).args(["inspect", "url", "--list-rules"]).output();
+    let list = String::from_utf8(list.expect("the binary runs").stdout).expect("text");
+    for line in list.lines() {
+        let words: Vec<&str> = match line.strip_prefix("  ") {
+            Some(line) => line.split_once(": ").expect("whose: names").1.split(", ").collect(),
+            None => line.split_whitespace().take(1).map(|name| name.trim_end_matches(':')).collect(),
+        };
+        for word in words {
+            assert!(docs.contains(&format!("`{word}`")), "docs/ADDRESSES.md lacks {word}");
+        }
+    }
+}
