@@ -31,6 +31,8 @@ pub struct Canonicalizer {
     rules: Rules,
     /// Those of them that have something to do after the parser.
     steps: Arc<[Rule]>,
+    /// Those of the steps that never make one of two different pages.
+    safe_steps: Arc<[Rule]>,
     tracking: Arc<Names>,
     session: Arc<Names>,
 }
@@ -52,6 +54,7 @@ impl Canonicalizer {
         Self {
             rules: options.rules,
             steps: options.rules.iter().filter(|rule| rule.is_switchable()).collect(),
+            safe_steps: options.rules.iter().filter(|rule| rule.is_switchable() && rule.is_default()).collect(),
             tracking: names(Rule::TrackingParameters, &TRACKING_PARAMETERS, &options.tracking_parameters_extra),
             session: names(Rule::SessionParameters, &SESSION_PARAMETERS, &options.session_parameters_extra),
         }
@@ -97,14 +100,32 @@ impl Canonicalizer {
         self.apply(Url::options().base_url(Some(base)).encoding_override(Some(encode)).parse(reference)?)
     }
 
+    /// Where a redirect from `from` leads. A server that redirects from one form to another tells them
+    /// apart; where the rules would make the target the URL that redirects (`/a/` to `/a/index.html`,
+    /// `example.com` to `www.example.com`), only the safe ones are applied, and the page is not lost.
+    ///
+    /// # Errors
+    /// As [`Canonicalizer::resolve`].
+    pub fn resolve_redirect(&self, from: &CanonicalUrl, reference: &str) -> Result<CanonicalUrl, AddressError> {
+        let target = self.resolve(from.as_url(), reference)?;
+        if target != *from || self.steps.len() == self.safe_steps.len() {
+            return Ok(target);
+        }
+        self.apply_steps(&self.safe_steps, from.as_url().join(reference)?)
+    }
+
     /// The canonical form of a URL that has been parsed.
     ///
     /// # Errors
     /// When it is not `http(s)`.
-    pub fn apply(&self, mut url: Url) -> Result<CanonicalUrl, AddressError> {
+    pub fn apply(&self, url: Url) -> Result<CanonicalUrl, AddressError> {
+        self.apply_steps(&self.steps, url)
+    }
+
+    fn apply_steps(&self, steps: &[Rule], mut url: Url) -> Result<CanonicalUrl, AddressError> {
         drop_userinfo(&mut url)?;
         let mut parts = Parts::of(&url);
-        self.rewrite(&mut parts, |_, _| {});
+        steps.iter().for_each(|rule| self.step(*rule, &mut parts));
         let rewritten = parts.into_rewritten(&url);
         rewritten.write(&mut url);
         Ok(CanonicalUrl(url))
@@ -295,6 +316,23 @@ mod tests {
         });
         let url = canonicalizer.parse("http://h/a;visit=1;v=2?partner_id=1&visit=2&x=3&gclid=4&sid=5").expect("valid");
         assert_eq!(url.as_str(), "http://h/a;v=2?x=3");
+    }
+
+    #[test]
+    fn a_redirect_between_forms_of_one_page_leads_somewhere() {
+        let check = |from: &str, reference: &str, expected: &str| {
+            let from = with(Rule::ALL).parse(from).expect("valid");
+            assert_eq!(with(Rule::ALL).resolve_redirect(&from, reference).expect("valid").as_str(), expected);
+        };
+        check("http://example.com/", "http://www.example.com/#x", "http://www.example.com/");
+        check("http://h/a/", "Index%2Ehtml", "http://h/a/Index.html");
+        check("http://h/a/", "/a/", "http://h/a/");
+        check("http://h/a/", "/b//index.html", "http://h/b/");
+        let from = CanonicalUrl::from_stored("http://www.example.com/").expect("valid");
+        assert_eq!(
+            with(Rule::ALL).resolve_redirect(&from, "//example.com").expect("valid").as_str(),
+            "http://example.com/"
+        );
     }
 
     #[test]

@@ -50,8 +50,7 @@ pub enum Rule {
     /// whole URLs in theirs.
     DuplicateSlashes,
     /// `http://www.example.com/` → `http://example.com/`, if the rest is a registrable domain or
-    /// below one. Off: the two may differ, and where the bare name redirects to `www.` the site is
-    /// lost, because the target then *is* the URL that redirects.
+    /// below one. Off: the two may differ, and where the bare name does not answer the site is lost.
     Www,
     /// `/A/B%2F` → `/a/b%2F`: letters of the path in lower case, escapes left alone. Off: most
     /// servers tell upper from lower case.

@@ -76,7 +76,7 @@ fn difference(one: &Parts<'_>, other: &Parts<'_>) -> String {
 fn by_parser(reference: &str, url: &Url, base: Option<&Url>) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut add = |rule, before: &str, after: &str| {
-        changes.push(Change { rule, before: before.to_owned(), after: after.to_owned() })
+        changes.push(Change { rule, before: before.to_owned(), after: after.to_owned() });
     };
     let written: String =
         reference.trim_matches(|c: char| c <= ' ').chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect();

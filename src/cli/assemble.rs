@@ -98,7 +98,7 @@ pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock, tasks: &T
     };
     let scope = scope::Options { now_year: clock.now().year(), ..settings.scope.clone() };
     let scope = Scope::new(&scope, &pages).map_err(StackError::Patterns)?;
-    Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::default(), clock })
+    Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::new(&settings.canonical), clock })
 }
 
 /// The cache, and the task that lets go of what has expired in it.
@@ -131,7 +131,8 @@ pub(super) enum StackError {
 pub(super) fn seeds(settings: &Settings) -> Result<(Vec<Seed>, Identity), SeedError> {
     let mut seeds = Vec::new();
     let mut stdin = std::io::stdin().lock();
-    settings.seeds.read(&mut stdin, &mut |url| seeds.push(Seed { url, kind: Kind::Page }))?;
+    let canonicalizer = Canonicalizer::new(&settings.canonical);
+    settings.seeds.read(&canonicalizer, &mut stdin, &mut |url| seeds.push(Seed { url, kind: Kind::Page }))?;
     let mut identity = settings.identity.clone();
     if settings.seeds.stdin || !settings.seeds.files.is_empty() {
         identity.add_seeds_read(seeds.iter().map(|seed| &seed.url));

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Fault, Identity, Problem, contact, headers, hosts,
+    Fault, Identity, Problem, canonical, contact, headers, hosts,
     layers::{Environment, Merged},
     links,
     raw::{self, Raw},
@@ -18,7 +18,7 @@ use super::{
     settings::{Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
     units::{Limit, Span},
 };
-use crate::{cache, fetch::guard::Allow, politeness, robots, sink::Compression};
+use crate::{address::Canonicalizer, cache, fetch::guard::Allow, politeness, robots, sink::Compression};
 
 /// Longest name of a job.
 const MAX_NAME_BYTES: usize = 100;
@@ -63,8 +63,10 @@ impl<'a> Checks<'a> {
 
 /// The settings; `None` only if something was reported.
 pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> Option<Settings> {
-    let seeds = seeds::check(raw, checks);
-    contact::demand(raw, &seeds, checks);
+    let canonical = canonical::options(raw, checks);
+    let canonicalizer = Canonicalizer::new(&canonical);
+    let seeds = seeds::check(raw, &canonicalizer, checks);
+    contact::demand(raw, &seeds, &canonicalizer, checks);
     let job = job(raw, file, &seeds, checks);
     let scope = scope::options(raw, checks);
     let politeness = hosts::politeness(raw, checks);
@@ -85,6 +87,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
         shutdown_deadline: raw.shutdown.deadline.0,
         identity: Identity::of(raw, &seeds),
         seeds,
+        canonical,
         scope,
         politeness,
         fetch,

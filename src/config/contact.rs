@@ -10,17 +10,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::Host;
 
 use super::{build::Checks, raw::Raw, seeds, settings::Seeds};
-use crate::address::CanonicalUrl;
+use crate::address::{CanonicalUrl, Canonicalizer};
 
 /// Domains that are never on the public internet.
 const SPECIAL_USE: [&str; 6] = ["localhost", "test", "example", "invalid", "internal", "local"];
 
 /// Reports a contact that is missing or is none. Reads the files of seeds for their hosts.
-pub(crate) fn demand(raw: &Raw, seeds: &Seeds, checks: &mut Checks<'_>) {
+pub(crate) fn demand(raw: &Raw, seeds: &Seeds, canonicalizer: &Canonicalizer, checks: &mut Checks<'_>) {
     let contact = raw.job.contact.trim();
     let mut public = seeds.urls.iter().chain(&seeds.sitemaps).find(|url| is_public(url, raw)).cloned();
     for (i, path) in seeds.files.iter().enumerate() {
-        seeds::check_file(path, &format!("seeds.files[{i}]"), checks, &mut |url| {
+        seeds::check_file(path, &format!("seeds.files[{i}]"), canonicalizer, checks, &mut |url| {
             if public.is_none() && is_public(&url, raw) {
                 public = Some(url);
             }
@@ -105,7 +105,6 @@ fn is_global(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::Canonicalizer;
 
     #[test]
     fn contacts() {

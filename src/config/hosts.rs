@@ -86,7 +86,7 @@ pub(crate) fn canonical(name: &str) -> Option<String> {
     }
     let bracketed = name.parse::<std::net::Ipv6Addr>().map_or_else(|_| name.to_owned(), |ip| format!("[{ip}]"));
     let url = Canonicalizer::default().parse(&format!("http://{bracketed}/")).ok()?;
-    (url.as_url().port().is_none() && !name.ends_with(":80")).then(|| url.host_str().to_owned())
+    (url.as_url().port().is_none() && !name.ends_with(":80")).then(|| url.host().as_str().to_owned())
 }
 
 #[cfg(test)]
@@ -102,6 +102,7 @@ mod tests {
         let exact = |name: &str| HostPattern::Exact(name.to_owned());
         let below = |name: &str| HostPattern::Suffix(name.to_owned());
         check("Example.COM", &[exact("example.com")]);
+        check("example.com.", &[exact("example.com")]);
         check("*.example.com", &[below(".example.com")]);
         check("(com,example,www,)", &[exact("www.example.com")]);
         check("http://(com,example,", &[exact("example.com"), below(".example.com")]);

@@ -32,6 +32,10 @@ impl Identity {
         of.add("seeds.sitemaps", &urls(&seeds.sitemaps));
         of.add("seeds.files", &json!(raw.seeds.files));
         of.add("seeds.stdin", &json!(raw.seeds.stdin));
+        let canonical = json!(raw.canonical);
+        for (key, value) in canonical.as_object().into_iter().flatten() {
+            of.add(&format!("canonical.{key}"), value);
+        }
         of.add("scope.mode", &json!(raw.scope.mode));
         of.add("scope.include", &json!(raw.scope.include));
         of.add("scope.exclude", &json!(raw.scope.exclude));

@@ -14,6 +14,7 @@ use super::{
     raw::Raw,
     schema::{self, Node, Shape},
 };
+use crate::address::without_userinfo;
 
 /// A found value is quoted up to this many characters.
 const MAX_QUOTED: usize = 60;
@@ -99,7 +100,7 @@ fn found(path: &KeyPath, value: &Json) -> String {
     if value.is_object() || path.to_string().starts_with("fetch.headers") {
         return kind.to_owned();
     }
-    quote(&value.to_string())
+    quote(&without_userinfo(&value.to_string()))
 }
 
 /// At most [`MAX_QUOTED`] characters of `text`.

@@ -15,6 +15,7 @@
 //! keys, types, bounds, layer by layer), `layers` (origins, merging), `build` (meaning).
 
 mod build;
+mod canonical;
 mod contact;
 mod headers;
 mod hosts;

@@ -10,8 +10,8 @@ use super::{
     layers::{Merged, get},
     path::{KeyPath, Segment},
     schema::{Node, Shape},
-    seeds::without_userinfo,
 };
+use crate::address::without_userinfo;
 
 /// One effective value.
 #[derive(Debug, Clone, Serialize)]

@@ -1,14 +1,13 @@
 //! Seeds: checked inline and in files, read as one stream.
 
 use std::{
-    borrow::Cow,
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
 
 use super::{Settings, build::Checks, raw::Raw, settings::Seeds};
-use crate::address::{AddressError, CanonicalUrl, Canonicalizer};
+use crate::address::{AddressError, CanonicalUrl, Canonicalizer, redacted};
 
 /// Longest line of a file of seeds, bytes.
 const MAX_LINE_BYTES: u64 = 64 << 10;
@@ -42,20 +41,25 @@ pub enum SeedError {
 }
 
 impl Seeds {
-    /// Hands every seed page to `each`: inline ones, those of the files, and those of `stdin` if it
+    /// Hands every seed page to `each`, made canonical as links are: inline ones, those of the files, and those of `stdin` if it
     /// is asked for. Nothing is held in memory; duplicates are passed on. Sitemaps are not read.
     ///
     /// # Errors
     /// At the first file that can't be read and the first line that is not a URL.
-    pub fn read(&self, stdin: &mut dyn BufRead, each: &mut dyn FnMut(CanonicalUrl)) -> Result<(), SeedError> {
+    pub fn read(
+        &self,
+        canonicalizer: &Canonicalizer,
+        stdin: &mut dyn BufRead,
+        each: &mut dyn FnMut(CanonicalUrl),
+    ) -> Result<(), SeedError> {
         self.urls.iter().cloned().for_each(&mut *each);
         for path in &self.files {
             let name = path.display().to_string();
             let file = File::open(path).map_err(|source| SeedError::Io { name: name.clone(), source })?;
-            lines(&name, &mut BufReader::new(file), &mut |seed| seed.map(&mut *each))?;
+            lines(&name, canonicalizer, &mut BufReader::new(file), &mut |seed| seed.map(&mut *each))?;
         }
         if self.stdin {
-            lines("stdin", stdin, &mut |seed| seed.map(&mut *each))?;
+            lines("stdin", canonicalizer, stdin, &mut |seed| seed.map(&mut *each))?;
         }
         Ok(())
     }
@@ -69,16 +73,6 @@ fn hint(text: &str) -> &'static str {
     if text.contains("://") { "" } else { "; write http://… or https://…" }
 }
 
-/// The text of a URL without its credentials, which are never sent: they are not shown either.
-pub(crate) fn without_userinfo(text: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = text.split_once("://") else { return Cow::Borrowed(text) };
-    let authority = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) => Cow::Owned(format!("{scheme}://{}", &rest[at + 1..])),
-        None => Cow::Borrowed(text),
-    }
-}
-
 impl Settings {
     /// Whether the crawl has nothing to begin with but sitemaps.
     pub fn has_only_sitemaps(&self) -> bool {
@@ -89,10 +83,10 @@ impl Settings {
 /// Reads lines until the end or until `each` has had enough.
 fn lines(
     name: &str,
+    canonicalizer: &Canonicalizer,
     reader: &mut dyn BufRead,
     each: &mut dyn FnMut(Result<CanonicalUrl, SeedError>) -> Result<(), SeedError>,
 ) -> Result<(), SeedError> {
-    let canonicalizer = Canonicalizer::default();
     let io = |source| SeedError::Io { name: name.to_owned(), source };
     let mut bytes = Vec::new();
     for line in 1.. {
@@ -107,7 +101,7 @@ fn lines(
         }
         if !text.is_empty() && !text.starts_with('#') {
             let seed = canonicalizer.parse(text);
-            let text = || without_userinfo(&text.chars().take(MAX_SHOWN).collect::<String>()).into_owned();
+            let text = || redacted(text).chars().take(MAX_SHOWN).collect();
             each(seed.map_err(|source| SeedError::Line { name: name.to_owned(), line, text: text(), source }))?;
         }
     }
@@ -115,14 +109,13 @@ fn lines(
 }
 
 /// Parses inline seeds and sees that there are any.
-pub(crate) fn check(raw: &Raw, checks: &mut Checks<'_>) -> Seeds {
-    let canonicalizer = Canonicalizer::default();
+pub(crate) fn check(raw: &Raw, canonicalizer: &Canonicalizer, checks: &mut Checks<'_>) -> Seeds {
     let mut parse = |key: &str, urls: &[String]| -> Vec<CanonicalUrl> {
         let urls = urls.iter().enumerate();
         let parsed = urls.filter_map(|(i, text)| {
             let url = canonicalizer
                 .parse(text.trim())
-                .map_err(|error| format!("`{}`: {error}{}", without_userinfo(text), hint(text)));
+                .map_err(|error| format!("`{}`: {error}{}", redacted(text), hint(text)));
             checks.ok(&format!("seeds.{key}[{i}]"), url)
         });
         parsed.collect()
@@ -141,14 +134,20 @@ pub(crate) fn check(raw: &Raw, checks: &mut Checks<'_>) -> Seeds {
 }
 
 /// Reads a file of seeds for the hosts in it, and tells what is wrong with it.
-pub(crate) fn check_file(path: &Path, key: &str, checks: &mut Checks<'_>, each: &mut dyn FnMut(CanonicalUrl)) {
+pub(crate) fn check_file(
+    path: &Path,
+    key: &str,
+    canonicalizer: &Canonicalizer,
+    checks: &mut Checks<'_>,
+    each: &mut dyn FnMut(CanonicalUrl),
+) {
     let name = path.display().to_string();
     let Some(file) = checks.ok(key, File::open(path).map_err(|source| SeedError::Io { name: name.clone(), source }))
     else {
         return;
     };
     let mut n_bad = 0;
-    let end = lines(&name, &mut BufReader::new(file), &mut |seed| {
+    let end = lines(&name, canonicalizer, &mut BufReader::new(file), &mut |seed| {
         match seed {
             Ok(url) => each(url),
             Err(error) => {
@@ -171,7 +170,7 @@ mod tests {
     fn check(stdin: &[u8], expected: Result<&[&str], &str>) {
         let seeds = Seeds { urls: vec![], files: vec![], stdin: true, sitemaps: vec![] };
         let mut found = Vec::new();
-        let end = seeds.read(&mut &*stdin, &mut |url| found.push(url.to_string()));
+        let end = seeds.read(&Canonicalizer::default(), &mut &*stdin, &mut |url| found.push(url.to_string()));
         match expected {
             Ok(urls) => {
                 assert!(end.is_ok(), "{end:?}");

@@ -8,7 +8,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use http::{HeaderMap, HeaderValue};
 
 use crate::{
-    address::CanonicalUrl,
+    address::{self, CanonicalUrl},
     cache,
     clock::Clock,
     fetch::{self, guard::Allow},
@@ -25,6 +25,8 @@ pub struct Settings {
     pub job: Job,
     /// Where it starts.
     pub seeds: Seeds,
+    /// Which spellings are one URL.
+    pub canonical: address::Options,
     /// Which URLs may be visited.
     pub scope: scope::Options,
     /// What is promised to hosts.

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 
 use super::super::{Exit, complain, run};
 use crate::{
-    address::{CanonicalUrl, Canonicalizer},
+    address::{CanonicalUrl, Canonicalizer, redacted},
     clock::Clock,
     fetch::{self, Fetcher, HttpFetcher, Request, Response, guard::Allow, redirect::redirect_target},
 };
@@ -113,7 +113,7 @@ async fn follow(mut url: CanonicalUrl, reach: &Reach) -> Result<(CanonicalUrl, R
         let Some(reference) = redirect_target(&response) else { return Ok((url, response)) };
         url = Canonicalizer::default()
             .resolve(url.as_url(), &reference)
-            .map_err(|error| format!("{url} redirects to `{reference}`: {error}"))?;
+            .map_err(|error| format!("{url} redirects to `{}`: {error}", redacted(&reference)))?;
     }
     Err(format!("more than {MAX_REDIRECTS} redirects, the last to {url}"))
 }

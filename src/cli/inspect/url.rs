@@ -117,7 +117,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn error(why: impl ToString) -> Self {
+    fn error(why: &impl ToString) -> Self {
         Self { error: Some(why.to_string()), ..Self::default() }
     }
 }
@@ -131,7 +131,7 @@ pub(super) fn execute(args: &UrlArgs) -> Exit {
         return batch::run(|question: Question| {
             let answer = match question.rules.as_deref().map_or(Ok(Rules::default()), rules) {
                 Ok(rules) => inspector.answer(rules, question.base.as_ref().map(|base| &*base.0), &question.href.0),
-                Err(error) => Answer::error(error),
+                Err(error) => Answer::error(&error),
             };
             Ok(answer)
         });
@@ -139,7 +139,7 @@ pub(super) fn execute(args: &UrlArgs) -> Exit {
     let rules = match args.rules.as_deref().map_or(Ok(Rules::default()), rules) {
         Ok(rules) => rules,
         Err(error) => {
-            complain(&format!("error: {error}; --list-rules shows all"));
+            complain(&format!("error: {error} (--list-rules shows all)"));
             return Exit::Usage;
         }
     };
@@ -214,11 +214,11 @@ impl Inspector {
         }
         let base = match base.map(Url::parse).transpose() {
             Ok(base) => base,
-            Err(error) => return Answer::error(format!("base: {error}")),
+            Err(error) => return Answer::error(&format!("base: {error}")),
         };
         let url = match Url::options().base_url(base.as_ref()).parse(href) {
             Ok(url) => url,
-            Err(error) => return Answer::error(error),
+            Err(error) => return Answer::error(&error),
         };
         match self.0.explain(base.as_ref(), href) {
             Ok((canonical, changes)) => {
@@ -235,7 +235,7 @@ impl Inspector {
                     changes,
                 }
             }
-            Err(error) => Answer { url: Some(url.into()), ..Answer::error(error) },
+            Err(error) => Answer { url: Some(url.into()), ..Answer::error(&error) },
         }
     }
 }

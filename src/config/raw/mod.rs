@@ -5,11 +5,13 @@
 //! plain numbers, `x-min` and `x-max` for values with a unit) and are checked from the schema. What
 //! a value *means* (a pattern that compiles, a URL that parses) is checked in [`super::build`].
 
+mod canonical;
 mod how;
 mod links;
 mod scope;
 mod what;
 
+pub(crate) use canonical::Canonical;
 pub(crate) use how::{
     Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, RobotsSignals,
     Secret, Shutdown, Store, Telemetry,
@@ -33,6 +35,9 @@ pub(crate) struct Raw {
     pub(crate) job: Job,
     /// Where the crawl starts. At least one of the four is needed.
     pub(crate) seeds: Seeds,
+    /// Which spellings are one URL. Rules are applied in this order; those that are off by default can
+    /// make one of two different pages. See docs/ADDRESSES.md.
+    pub(crate) canonical: Canonical,
     /// Which URLs may be visited.
     pub(crate) scope: Scope,
     /// What looks like one of endlessly many URLs that a site makes up, and is refused; "unlimited"

@@ -123,7 +123,7 @@ impl Worker {
     }
 
     fn read_redirect(&self, queued: &QueuedUrl, status: u16, reference: &str, via: &Arc<str>) -> Reading {
-        let Ok(target) = self.judge.canonicalizer.resolve(queued.url.as_url(), reference) else {
+        let Ok(target) = self.judge.canonicalizer.resolve_redirect(&queued.url, reference) else {
             return Reading::default();
         };
         let mut chain = queued.redirects.clone();
