@@ -22,8 +22,6 @@ const RETRY_MAX: Duration = Duration::from_secs(120);
 /// The cache is swept once a lifetime of its entries, but not more and not less often than this.
 const SWEEP_MIN: Duration = Duration::from_secs(1);
 const SWEEP_MAX: Duration = Duration::from_secs(60);
-/// Most bytes of a sitemap after unpacking: what sitemaps.org allows.
-const MAX_SITEMAP_BYTES: usize = 50 << 20;
 
 /// How the engine is to run.
 pub(super) fn options(settings: &Settings) -> Options {
@@ -37,7 +35,7 @@ pub(super) fn options(settings: &Settings) -> Options {
         max_redirects: usize::from(settings.fetch.max_redirects),
         obey_nofollow: settings.fetch.obey_nofollow,
         parse: settings.parse,
-        max_sitemap_bytes: MAX_SITEMAP_BYTES,
+        sitemaps: settings.sitemaps,
         robots: settings.robots.clone(),
         extras: Extras {
             text: settings.outputs.text,

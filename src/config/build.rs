@@ -17,7 +17,7 @@ use super::{
     settings::{Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
     units::{Limit, Span},
 };
-use crate::{cache, fetch::guard::Allow, parse, politeness, robots, scope, sink::Compression};
+use crate::{cache, fetch::guard::Allow, parse, politeness, robots, scope, sink::Compression, sitemap};
 
 /// Longest text kept of a title, a description and the like, bytes.
 const MAX_META_BYTES: usize = 4096;
@@ -83,6 +83,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
         },
         cache: raw.cache.enabled.then_some(cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
         robots: robots_options(&raw.robots),
+        sitemaps: sitemap_options(&raw.sitemaps),
         frontier: frontier(&raw.frontier),
         outputs: outputs(&raw.outputs),
         telemetry: telemetry(&raw.telemetry),
@@ -260,6 +261,18 @@ fn robots_options(raw: &raw::Robots) -> robots::Options {
         max_redirects: raw.max_redirects,
         max_attempts: raw.attempts,
         follow_sitemaps: raw.sitemaps,
+    }
+}
+
+fn sitemap_options(raw: &raw::Sitemaps) -> sitemap::Options {
+    sitemap::Options {
+        limits: sitemap::Limits {
+            max_entries: to_usize(raw.max_entries.into()),
+            max_decoded_bytes: to_usize(raw.max_size.0),
+        },
+        max_nesting: raw.nesting,
+        newest_first: raw.newest_first,
+        alternates: raw.alternates,
     }
 }
 

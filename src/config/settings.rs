@@ -14,6 +14,7 @@ use crate::{
     fetch::{self, guard::Allow},
     parse, politeness, robots, scope,
     sink::Compression,
+    sitemap,
 };
 
 use super::Identity;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub cache: Option<cache::Options>,
     /// How robots.txt is treated.
     pub robots: robots::Options,
+    /// How sitemaps are read.
+    pub sitemaps: sitemap::Options,
     /// Bounds of one page's harvest.
     pub parse: parse::Limits,
     /// The store of URLs.

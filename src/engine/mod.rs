@@ -53,6 +53,7 @@ use crate::{
     frontier::{FrontierError, workbench},
     parse, robots,
     sink::SinkError,
+    sitemap,
 };
 
 /// What a crawl is built from, beside the parts that do the work.
@@ -74,8 +75,8 @@ pub struct Options {
     pub obey_nofollow: bool,
     /// Bounds of one page's harvest.
     pub parse: parse::Limits,
-    /// Most bytes of a sitemap after unpacking.
-    pub max_sitemap_bytes: usize,
+    /// How sitemaps are read.
+    pub sitemaps: sitemap::Options,
     /// How robots.txt is treated.
     pub robots: robots::Options,
     /// What records hold beyond the usual.

@@ -10,7 +10,7 @@ mod what;
 
 pub(crate) use how::{
     Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, Secret, Shutdown,
-    Store, Telemetry,
+    Sitemaps, Store, Telemetry,
 };
 pub(crate) use what::{Compression, Format, Job, Limits, Outputs, Scope, ScopeMode, Seeds};
 
@@ -42,6 +42,8 @@ pub(crate) struct Raw {
     pub(crate) cache: Cache,
     /// How robots.txt is treated (RFC 9309).
     pub(crate) robots: Robots,
+    /// How sitemaps and feeds are read.
+    pub(crate) sitemaps: Sitemaps,
     /// The store of URLs known, done and pending.
     pub(crate) frontier: Frontier,
     /// What is written to the output folder.

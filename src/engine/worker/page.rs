@@ -30,12 +30,6 @@ use crate::{
 /// From this size on a body is parsed where it can't hold up other tasks.
 const LARGE_BODY_BYTES: usize = 256 * 1024;
 
-/// Entries read of one sitemap; the protocol allows this many.
-const MAX_SITEMAP_ENTRIES: usize = 50_000;
-
-/// Sitemap indexes above a sitemap that is still read.
-const MAX_SITEMAP_NESTING: u8 = 4;
-
 /// What was read of a body, and where it leads.
 #[derive(Default)]
 pub(super) struct Reading {
@@ -218,21 +212,25 @@ impl Worker {
     }
 
     fn read_sitemap(&self, queued: &QueuedUrl, response: &Response, via: &Arc<str>) -> Reading {
-        let limits = sitemap::Limits {
-            max_entries: self.options.parse.max_links.max(MAX_SITEMAP_ENTRIES),
-            max_decoded_bytes: self.options.max_sitemap_bytes,
-        };
-        let read = sitemap::parse(&response.body, &limits);
+        let options = &self.options.sitemaps;
+        let origin = sitemap::Origin { url: None, content_type: response.header(CONTENT_TYPE) };
+        let mut read = sitemap::parse(&response.body, &origin, &options.limits);
+        if options.newest_first {
+            sitemap::newest_first(&mut read.pages);
+            sitemap::newest_first(&mut read.sitemaps);
+        }
         // What a declared sitemap lists is offered as a seed is; a feed that a page links to is a page.
         let declared = queued.kind == Kind::Sitemap;
         let depth = queued.place.depth.saturating_add(u16::from(!declared));
         let place = Place::new(queued.url.as_url());
-        let pages = read.pages.iter().map(|page| &**page);
-        let (mut found, mut cut) = self.judge.links(&place, pages, depth, Kind::Page, via);
+        let pages = read.pages.iter().map(|page| &*page.url);
+        let extras = read.pages.iter().filter_map(|page| page.extras.as_ref()).filter(|_| options.alternates);
+        let alternates = extras.flat_map(|extras| extras.alternates.iter().map(|alternate| &*alternate.url));
+        let (mut found, mut cut) = self.judge.links(&place, pages.chain(alternates), depth, Kind::Page, via);
         // An index of indexes is against the protocol; a few are borne with, an endless chain is not.
         let nesting = queued.nesting.saturating_add(1);
-        if nesting <= MAX_SITEMAP_NESTING {
-            let sitemaps = read.sitemaps.iter().map(|sitemap| &**sitemap);
+        if nesting <= options.max_nesting {
+            let sitemaps = read.sitemaps.iter().map(|sitemap| &*sitemap.url);
             let (mut sitemaps, cut_too) = self.judge.links(&place, sitemaps, depth, Kind::Sitemap, via);
             sitemaps.iter_mut().for_each(|sitemap| sitemap.nesting = nesting);
             found.append(&mut sitemaps);
