@@ -48,7 +48,7 @@ kinds! {
     UnknownRoot "unknown-root" "entries without the root element of a sitemap or feed";
     MixedKinds "mixed-kinds" "an index that lists pages, or a list of pages that lists sitemaps";
     UnescapedAmpersand "unescaped-ampersand" "unescaped ampersand";
-    UnknownEntity "unknown-entity" "reference to an entity that XML does not have; left as it is";
+    UnknownEntity "unknown-entity" "reference to an entity that XML does not have; not expanded";
     DoubleEscaped "double-escaped" "&amp; escaped twice";
     StrayLessThan "stray-less-than" "unescaped < in text";
     UnclosedMarkup "unclosed-markup" "comment, CDATA section or instruction that does not end";

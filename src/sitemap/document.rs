@@ -30,7 +30,7 @@ pub(super) fn read(tokens: &mut Tokens<'_>, harvest: &mut Harvest<'_>) {
             Token::Close(name) => document.close(name),
             Token::Text(text) => document.push_text(text, true),
             Token::CData(text) => document.push_text(text, false),
-            Token::DocType { is_html } => document.document_type(is_html),
+            Token::DocType { is_html, has_entities } => document.document_type(is_html, has_entities),
             Token::End { is_broken } => return document.end(is_broken),
         }
         if document.open.len() > MAX_DEPTH {
@@ -55,6 +55,8 @@ struct Document<'h, 'a> {
     has_element: bool,
     looks_like_html: bool,
     has_ended: bool,
+    /// Whether it defines entities of its own, which are not looked up.
+    has_entities: bool,
 }
 
 #[derive(Debug)]
@@ -88,10 +90,12 @@ impl<'h, 'a> Document<'h, 'a> {
             has_element: false,
             looks_like_html: false,
             has_ended: false,
+            has_entities: false,
         }
     }
 
-    fn document_type(&mut self, is_html: bool) {
+    fn document_type(&mut self, is_html: bool, has_entities: bool) {
+        self.has_entities |= has_entities;
         self.looks_like_html |= is_html;
         if !is_html {
             self.harvest.note(DefectKind::DocumentType, self.at, "");
@@ -350,13 +354,13 @@ impl<'h, 'a> Document<'h, 'a> {
     fn flush(&mut self, text: &mut Text) {
         let raw = std::mem::take(&mut text.raw);
         let (at, harvest) = (text.at, &mut *self.harvest);
-        unescape(&raw, &mut text.value, |oddity| harvest.note(defect_of(oddity), at, &raw));
+        unescape(&raw, &mut text.value, !self.has_entities, |oddity| harvest.note(defect_of(oddity), at, &raw));
     }
 
     fn unescaped(&mut self, value: &str) -> String {
         let mut out = String::with_capacity(value.len());
         let (at, harvest) = (self.at, &mut *self.harvest);
-        unescape(value, &mut out, |oddity| harvest.note(defect_of(oddity), at, value));
+        unescape(value, &mut out, !self.has_entities, |oddity| harvest.note(defect_of(oddity), at, value));
         out
     }
 

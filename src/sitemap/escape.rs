@@ -1,7 +1,8 @@
 //! Character references: XML's five entities and numbers, and nothing else.
 //!
-//! An entity that a document defines is never looked up, so none can expand. What is no reference
-//! stays as it is written: `?a=1&b=2` is an address that somebody forgot to escape.
+//! An entity that a document defines is never looked up, so none can expand; in a document that
+//! defines some, references to entities that XML does not have are left out. Else what is no
+//! reference stays as it is written: `?a=1&b=2;` is an address that somebody forgot to escape.
 
 /// Longest name of a reference, bytes: `#x0010FFFF`.
 const MAX_NAME_BYTES: usize = 12;
@@ -17,8 +18,9 @@ pub(super) enum Oddity {
     Double,
 }
 
-/// Appends `text` to `out` with its references replaced, and tells `odd` what was none.
-pub(super) fn unescape(text: &str, out: &mut String, mut odd: impl FnMut(Oddity)) {
+/// Appends `text` to `out` with its references replaced, and tells `odd` what was none. References
+/// that XML does not know stay as they are if `keeps_unknown`, and else are left out.
+pub(super) fn unescape(text: &str, out: &mut String, keeps_unknown: bool, mut odd: impl FnMut(Oddity)) {
     let mut pieces = text.split('&');
     out.push_str(pieces.next().unwrap_or_default());
     for piece in pieces {
@@ -33,8 +35,12 @@ pub(super) fn unescape(text: &str, out: &mut String, mut odd: impl FnMut(Oddity)
                 }
                 out.push_str(rest);
             }
-            unknown => {
-                odd(if unknown.is_some() { Oddity::Unknown } else { Oddity::Ampersand });
+            Some((name, None)) => {
+                odd(Oddity::Unknown);
+                if keeps_unknown { out.extend(["&", piece]) } else { out.push_str(&piece[name.len() + 1..]) }
+            }
+            None => {
+                odd(Oddity::Ampersand);
                 out.extend(["&", piece]);
             }
         }
@@ -66,7 +72,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &str, expected_odd: &[Oddity]) {
         let (mut out, mut odd) = (String::new(), Vec::new());
-        unescape(text, &mut out, |oddity| odd.push(oddity));
+        unescape(text, &mut out, true, |oddity| odd.push(oddity));
         assert_eq!((out.as_str(), odd.as_slice()), (expected, expected_odd), "{text}");
     }
 
@@ -82,5 +88,8 @@ mod tests {
         check("&#0;&#xD800;&#99999999;", "&#0;&#xD800;&#99999999;", &[Oddity::Unknown; 3]);
         check("a&amp;amp;b", "a&amp;b", &[Oddity::Double]);
         check("é&é;", "é&é;", &[Oddity::Ampersand]);
+        let mut out = String::new();
+        unescape("a&x;b&c&amp;", &mut out, false, |_| {});
+        assert_eq!(out, "ab&c&");
     }
 }

@@ -80,7 +80,7 @@ fn has_root(tokens: &mut Tokens<'_>) -> bool {
                     return false;
                 }
             }
-            Token::End { .. } | Token::DocType { is_html: true } => return false,
+            Token::End { .. } | Token::DocType { is_html: true, .. } => return false,
             _ => {}
         }
     }

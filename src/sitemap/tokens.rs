@@ -29,8 +29,8 @@ pub(super) enum Token<'t> {
     Open { tag: &'t str, is_empty: bool },
     /// `</name>`: its name.
     Close(&'t str),
-    /// `<!DOCTYPE …>`, passed over.
-    DocType { is_html: bool },
+    /// `<!DOCTYPE …>`, passed over. `has_entities` if it defines some.
+    DocType { is_html: bool, has_entities: bool },
     /// Nothing more. `is_broken` if the document ended within markup.
     End { is_broken: bool },
 }
@@ -266,7 +266,7 @@ impl<'a> Tokens<'a> {
         let mut words = head[2..head.find(['>', '[']).unwrap_or(head.len()).max(2)].split_whitespace();
         let is_type = words.next().is_some_and(|word| word.eq_ignore_ascii_case("doctype"));
         let is_html = is_type && words.next().is_some_and(|word| word.eq_ignore_ascii_case("html"));
-        let mut in_subset = false;
+        let (mut in_subset, mut has_entities) = (false, false);
         self.source.advance(2);
         loop {
             let mark = |c: char| matches!(c, '"' | '\'' | '[' | ']' | '<' | '>');
@@ -278,7 +278,7 @@ impl<'a> Tokens<'a> {
                 continue;
             };
             self.source.advance(at);
-            self.source.want(4);
+            self.source.want(8);
             let rest = self.source.rest();
             match rest.as_bytes()[0] {
                 b'"' => self.skip_past(1, "\""),
@@ -287,9 +287,10 @@ impl<'a> Tokens<'a> {
                 b'<' if rest.starts_with("<?") => self.skip_past(2, "?>"),
                 b'>' if !in_subset => {
                     self.taken = 1;
-                    return Token::DocType { is_html };
+                    return Token::DocType { is_html, has_entities };
                 }
                 byte => {
+                    has_entities |= rest.starts_with("<!ENTITY");
                     in_subset = byte == b'[' || in_subset && byte != b']';
                     self.source.advance(1);
                 }

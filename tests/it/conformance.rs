@@ -4,6 +4,8 @@
 //! comes from and under which licence, and a list of expected failures that argues each line. A
 //! case that is listed and passes fails the test as well: the list never outlives its reasons.
 
+mod sitemap;
+
 use std::{
     io::Write,
     process::{Command, Stdio},
@@ -12,7 +14,6 @@ use std::{
 use serde_json::Value;
 
 /// Asks `dragline inspect <subject> --batch` all questions; the answers, in order.
-#[expect(dead_code, reason = "the subjects use it as they come in")]
 fn inspect(subject: &str, questions: &[Value]) -> Vec<Value> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_dragline"))
         .args(["inspect", subject, "--batch"])

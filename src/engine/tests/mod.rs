@@ -82,7 +82,7 @@ impl Crawl {
             max_redirects: 5,
             obey_nofollow: false,
             parse: parse::Limits { max_links: 1000, max_meta_bytes: 1000, max_text_bytes: 0 },
-            sitemaps: crate::sitemap::Options::default(),
+            sitemaps: sitemap::Options::default(),
             robots: robots::Options {
                 obey: false,
                 agent: "dragline".into(),
