@@ -8,8 +8,9 @@ use super::{
     Kind, MAX_DEPTH,
     defect::{DefectKind, Position},
     draft::Draft,
-    element::{Element, Field, Flavour, Prefixes, Vocabulary, attributes, classify, max_bytes},
-    escape::{Oddity, unescape},
+    element::{Element, Field, Flavour, Prefixes, Vocabulary, attributes, classify},
+    escape::unescape,
+    field::{Bases, Text, defect_of},
     harvest::Harvest,
     root::{kind_of, split, starts_html},
     tokens::{MAX_NAME_BYTES, Token, Tokens, name_of},
@@ -48,6 +49,7 @@ struct Document<'h, 'a> {
     /// The open elements' names, one after another.
     names: String,
     prefixes: Prefixes,
+    bases: Bases,
     /// The entry at hand.
     draft: Option<Draft>,
     /// The field at hand; its element is the innermost that is one.
@@ -66,17 +68,6 @@ struct Open {
     name_at: usize,
 }
 
-/// Text of a field.
-#[derive(Debug)]
-struct Text {
-    field: Field,
-    at: Position,
-    value: String,
-    /// What comes behind `value`, its references not yet replaced: they may be cut in two.
-    raw: String,
-    is_cut: bool,
-}
-
 impl<'h, 'a> Document<'h, 'a> {
     fn new(harvest: &'h mut Harvest<'a>) -> Self {
         Self {
@@ -85,6 +76,7 @@ impl<'h, 'a> Document<'h, 'a> {
             open: Vec::new(),
             names: String::new(),
             prefixes: Prefixes::default(),
+            bases: Bases::default(),
             draft: None,
             field: None,
             has_element: false,
@@ -108,6 +100,9 @@ impl<'h, 'a> Document<'h, 'a> {
         let (prefix, local) = split(name);
         if tag.contains("xmlns:") {
             self.prefixes.bind(tag);
+        }
+        if tag.contains("xml:base") {
+            self.bases.open(self.open.len(), tag, self.harvest.base());
         }
         if !std::mem::replace(&mut self.has_element, true) {
             self.looks_like_html |= starts_html(local);
@@ -203,7 +198,7 @@ impl<'h, 'a> Document<'h, 'a> {
                 if field == Field::Guid && attributes(tag).any(is_no_address) {
                     return;
                 }
-                self.field = Some(Text { field, at: self.at, value: String::new(), raw: String::new(), is_cut: false });
+                self.field = Some(Text::new(field, self.at));
                 if local.eq_ignore_ascii_case("link") {
                     self.take_reference(tag);
                 }
@@ -233,7 +228,7 @@ impl<'h, 'a> Document<'h, 'a> {
     fn take_reference(&mut self, tag: &str) {
         let href = attributes(tag).find(|(name, _)| name.eq_ignore_ascii_case("href")).map(|(_, href)| href);
         if let (Some(href), Some(text)) = (href, &mut self.field) {
-            text.raw.push_str(&href[..href.floor_char_boundary(max_bytes(text.field))]);
+            text.push(href, true, true, self.harvest);
         }
     }
 
@@ -262,6 +257,7 @@ impl<'h, 'a> Document<'h, 'a> {
         }
         let Some(href) = href else { return };
         let href = self.unescaped(href);
+        let href = self.bases.resolve(&href);
         let (at, harvest) = (self.at, &mut *self.harvest);
         let Some(draft) = &mut self.draft else { return };
         let is_alternate = rel.split_whitespace().any(|rel| rel.eq_ignore_ascii_case("alternate"));
@@ -308,6 +304,7 @@ impl<'h, 'a> Document<'h, 'a> {
     fn pop(&mut self) {
         let Some(closed) = self.open.pop() else { return };
         self.names.truncate(closed.name_at);
+        self.bases.close(self.open.len());
         match closed.element {
             Element::Field(_) => self.finish_field(),
             Element::Entry(_) => self.finish_draft(),
@@ -317,9 +314,10 @@ impl<'h, 'a> Document<'h, 'a> {
 
     fn finish_field(&mut self) {
         let Some(mut text) = self.field.take() else { return };
-        self.flush(&mut text);
+        text.flush(!self.has_entities, self.harvest);
         if let Some(draft) = &mut self.draft {
-            draft.set(text.field, &text.value, text.is_cut, text.at, self.harvest);
+            let value = if text.field == Field::Address { self.bases.resolve(&text.value) } else { text.value.into() };
+            draft.set(text.field, &value, text.is_cut, text.at, self.harvest);
         }
     }
 
@@ -336,25 +334,9 @@ impl<'h, 'a> Document<'h, 'a> {
         if !matches!(self.open.last(), Some(Open { element: Element::Field(_), .. })) {
             return;
         }
-        let Some(mut field) = self.field.take() else { return };
-        if !is_escaped {
-            self.flush(&mut field);
+        if let Some(field) = &mut self.field {
+            field.push(text, is_escaped, !self.has_entities, self.harvest);
         }
-        let is_first = field.value.is_empty() && field.raw.is_empty();
-        let text = if is_first { text.trim_start() } else { text };
-        let room = max_bytes(field.field).saturating_sub(field.value.len() + field.raw.len());
-        // White space at the end makes nothing longer.
-        field.is_cut |= text.trim_end().len() > room;
-        let target = if is_escaped { &mut field.raw } else { &mut field.value };
-        target.push_str(&text[..text.floor_char_boundary(room)]);
-        self.field = Some(field);
-    }
-
-    /// Replaces the references in what was read of a field.
-    fn flush(&mut self, text: &mut Text) {
-        let raw = std::mem::take(&mut text.raw);
-        let (at, harvest) = (text.at, &mut *self.harvest);
-        unescape(&raw, &mut text.value, !self.has_entities, |oddity| harvest.note(defect_of(oddity), at, &raw));
     }
 
     fn unescaped(&mut self, value: &str) -> String {
@@ -385,13 +367,5 @@ impl<'h, 'a> Document<'h, 'a> {
     fn name(&self, at: usize) -> &str {
         let end = self.open.get(at + 1).map_or(self.names.len(), |next| next.name_at);
         &self.names[self.open[at].name_at..end]
-    }
-}
-
-fn defect_of(oddity: Oddity) -> DefectKind {
-    match oddity {
-        Oddity::Ampersand => DefectKind::UnescapedAmpersand,
-        Oddity::Unknown => DefectKind::UnknownEntity,
-        Oddity::Double => DefectKind::DoubleEscaped,
     }
 }

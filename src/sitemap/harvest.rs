@@ -37,6 +37,11 @@ impl<'a> Harvest<'a> {
         }
     }
 
+    /// Where the document was found.
+    pub(super) fn base(&self) -> Option<&'a Url> {
+        self.base
+    }
+
     /// Whether an entry had to be left out because there were enough, so that reading on is idle.
     pub(super) fn is_full(&self) -> bool {
         self.is_full

@@ -29,6 +29,7 @@ mod draft;
 mod element;
 mod entry;
 mod escape;
+mod field;
 mod harvest;
 mod list;
 mod read;

@@ -298,6 +298,19 @@ fn addresses_of_feeds() {
     assert_eq!((extras.videos, extras.images), (vec!["/v.mp4".to_owned()], vec!["/i.png".to_owned()]));
 }
 
+#[test]
+fn bases_of_feeds() {
+    check_pages(
+        "<feed xml:base='http://h/x/'><entry xml:base='y/'><link href='1'/></entry><entry><link href='2'/></entry>\
+         <entry><link href='http://i/3'/></entry></feed>",
+        &["http://h/x/y/1", "http://h/x/2", "http://i/3"],
+    );
+    check_pages(
+        "<rss xml:base='/relative'><channel><item xml:base='http://h/'><link>a</link></item><item><link>b</link></item></channel></rss>",
+        &["http://h/a", "b"],
+    );
+}
+
 #[track_caller]
 fn check_kind(body: &str, kind: &str) {
     assert_eq!(read(body).kind.as_str(), kind, "{body}");
