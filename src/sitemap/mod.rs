@@ -11,8 +11,8 @@
 //! Of a document that breaks off, what came before is kept. What was wrong is told in
 //! [`Sitemap::defects`], each kind once.
 //!
-//! Bytes stream through ([`source`] unpacks and decodes them, [`tokens`] cuts them into markup, or
-//! [`list`] into lines, [`document`] knows what elements mean, [`harvest`] keeps entries), so memory
+//! Bytes stream through (`source` unpacks and decodes them, `tokens` cuts them into markup, or
+//! `list` into lines, `document` knows what elements mean, `harvest` keeps entries), so memory
 //! is that of a window on the text and of what is kept. The tokenizer is our own: quick-xml holds a
 //! whole tag, comment or text at once, and ends at the first mistake. The two are compared in tests.
 //!
