@@ -10,7 +10,7 @@ use super::files;
 use crate::{
     address::{CanonicalUrl, Canonicalizer},
     cache::{self, CachedFetcher},
-    clock::Clock,
+    clock::{Clock, Timestamp},
     config::{Identity, SeedError, Settings},
     engine::{Extras, Options, Seed, Stack, groups},
     fetch::{BuildError, Fetcher, HttpFetcher},
@@ -26,8 +26,6 @@ const RETRY_MAX: Duration = Duration::from_secs(120);
 /// The cache is swept once a lifetime of its entries, but not more and not less often than this.
 const SWEEP_MIN: Duration = Duration::from_secs(1);
 const SWEEP_MAX: Duration = Duration::from_secs(60);
-/// Most bytes of a sitemap after unpacking: what sitemaps.org allows.
-const MAX_SITEMAP_BYTES: usize = 50 << 20;
 
 /// Memory for the digests of bodies that `traps.same_content` compares.
 const TRAP_MEMORY_BYTES: u64 = 8 << 20;
@@ -47,7 +45,7 @@ pub(super) fn options(settings: &Settings) -> Options {
         parse: settings.parse.clone(),
         text_links: settings.links.text_files,
         pdf_links: settings.links.pdf,
-        max_sitemap_bytes: MAX_SITEMAP_BYTES,
+        sitemaps: settings.sitemaps,
         robots: settings.robots.clone(),
         extras: Extras {
             text: settings.outputs.text,
@@ -96,9 +94,17 @@ pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock, tasks: &T
         Some(options) => cached(http, options, clock, tasks),
         None => http,
     };
-    let scope = scope::Options { now_year: clock.now().year(), ..settings.scope.clone() };
-    let scope = Scope::new(&scope, &pages).map_err(StackError::Patterns)?;
+    let scope = scope(settings, &pages, clock.now()).map_err(StackError::Patterns)?;
     Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::new(&settings.canonical), clock })
+}
+
+/// Which URLs a crawl from `seeds` may visit.
+///
+/// # Errors
+/// When a pattern does not compile; those of a checked configuration do.
+pub(super) fn scope(settings: &Settings, seeds: &[CanonicalUrl], now: Timestamp) -> Result<Scope, Vec<PatternError>> {
+    let options = scope::Options { now_year: now.year(), ..settings.scope.clone() };
+    Scope::new(&options, seeds)
 }
 
 /// The cache, and the task that lets go of what has expired in it.

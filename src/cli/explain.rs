@@ -15,9 +15,9 @@ use super::{
     print, with_config,
 };
 use crate::{
-    address::Canonicalizer,
-    clock::Clock,
-    config::{Flags, Settings, Sources, without_userinfo},
+    address::{Canonicalizer, without_userinfo},
+    clock::{Clock, Timestamp},
+    config::{Flags, Settings, Sources},
     engine::explain::{Explanation, Inquiry, explain},
     scope::Scope,
     sink::read_records,
@@ -55,10 +55,10 @@ fn show(args: &ExplainArgs, explanations: &[Explanation]) -> Exit {
 fn answer(settings: &Settings, args: &ExplainArgs) -> Result<Vec<Explanation>, FolderError> {
     let mut notes = Vec::new();
     let options = assemble::options(settings);
-    let canonicalizer = Canonicalizer::default();
-    let scope = scope(settings, &mut notes);
-    let seen = Folder::look(settings)?;
+    let canonicalizer = Canonicalizer::new(&settings.canonical);
     let now = Clock::system().now();
+    let scope = scope(settings, &canonicalizer, now, &mut notes);
+    let seen = Folder::look(settings)?;
     let (mut frontier, book) = match seen {
         Seen::Nothing => {
             notes.push(format!("{} holds no crawl that has begun", settings.job.out.display()));
@@ -88,9 +88,9 @@ fn answer(settings: &Settings, args: &ExplainArgs) -> Result<Vec<Explanation>, F
 }
 
 /// The scope, from seeds that can be read again.
-fn scope(settings: &Settings, notes: &mut Vec<String>) -> Option<Scope> {
+fn scope(settings: &Settings, canonicalizer: &Canonicalizer, now: Timestamp, notes: &mut Vec<String>) -> Option<Scope> {
     let mut seeds = Vec::new();
-    let read = settings.seeds.read(&mut empty(), &mut |url| seeds.push(url));
+    let read = settings.seeds.read(canonicalizer, &mut empty(), &mut |url| seeds.push(url));
     if let Err(error) = read {
         notes.push(format!("scope is not known, because seeds can't be read: {error}"));
         return None;
@@ -99,7 +99,7 @@ fn scope(settings: &Settings, notes: &mut Vec<String>) -> Option<Scope> {
         notes.push("seeds that came from standard input are not known here, so scope may say too much".to_owned());
     }
     seeds.extend(settings.seeds.sitemaps.iter().cloned());
-    Scope::new(&settings.scope, &seeds).ok()
+    assemble::scope(settings, &seeds, now).ok()
 }
 
 /// Finds the records of those whose story has ended: one pass over the outputs.

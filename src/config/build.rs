@@ -18,7 +18,7 @@ use super::{
     settings::{Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
     units::{Limit, Span},
 };
-use crate::{address::Canonicalizer, cache, fetch::guard::Allow, politeness, robots, sink::Compression};
+use crate::{address::Canonicalizer, cache, fetch::guard::Allow, politeness, robots, sink::Compression, sitemap};
 
 /// Longest name of a job.
 const MAX_NAME_BYTES: usize = 100;
@@ -81,6 +81,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
         links: links::links(raw),
         cache: raw.cache.enabled.then_some(cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
         robots: robots_options(&raw.robots),
+        sitemaps: sitemap_options(&raw.sitemaps),
         frontier: frontier(&raw.frontier),
         outputs: outputs(&raw.outputs),
         telemetry: telemetry(&raw.telemetry),
@@ -246,6 +247,18 @@ fn robots_options(raw: &raw::Robots) -> robots::Options {
             raw::RobotsSignals::Record => Vec::new(),
             raw::RobotsSignals::Obey => raw.purposes.iter().filter_map(|name| robots::Purpose::named(name)).collect(),
         },
+    }
+}
+
+fn sitemap_options(raw: &raw::Sitemaps) -> sitemap::Options {
+    sitemap::Options {
+        limits: sitemap::Limits {
+            max_entries: to_usize(raw.max_entries.into()),
+            max_decoded_bytes: to_usize(raw.max_size.0),
+        },
+        max_nesting: raw.nesting,
+        newest_first: raw.newest_first,
+        alternates: raw.alternates,
     }
 }
 

@@ -48,6 +48,18 @@ impl Identity {
         of.add("robots.sitemaps", &json!(raw.robots.sitemaps));
         of.add("robots.signals", &json!(raw.robots.signals));
         of.add("robots.purposes", &json!(raw.robots.purposes));
+        // Only what differs from the default, so that folders of older versions can be resumed.
+        let (usual, given) = (crate::config::raw::Sitemaps::default(), &raw.sitemaps);
+        for (key, usual, given) in [
+            ("max_size", json!(usual.max_size), json!(given.max_size)),
+            ("max_entries", json!(usual.max_entries), json!(given.max_entries)),
+            ("nesting", json!(usual.nesting), json!(given.nesting)),
+            ("alternates", json!(usual.alternates), json!(given.alternates)),
+        ] {
+            if given != usual {
+                of.add(&format!("sitemaps.{key}"), &given);
+            }
+        }
         // As written: the version in the default must not make another job of an upgrade.
         of.add("fetch.user_agent", &json!(raw.fetch.user_agent));
         of.add("fetch.body", &json!(raw.fetch.body));

@@ -41,7 +41,6 @@ pub use load::Sources;
 pub use reference::{json_schema, reference};
 pub use rows::Row;
 pub use seeds::SeedError;
-pub(crate) use seeds::without_userinfo;
 pub use settings::{
     Fetch, Format, Frontier, Job, Limits, Links, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry,
 };

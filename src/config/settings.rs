@@ -14,6 +14,7 @@ use crate::{
     fetch::{self, guard::Allow},
     parse, politeness, robots, scope,
     sink::Compression,
+    sitemap,
 };
 
 use super::Identity;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub cache: Option<cache::Options>,
     /// How robots.txt is treated.
     pub robots: robots::Options,
+    /// How sitemaps are read.
+    pub sitemaps: sitemap::Options,
     /// What is wanted of pages.
     pub parse: parse::Options,
     /// Which links are followed.

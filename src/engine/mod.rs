@@ -55,6 +55,7 @@ use crate::{
     frontier::{FrontierError, workbench},
     parse, robots,
     sink::SinkError,
+    sitemap,
 };
 
 /// What a crawl is built from, beside the parts that do the work.
@@ -83,8 +84,8 @@ pub struct Options {
     pub text_links: bool,
     /// Whether the links of PDFs are followed (`links.pdf`).
     pub pdf_links: bool,
-    /// Most bytes of a sitemap after unpacking.
-    pub max_sitemap_bytes: usize,
+    /// How sitemaps are read.
+    pub sitemaps: sitemap::Options,
     /// How robots.txt is treated.
     pub robots: robots::Options,
     /// What records hold beyond the usual.

@@ -7,6 +7,7 @@
 mod charset;
 mod html;
 mod robots;
+mod sitemap;
 mod url;
 
 use std::{

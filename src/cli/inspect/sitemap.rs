@@ -1,22 +1,35 @@
 //! `dragline inspect sitemap`: the entries of a sitemap or feed, and what is wrong with it.
+//!
+//! Addresses are resolved against the sitemap's own and written as the URL standard serialises
+//! them; where that differs from what was written, the written text stands beside it (`raw`). What is
+//! no URL at all is left out and is a defect. Nothing is made canonical: that is for `inspect url`.
+
+use std::fmt::Write as _;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{
-    super::Exit,
+    super::{Exit, complain, human},
     Form, batch,
     input::{self, Reach},
     show,
 };
-use crate::sitemap;
+use crate::sitemap::{self, Origin};
 
-/// The entries of a sitemap or feed
+/// Entries that are shown to people.
+const MAX_SHOWN: usize = 20;
+
+/// The entries of a sitemap or feed, and what is wrong with it
 #[derive(Debug, Args)]
 pub(crate) struct SitemapArgs {
     /// A file, "-" for standard input, or a URL
     #[arg(required_unless_present = "batch")]
     input: Option<String>,
+    /// Resolve its addresses against this URL, instead of the one that was asked
+    #[arg(long, value_name = "URL")]
+    base: Option<String>,
     #[command(flatten)]
     form: Form,
     #[command(flatten)]
@@ -25,31 +38,192 @@ pub(crate) struct SitemapArgs {
 
 #[derive(Debug, Deserialize)]
 struct Question {
-    body_base64: String,
+    url: Option<String>,
+    content_type: Option<String>,
+    body_base64: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
 struct Answer {
+    kind: &'static str,
     entries: Vec<Entry>,
     sitemaps: Vec<String>,
+    /// The same, with what else is known of them.
+    sitemap_entries: Vec<Entry>,
+    defects: Vec<Defect>,
+    truncated: bool,
 }
 
 #[derive(Debug, Serialize)]
 struct Entry {
     url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<String>,
+    lastmod: Option<String>,
+    /// RFC 3339, in UTC.
+    lastmod_time: Option<String>,
+    priority: Option<f64>,
+    changefreq: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    alternates: Vec<Alternate>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    videos: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    news: Option<News>,
+}
+
+#[derive(Debug, Serialize)]
+struct Alternate {
+    url: String,
+    hreflang: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct News {
+    name: Option<String>,
+    language: Option<String>,
+    publication_date: Option<String>,
+    title: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Defect {
+    kind: &'static str,
+    text: &'static str,
+    count: u64,
+    line: u64,
+    byte: u64,
+    example: Option<String>,
 }
 
 pub(super) fn execute(args: &SitemapArgs) -> Exit {
     if args.form.batch {
-        return batch::run(|question: Question| Ok(answer(&batch::from_base64(&question.body_base64)?)));
+        return batch::run(|question: Question| {
+            let body = batch::from_base64(question.body_base64.as_deref().unwrap_or_default())?;
+            let url = question.url.as_deref().filter(|url| !url.is_empty()).map(base).transpose()?;
+            Ok(answer(&body, url.as_ref(), question.content_type.as_deref()))
+        });
     }
-    match input::read(args.input.as_deref().unwrap_or("-"), &args.reach) {
-        Ok(input) => show(&args.form, &answer(&input.body), |answer| format!("{answer:#?}\n")),
-        Err(exit) => exit,
+    let input = match input::read(args.input.as_deref().unwrap_or("-"), &args.reach) {
+        Ok(input) => input,
+        Err(exit) => return exit,
+    };
+    let url = match args.base.as_deref().map(base).transpose() {
+        Ok(url) => url.or_else(|| input.url.as_ref().map(|url| url.as_url().clone())),
+        Err(why) => {
+            complain(&format!("error: {why}"));
+            return Exit::Usage;
+        }
+    };
+    show(&args.form, &answer(&input.body, url.as_ref(), input.content_type()), text)
+}
+
+fn base(url: &str) -> Result<Url, String> {
+    Url::parse(url).map_err(|error| format!("`{url}` is no URL: {error}"))
+}
+
+fn answer(body: &[u8], url: Option<&Url>, content_type: Option<&str>) -> Answer {
+    // Without an address of its own only absolute URLs have a meaning, and there is nothing to compare with.
+    let found = sitemap::parse(body, &Origin { url, content_type }, &sitemap::Limits::default());
+    let resolve = |entries: Vec<sitemap::Entry>| -> Vec<Entry> {
+        entries.into_iter().filter_map(|entry| Entry::new(entry, url)).collect()
+    };
+    let (entries, sitemap_entries) = (resolve(found.pages), resolve(found.sitemaps));
+    Answer {
+        kind: found.kind.as_str(),
+        entries,
+        sitemaps: sitemap_entries.iter().map(|entry| entry.url.clone()).collect(),
+        sitemap_entries,
+        defects: found.defects.into_iter().map(Defect::from).collect(),
+        truncated: found.truncated,
     }
 }
 
-fn answer(body: &[u8]) -> Answer {
-    let found = sitemap::parse(body, &sitemap::Limits::default());
-    Answer { entries: found.pages.into_iter().map(|url| Entry { url }).collect(), sitemaps: found.sitemaps }
+fn resolve(base: Option<&Url>, address: &str) -> Option<String> {
+    let url = base.map_or_else(|| Url::parse(address), |base| base.join(address));
+    url.ok().map(String::from)
+}
+
+impl Entry {
+    /// `None` if its address is no URL.
+    fn new(entry: sitemap::Entry, base: Option<&Url>) -> Option<Self> {
+        let url = resolve(base, &entry.url)?;
+        let extras = entry.extras.map(|extras| *extras).unwrap_or_default();
+        let all = |addresses: Vec<String>| addresses.iter().filter_map(|address| resolve(base, address)).collect();
+        let alternates = extras.alternates.into_iter().filter_map(|alternate| {
+            resolve(base, &alternate.url).map(|url| Alternate { url, hreflang: alternate.hreflang })
+        });
+        let time = entry.modified.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+        Some(Self {
+            raw: Some(entry.url).filter(|raw| *raw != url),
+            url,
+            lastmod: entry.lastmod,
+            lastmod_time: time.map(|time| time.to_string()),
+            priority: entry.priority,
+            changefreq: entry.changefreq.map(sitemap::ChangeFrequency::as_str),
+            alternates: alternates.collect(),
+            images: all(extras.images),
+            videos: all(extras.videos),
+            news: extras.news.map(|news| News {
+                name: news.name,
+                language: news.language,
+                publication_date: news.publication_date,
+                title: news.title,
+            }),
+        })
+    }
+}
+
+impl From<sitemap::Defect> for Defect {
+    fn from(defect: sitemap::Defect) -> Self {
+        Self {
+            kind: defect.kind.as_str(),
+            text: defect.kind.text(),
+            count: defect.count,
+            line: defect.line,
+            byte: defect.byte,
+            example: defect.example,
+        }
+    }
+}
+
+/// For people: what it is, what is wrong, and the first entries in columns.
+fn text(answer: &Answer) -> String {
+    let mut out = String::new();
+    let count = |n: usize, noun: &str| human::plural(n as u64, noun);
+    let (pages, sitemaps) = (count(answer.entries.len(), "page"), count(answer.sitemaps.len(), "sitemap"));
+    let cut = if answer.truncated { ", incomplete" } else { "" };
+    line(&mut out, &format!("{:<9} {pages}, {sitemaps}{cut}", answer.kind));
+    for defect in &answer.defects {
+        let example = defect.example.as_deref().map(|example| format!(": {}", one_line(example))).unwrap_or_default();
+        let place = format!("line {}", defect.line);
+        line(&mut out, &format!("defect    {:<10} {} × {}{example}", place, human::count(defect.count), defect.text));
+    }
+    for entries in [&answer.sitemap_entries, &answer.entries] {
+        if entries.is_empty() {
+            continue;
+        }
+        line(&mut out, &format!("\n{:<25} {:<8} {:<10} URL", "LASTMOD", "PRIORITY", "CHANGEFREQ"));
+        for entry in entries.iter().take(MAX_SHOWN) {
+            let priority = entry.priority.map(|priority| priority.to_string()).unwrap_or_default();
+            let lastmod = entry.lastmod.as_deref().map(one_line).unwrap_or_default();
+            let changefreq = entry.changefreq.unwrap_or_default();
+            line(&mut out, &format!("{lastmod:<25} {priority:<8} {changefreq:<10} {}", entry.url));
+        }
+        if let Some(n) = entries.len().checked_sub(MAX_SHOWN).filter(|n| *n > 0) {
+            line(&mut out, &format!("… and {} more (all of them with --json)", human::count(n as u64)));
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, text: &str) {
+    writeln!(out, "{}", text.trim_end()).expect("a String takes everything");
+}
+
+/// Foreign text for a terminal: no control characters.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -237,6 +237,32 @@ pub(crate) enum RobotsSignals {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+pub(crate) struct Sitemaps {
+    /// Bytes of one sitemap that are read, counted after unpacking; sitemaps.org allows 50 MiB.
+    #[schemars(extend("x-min" = "64 KiB", "x-max" = "1 GiB"))]
+    pub(crate) max_size: Bytes,
+    /// Entries of one sitemap that are read; sitemaps.org allows 50000.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) max_entries: u32,
+    /// Sitemap indexes above a sitemap that is still read; sitemaps.org allows 1.
+    #[schemars(range(min = 0, max = 16))]
+    pub(crate) nesting: u8,
+    /// Whether what one sitemap lists is visited newest first (by lastmod, then by priority) instead of
+    /// in the order of the list.
+    pub(crate) newest_first: bool,
+    /// Whether the translations of a page that a sitemap names (xhtml:link with hreflang) are
+    /// visited as if they were listed.
+    pub(crate) alternates: bool,
+}
+
+impl Default for Sitemaps {
+    fn default() -> Self {
+        Self { max_size: Bytes::mib(50), max_entries: 50_000, nesting: 4, newest_first: true, alternates: true }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Frontier {
     /// "disk" survives every stop; "memory" is for short runs that need not be resumed.
     pub(crate) store: Store,

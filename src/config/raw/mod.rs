@@ -14,7 +14,7 @@ mod what;
 pub(crate) use canonical::Canonical;
 pub(crate) use how::{
     Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, RobotsSignals,
-    Secret, Shutdown, Store, Telemetry,
+    Secret, Shutdown, Sitemaps, Store, Telemetry,
 };
 pub(crate) use links::{LinkRel, Links};
 pub(crate) use scope::{Crossing, Scope, ScopeMode, Traps};
@@ -56,6 +56,8 @@ pub(crate) struct Raw {
     pub(crate) cache: Cache,
     /// How robots.txt is treated (RFC 9309).
     pub(crate) robots: Robots,
+    /// How sitemaps and feeds are read.
+    pub(crate) sitemaps: Sitemaps,
     /// The store of URLs known, done and pending.
     pub(crate) frontier: Frontier,
     /// What is written to the output folder.

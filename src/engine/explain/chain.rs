@@ -2,10 +2,10 @@
 
 use super::{
     super::{Book, Options},
-    Budget, Explanation, FrontierView, HostView, RobotsView, ScopeView,
+    Budget, Change, Explanation, FrontierView, HostView, RobotsView, ScopeView,
 };
 use crate::{
-    address::{CanonicalUrl, Canonicalizer, DirectoryKey},
+    address::{self, CanonicalUrl, Canonicalizer, DirectoryKey},
     clock::Timestamp,
     frontier::{Frontier, FrontierError, HostRecord, RetiredSet, Status},
     robots::{Policy, Standing},
@@ -37,8 +37,11 @@ pub fn explain(
     frontier: Option<&mut dyn Frontier>,
 ) -> Result<Explanation, FrontierError> {
     let mut it = Explanation { url: text.to_owned(), ..Explanation::default() };
-    let url = match inquiry.canonicalizer.parse(text) {
-        Ok(url) => url,
+    let url = match inquiry.canonicalizer.explain(None, text) {
+        Ok((url, changes)) => {
+            it.changes = changes.into_iter().map(Change::from).collect();
+            url
+        }
         Err(error) => {
             it.error = Some(error.to_string());
             it.conclude();
@@ -174,6 +177,12 @@ fn budgets(
         limit.map(|limit| Budget { key, limit, used, left: limit.saturating_sub(used) })
     };
     Ok(rows.into_iter().filter_map(budget).collect())
+}
+
+impl From<address::Change> for Change {
+    fn from(change: address::Change) -> Self {
+        Self { rule: change.rule.as_str().to_owned(), before: change.before, after: change.after }
+    }
 }
 
 fn scope_view(scope: &Scope, url: &CanonicalUrl) -> ScopeView {

@@ -55,9 +55,9 @@ pub struct Explanation {
 pub struct Change {
     /// Its name in the configuration.
     pub rule: String,
-    /// The URL before.
+    /// The part that it is about, before.
     pub before: String,
-    /// And after.
+    /// And after; empty when nothing is left of it.
     pub after: String,
 }
 

@@ -84,7 +84,7 @@ impl Crawl {
             obey_nofollow: false,
             obey_rel: parse::Rel::default(),
             parse: parse::Options::new(parse::Limits { max_links: 1000, max_meta_bytes: 1000, max_text_bytes: 0 }),
-            max_sitemap_bytes: 1 << 20,
+            sitemaps: sitemap::Options::default(),
             robots: robots::Options { obey: false, ..robots::Options::default() },
             text_links: false,
             pdf_links: false,

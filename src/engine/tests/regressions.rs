@@ -176,6 +176,28 @@ async fn a_sitemap_that_comes_as_html_is_read_and_its_pages_are_as_near_as_seeds
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_sitemap_lists_is_visited_newest_first_and_its_translations_too() {
+    const MAP: &str = "<urlset><url><loc>/old</loc><lastmod>2001</lastmod></url><url><loc>/plain</loc></url>\
+                       <url><loc>/new</loc><lastmod>2002-02-02</lastmod>\
+                       <xhtml:link rel='alternate' hreflang='de' href='/neu'/></url></urlset>";
+    let text = Page::Html(&[]);
+    let web = || {
+        let pages = ["http://a/old", "http://a/plain", "http://a/new", "http://a/neu"].map(|url| (url, text.clone()));
+        Web::new(&[&pages[..], &[("http://a/map.xml", Page::Raw(MAP))]].concat())
+    };
+    for (newest_first, expected) in
+        [(true, ["map.xml", "new", "old", "plain", "neu"]), (false, ["map.xml", "old", "plain", "new", "neu"])]
+    {
+        let mut crawl = Crawl::of(&[]).with(|options| options.sitemaps.newest_first = newest_first);
+        crawl.sitemaps = vec!["http://a/map.xml"];
+        let (_, shelf, _) = crawl.run(web()).await;
+        let records = shelf.0.lock().unwrap();
+        let order: Vec<_> = records.iter().map(|record| record["url"].as_str().unwrap()).collect();
+        assert_eq!(order, expected.map(|name| format!("http://a/{name}")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endless_chain_of_sitemap_indexes_ends() {
     let leak = |text: String| -> &'static str { text.leak() };
     let pages: Vec<_> = (0..50)

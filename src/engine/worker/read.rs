@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use http::header::CONTENT_LANGUAGE;
+use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE};
 
 use super::{
     super::{
@@ -22,12 +22,6 @@ use crate::{
     scope::Role,
     sitemap,
 };
-
-/// Entries read of one sitemap; the protocol allows this many.
-const MAX_SITEMAP_ENTRIES: usize = 50_000;
-
-/// Sitemap indexes above a sitemap that is still read.
-const MAX_SITEMAP_NESTING: u8 = 4;
 
 /// What was read of an answer, and where it leads.
 #[derive(Default)]
@@ -224,22 +218,27 @@ impl Worker {
     }
 
     fn read_sitemap(&self, queued: &QueuedUrl, response: &Response, via: &Arc<str>) -> Reading {
-        let limits = sitemap::Limits {
-            max_entries: self.options.parse.limits.max_links.max(MAX_SITEMAP_ENTRIES),
-            max_decoded_bytes: self.options.max_sitemap_bytes,
-        };
-        let read = sitemap::parse(&response.body, &limits);
+        let options = &self.options.sitemaps;
+        let origin = sitemap::Origin { url: None, content_type: response.header(CONTENT_TYPE) };
+        let mut read = sitemap::parse(&response.body, &origin, &options.limits);
+        if options.newest_first {
+            sitemap::newest_first(&mut read.pages);
+            sitemap::newest_first(&mut read.sitemaps);
+        }
         // What a declared sitemap lists is offered as a seed is; a feed that a page links to is a page.
         let declared = queued.kind == Kind::Sitemap;
         let depth = queued.depth().saturating_add(u16::from(!declared));
-        let way = Way { depth, kind: Kind::Page, nesting: 0, ..way_from(queued, via) };
+        let way = Way { depth, ..page_way(queued, via) };
         let place = Place::new(queued.url.as_url());
-        let pages = read.pages.iter().map(|page| (Role::SitemapEntry, &**page));
-        let (mut found, mut cut) = self.judge.links(&place, pages, &way);
+        let pages = read.pages.iter().map(|page| &*page.url);
+        let extras = read.pages.iter().filter_map(|page| page.extras.as_ref()).filter(|_| options.alternates);
+        let alternates = extras.flat_map(|extras| extras.alternates.iter().map(|alternate| &*alternate.url));
+        let references = pages.chain(alternates).map(|url| (Role::SitemapEntry, url));
+        let (mut found, mut cut) = self.judge.links(&place, references, &way);
         // An index of indexes is against the protocol; a few are borne with, an endless chain is not.
         let nesting = queued.nesting.saturating_add(1);
-        if nesting <= MAX_SITEMAP_NESTING {
-            let sitemaps = read.sitemaps.iter().map(|sitemap| (Role::Sitemap, &**sitemap));
+        if nesting <= options.max_nesting {
+            let sitemaps = read.sitemaps.iter().map(|sitemap| (Role::Sitemap, &*sitemap.url));
             let way = Way { kind: Kind::Sitemap, nesting, ..way };
             let (mut sitemaps, cut_too) = self.judge.links(&place, sitemaps, &way);
             found.append(&mut sitemaps);
