@@ -281,7 +281,11 @@ impl Scope {
 
     fn check_extension(&self, facts: &Facts<'_>) -> Option<Objection> {
         let url = facts.candidate.url;
-        let admits = self.extensions.is_empty() || self.extensions.contain(url) || self.is_seed(facts.candidate);
+        let admits = self.extensions.is_empty()
+            || self.extensions.contain(url)
+            // Sitemaps are no pages that could be selected, but name them.
+            || facts.candidate.role == Role::Sitemap
+            || self.is_seed(facts.candidate);
         (!admits)
             .then(|| (Refusal::Excluded, Rule::Extension { list: "scope.extensions", extension: extension_of(url) }))
     }

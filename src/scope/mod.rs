@@ -55,8 +55,9 @@ pub struct Candidate<'a> {
     pub url: &'a CanonicalUrl,
     /// How it was found.
     pub role: Role,
-    /// Links away from a seed. It is told by [`Scope::explain`] and judged by the frontier when the
-    /// URL's turn comes, since `limits.depth` may change between two runs of one crawl.
+    /// Links away from a seed. Not judged here but by the frontier when the URL's turn comes, since
+    /// `limits.depth` may change between two runs of one crawl; it is here so that a candidate is all
+    /// that is known of how a URL was found.
     pub depth: u16,
     /// Hops beyond the mode's reach on the way here, of the page it was found on: the
     /// [`Ruling::hops_off_site`] that the page itself got. 0 for what was found nowhere.
@@ -200,8 +201,8 @@ pub struct Options {
     pub schemes: Vec<String>,
     /// If not empty, the only ports; that of a scheme counts where none is written.
     pub ports: Vec<u16>,
-    /// If not empty, a URL other than a seed must have one of these extensions; the empty text
-    /// stands for none. See [`check_extension`].
+    /// If not empty, a URL other than a seed or a sitemap must have one of these extensions; the empty
+    /// text stands for none. See [`check_extension`].
     pub extensions: Vec<String>,
     /// A URL with one of these extensions is refused.
     pub exclude_extensions: Vec<String>,
@@ -261,7 +262,8 @@ pub struct Traps {
     pub recurring_segments: Option<u16>,
     /// Most segments of a path.
     pub path_segments: Option<u16>,
-    /// Longest query, bytes.
+    /// Longest query, bytes. Off by default: what is shared by link (source code, signatures) is real
+    /// and long, and the URL's own length is bounded.
     pub query_length: Option<usize>,
     /// URLs within a URL within a URL, also counted by how often one is percent-encoded over.
     pub nested_urls: Option<u16>,
@@ -278,13 +280,13 @@ pub struct Traps {
 }
 
 impl Default for Traps {
-    /// All on, with bounds that real sites keep.
+    /// All on but for the length of queries, with bounds that real sites keep.
     fn default() -> Self {
         Self {
             repeated_segments: Some(3),
             recurring_segments: Some(8),
             path_segments: Some(32),
-            query_length: Some(1536),
+            query_length: None,
             nested_urls: Some(3),
             repeated_parameters: Some(16),
             repeated_pairs: Some(4),

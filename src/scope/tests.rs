@@ -436,9 +436,7 @@ fn naive(options: &Options, seeds: &[CanonicalUrl], candidate: &Candidate<'_>) -
         })
     };
     let port = url.as_url().port_or_known_default().expect("known");
-    let path = url.as_url().path().split(';').next().expect("one");
     let name = url.as_url().path().rsplit('/').next().expect("one").split(';').next().expect("one");
-    let _ = path;
     let has = |extension: &String| match extension.as_str() {
         "" => !name.contains('.'),
         extension => name.ends_with(&format!(".{extension}")),
@@ -448,7 +446,7 @@ fn naive(options: &Options, seeds: &[CanonicalUrl], candidate: &Candidate<'_>) -
         || any_of(&options.exclude)
         || (!options.include.is_empty() && !any_of(&options.include) && !is_seed)
         || options.exclude_extensions.iter().any(has)
-        || (!options.extensions.is_empty() && !options.extensions.iter().any(has) && !is_seed)
+        || (!options.extensions.is_empty() && !options.extensions.iter().any(has) && !is_seed && role != Role::Sitemap)
     {
         return Err(Refusal::Excluded);
     }

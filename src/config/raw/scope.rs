@@ -30,7 +30,7 @@ pub(crate) struct Scope {
     #[schemars(extend("x-expects" = "a list of ports, from 1 to 65535"))]
     pub(crate) ports: Vec<Port>,
     /// If not empty, only URLs whose path ends with one of these extensions, such as "html"; "" is
-    /// for those without any. Upper and lower case are one. Seeds are exempt.
+    /// for those without any. Upper and lower case are one. Seeds and sitemaps are exempt.
     pub(crate) extensions: Vec<String>,
     /// A URL whose path ends with one of these extensions is refused, such as "zip" or "tar.gz".
     pub(crate) exclude_extensions: Vec<String>,
@@ -112,7 +112,7 @@ pub(crate) struct Traps {
     /// Most segments of a path.
     #[schemars(extend("x-min" = 1, "x-max" = 30_000))]
     pub(crate) path_segments: Limit<Count>,
-    /// Longest query, bytes.
+    /// Longest query, bytes. The whole URL is bounded by limits.url_length; some real links are long.
     #[schemars(extend("x-min" = "16 B", "x-max" = "64 KiB"))]
     pub(crate) query_length: Limit<Bytes>,
     /// A URL in a URL in a URL is a trap when so many are nested, or percent-encoded over.
@@ -145,7 +145,7 @@ impl Default for Traps {
             repeated_segments: count(3),
             recurring_segments: count(8),
             path_segments: count(32),
-            query_length: Limit(Some(Bytes(1536))),
+            query_length: Limit::NONE,
             nested_urls: count(3),
             repeated_parameters: count(16),
             repeated_pairs: count(4),

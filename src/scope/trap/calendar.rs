@@ -1,10 +1,10 @@
 //! Traps in calendars: "next month", for ever.
 //!
 //! A year alone says nothing: `/2189/05/` may be a topic and a page, `?year=2100` a projection of
-//! the climate. So a date counts only where something says "calendar" (a word of the path, a name in
-//! the query, a year with its month); and a year that is a parameter without any of this only when it
-//! is [`LONE_YEARS_AHEAD`] years away. The past is judged more mildly than the future: archives are
-//! real.
+//! the climate. So a date counts only where something says "calendar": a word of the path or query,
+//! a name in the query that calendars use, a year with its month; and a year that is a parameter
+//! without any of this only when it is [`LONE_YEARS_AHEAD`] years away. The past is judged more
+//! mildly than the future, since archives are real: it takes the word.
 
 use super::trap;
 use crate::scope::{
@@ -24,8 +24,19 @@ const EVENT_WORDS: [&str; 8] =
 const MAX_WEEK: u8 = 53;
 const YEARS: [&str; 7] = ["year", "yr", "jahr", "annee", "ano", "anno", "cal_year"];
 const MONTHS: [&str; 10] = ["month", "mon", "monat", "mois", "mes", "mese", "week", "day", "tag", "cal_month"];
-/// Names, or endings of names, whose value is a date.
-const DATES: [&str; 6] = ["date", "day", "month", "week", "cal", "calendar"];
+/// Names by which calendars hand on a date. A `maturity_date` is another thing.
+const DATES: [&str; 10] = [
+    "date",
+    "day",
+    "month",
+    "week",
+    "start_date",
+    "startdate",
+    "event_date",
+    "eventdate",
+    "tribe-bar-date",
+    "eventdisplay",
+];
 
 /// The first date that is too far from `now_year` on what looks like a calendar.
 pub(super) fn find(path: &str, query: &str, traps: &Traps, now_year: u16) -> Option<Trap> {
@@ -33,14 +44,14 @@ pub(super) fn find(path: &str, query: &str, traps: &Traps, now_year: u16) -> Opt
         return None;
     }
     // Without four digits in a row there is no year, and most URLs end here.
-    let has_year = |text: &str| text.as_bytes().windows(4).any(|four| four.iter().all(u8::is_ascii_digit));
     let (path_has, query_has) = (has_year(path), has_year(query));
     if !path_has && !query_has {
         return None;
     }
     let is_calendar = path.split('/').any(|segment| has_word(segment, &WORDS)) || query_says_calendar(query);
     let judge = |text: &str, year: u16| {
-        far(traps, now_year, year).map(|(key, bound)| trap(key, bound, format!("{} is of {year}", quoted(text))))
+        let (key, bound) = far(traps, now_year, year)?;
+        (year > now_year || is_calendar).then(|| trap(key, bound, format!("{} is of {year}", quoted(text))))
     };
     if path_has && (is_calendar || path.split('/').any(|segment| has_word(segment, &EVENT_WORDS))) {
         let dates = path_dates(path).filter(|(_, _, is_whole)| is_calendar || *is_whole);
@@ -53,13 +64,22 @@ pub(super) fn find(path: &str, query: &str, traps: &Traps, now_year: u16) -> Opt
     }
     let has_month = parameters(query).any(|(name, value)| is_any(name, &MONTHS) && is_between(value, MAX_WEEK));
     parameters(query).find_map(|(name, value)| {
-        let whole_date = is_date_name(name).then(|| date(value)).flatten();
+        let whole_date = (is_calendar || is_any(name, &DATES)).then(|| date(value)).flatten();
         let (year, is_sure) = match whole_date {
             Some(year) => (year, true),
             None if is_any(name, &YEARS) => (year_alone(value)?, is_calendar || has_month),
             None => return None,
         };
         if is_sure || year > now_year.saturating_add(LONE_YEARS_AHEAD) { judge(value, year) } else { None }
+    })
+}
+
+/// Whether four digits stand in a row.
+fn has_year(text: &str) -> bool {
+    let mut n_digits = 0;
+    text.bytes().any(|byte| {
+        n_digits = if byte.is_ascii_digit() { n_digits + 1 } else { 0 };
+        n_digits == 4
     })
 }
 
@@ -110,14 +130,6 @@ fn is_any(text: &str, names: &[&str]) -> bool {
     names.iter().any(|name| text.eq_ignore_ascii_case(name))
 }
 
-/// `date`, `event_date`, `tribe-bar-date`, `startDate`.
-fn is_date_name(name: &str) -> bool {
-    DATES.iter().any(|ending| {
-        let at = name.len().checked_sub(ending.len());
-        at.and_then(|at| name.get(at..)).is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
-    })
-}
-
 /// One or two digits from 1 to `max`: `5`, `05`, `31`.
 fn is_between(text: &str, max: u8) -> bool {
     let digits = matches!(text.len(), 1 | 2) && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -164,11 +176,12 @@ mod tests {
         check("/events/month/2037-05/", Some("traps.years_ahead = 10: `2037-05` is of 2037"));
         check("/my-calendar.php?date=20370512", Some("traps.years_ahead = 10: `20370512` is of 2037"));
         check("/x?year=2037&month=5", Some("traps.years_ahead = 10: `2037` is of 2037"));
+        check("/x?tribe-bar-date=2037-05", Some("traps.years_ahead = 10: `2037-05` is of 2037"));
         check("/x?cal_date=2037-05-12T00:00", Some("traps.years_ahead = 10: `2037-05-12T00:00` is of 2037"));
         check("/x?view=calendar&yr=2037", Some("traps.years_ahead = 10: `2037` is of 2037"));
         check("/x?year=2189", Some("traps.years_ahead = 10: `2189` is of 2189"));
         check("/kalender/1801/1", Some("traps.years_back = 100: `1801/1` is of 1801"));
-        check("/x?month=1850-03", Some("traps.years_back = 100: `1850-03` is of 1850"));
+        check("/calendar?month=1850-03", Some("traps.years_back = 100: `1850-03` is of 1850"));
     }
 
     #[test]
@@ -191,6 +204,10 @@ mod tests {
             "/cal/abc",
             "/calories/2500/1",
             "/x?date=",
+            "/issue?date=1850-03-01",
+            "/x?year=1850&month=5",
+            "/bond?maturity_date=2055-05-15",
+            "/events/1850/05/12",
             "/x?date=99999999",
             "/v/20991301",
             "/",

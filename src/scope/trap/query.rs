@@ -21,6 +21,12 @@ fn too_long(query: &str, traps: &Traps) -> Option<Trap> {
 }
 
 fn repeated(query: &str, traps: &Traps) -> Option<Trap> {
+    let bounds = [traps.repeated_parameters, traps.repeated_pairs];
+    let least = bounds.into_iter().flatten().min()?;
+    // Most queries have too few parameters, and the buffer is better not made for them.
+    if query.bytes().filter(|byte| *byte == b'&').count() + 1 < usize::from(least).max(2) {
+        return None;
+    }
     let mut buffer = [""; MAX_COUNTED];
     if let Some(bound) = traps.repeated_parameters {
         let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or(pair)).filter(|name| !name.is_empty());
@@ -51,6 +57,10 @@ fn fill<'a, 'b>(buffer: &'b mut [&'a str], texts: impl Iterator<Item = &'a str>)
 fn nested(path: &str, query: &str, traps: &Traps) -> Option<Trap> {
     let bound = usize::from(traps.nested_urls?).max(1);
     for part in std::iter::once(path).chain(query.split('&')) {
+        // Most have neither.
+        if !part.contains(['%', ':']) {
+            continue;
+        }
         let level = encoding_level(part);
         if level >= bound {
             return Some(trap("traps.nested_urls", bound, format!("percent-encoded {level} times over")));
@@ -65,40 +75,59 @@ fn nested(path: &str, query: &str, traps: &Traps) -> Option<Trap> {
 
 /// How often the most encoded byte is percent-encoded: `%2F` once, `%252F` twice.
 fn encoding_level(text: &str) -> usize {
-    escapes(text).map(|(level, _)| level).max().unwrap_or(0)
+    escapes(text).map(|escape| escape.level).max().unwrap_or(0)
 }
 
 /// How many `://` stand there percent-encoded, at whatever level.
 fn encoded_urls(text: &str) -> usize {
-    let mut last = [[0; 2]; 2];
     let mut n = 0;
-    for (_, digits) in escapes(text) {
-        let digits = digits.map(|digit| digit.to_ascii_uppercase());
-        n += usize::from(last == [*b"3A", *b"2F"] && digits == *b"2F");
-        last = [last[1], digits];
+    // How much of `://` ends where the last escape ended.
+    let (mut n_met, mut end) = (0, 0);
+    for escape in escapes(text) {
+        let adjacent = if escape.start == end { n_met } else { 0 };
+        n_met = match &escape.digits {
+            b"3A" | b"3a" => 1,
+            b"2F" | b"2f" if adjacent == 1 => 2,
+            b"2F" | b"2f" if adjacent == 2 => {
+                n += 1;
+                0
+            }
+            _ => 0,
+        };
+        end = escape.end;
     }
     n
 }
 
-/// The escapes of a text: how many times each is encoded, and its two digits.
-fn escapes(text: &str) -> impl Iterator<Item = (usize, [u8; 2])> {
-    let mut rest = text.as_bytes();
+/// A byte of a text that is percent-encoded.
+struct Escape {
+    start: usize,
+    end: usize,
+    /// How many times over.
+    level: usize,
+    /// The two digits that are left.
+    digits: [u8; 2],
+}
+
+/// The escapes of a text.
+fn escapes(text: &str) -> impl Iterator<Item = Escape> {
+    let text = text.as_bytes();
+    let mut at = 0;
     std::iter::from_fn(move || {
         loop {
-            let at = rest.iter().position(|byte| *byte == b'%')?;
-            rest = &rest[at + 1..];
+            let start = at + text[at..].iter().position(|byte| *byte == b'%')?;
+            at = start + 1;
             let mut level = 0;
-            while let Some(inner) = rest.strip_prefix(b"25") {
-                rest = inner;
+            while text[at..].starts_with(b"25") {
+                at += 2;
                 level += 1;
             }
-            match rest {
+            match text[at..] {
                 [hi, lo, ..] if hi.is_ascii_hexdigit() && lo.is_ascii_hexdigit() => {
-                    let digits = [*hi, *lo];
-                    rest = &rest[2..];
-                    return Some((level + 1, digits));
+                    at += 2;
+                    return Some(Escape { start, end: at, level: level + 1, digits: [hi, lo] });
                 }
-                _ if level > 0 => return Some((level, *b"25")),
+                _ if level > 0 => return Some(Escape { start, end: at, level, digits: *b"25" }),
                 _ => {}
             }
         }
@@ -134,6 +163,7 @@ mod tests {
         check("next=%2Flogin%3Fnext%3D%252Fhome", None);
         check("u=http://h/?u=http://h/?u=http://h/", Some("traps.nested_urls = 3: 3 URLs in one"));
         check("u=http%3A%2F%2Fa%3Fu=http%3a%2f%2fb%3Fu=http%3A%2F%2Fc", Some("traps.nested_urls = 3: 3 URLs in one"));
+        check("filter=t%3Aa%2Fb%2F,t%3Ac%2Fd%2F,t%3Ae%2Ff%2F,t%3Ag%2Fh%2F", None);
         check("url=http://a/&image=http://b/&via=http://c/", None);
         check("q=100%25&r=50%&s=%zz%2", None);
         assert_eq!(encoding_level("%25%25%25%25"), 1);
@@ -144,7 +174,10 @@ mod tests {
 
     #[test]
     fn length() {
-        check(&"x".repeat(1536), None);
-        check(&"x".repeat(1537), Some("traps.query_length = 1536: 1537 bytes"));
+        check(&"x".repeat(60_000), None);
+        let traps = Traps { query_length: Some(1024), ..Traps::default() };
+        let found = |n| find("/p", &"x".repeat(n), &traps).map(|trap| trap.to_string());
+        assert_eq!(found(1024), None);
+        assert_eq!(found(1025).as_deref(), Some("traps.query_length = 1024: 1025 bytes"));
     }
 }
