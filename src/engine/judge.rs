@@ -56,6 +56,9 @@ impl Judge {
     /// The distinct URLs that `references` name, in order. References that name nothing that can
     /// be crawled (other schemes, no valid URL) are left out: they are no URLs to account for. The
     /// flag says whether some had no room.
+    ///
+    /// All of one call were found in one `role`. Canonical links and embedded assets are calls of
+    /// their own, [`Role::Canonical`] and [`Role::Embedded`], made only if [`Scope::wants`] them.
     pub(super) fn links<'a>(
         &self,
         place: &Place<'_>,

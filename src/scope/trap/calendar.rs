@@ -44,7 +44,6 @@ pub(super) fn find(path: &str, query: &str, traps: &Traps, now_year: u16) -> Opt
         return None;
     }
     // Without four digits in a row there is no year, and most URLs end here.
-    let has_year = |text: &str| text.as_bytes().windows(4).any(|four| four.iter().all(u8::is_ascii_digit));
     let (path_has, query_has) = (has_year(path), has_year(query));
     if !path_has && !query_has {
         return None;
@@ -72,6 +71,15 @@ pub(super) fn find(path: &str, query: &str, traps: &Traps, now_year: u16) -> Opt
             None => return None,
         };
         if is_sure || year > now_year.saturating_add(LONE_YEARS_AHEAD) { judge(value, year) } else { None }
+    })
+}
+
+/// Whether four digits stand in a row.
+fn has_year(text: &str) -> bool {
+    let mut n_digits = 0;
+    text.bytes().any(|byte| {
+        n_digits = if byte.is_ascii_digit() { n_digits + 1 } else { 0 };
+        n_digits == 4
     })
 }
 

@@ -41,6 +41,9 @@ fn too_deep(path: &str, traps: &Traps) -> Option<Trap> {
 /// before them: a run of `p` segments that stands `n` times has a streak of `p * (n - 1)`.
 fn repeated(path: &str, traps: &Traps) -> Option<Trap> {
     let bound = usize::from(traps.repeated_segments?).max(2);
+    if path.bytes().filter(|byte| *byte == b'/').count() < bound {
+        return None;
+    }
     let mut recent = [""; MAX_RUN];
     let mut streaks = [0usize; MAX_RUN];
     for (i, segment) in segments(path).enumerate() {
