@@ -109,7 +109,7 @@ pub(super) fn discover(scope: &Scope, url: CanonicalUrl, role: Role, way: &Way) 
         hops_off_site,
         via: way.via.clone(),
         redirects: Vec::new(),
-        depends_on_way: verdict != Verdict::Fetch && rule.as_ref().is_some_and(Rule::depends_on_way),
+        depends_on_way: verdict != Verdict::Fetch && rule.as_ref().is_some_and(|rule| scope.depends_on_way(rule)),
         rule: rule.filter(|_| verdict != Verdict::Fetch).map(text_of),
         verdict,
         url,

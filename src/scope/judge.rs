@@ -139,6 +139,14 @@ impl Scope {
         self.crossing(role) != Crossing::Never
     }
 
+    /// Whether a URL that `rule` refuses could be let in if it is found in another role or by another
+    /// way: it should be judged again then.
+    pub fn depends_on_way(&self, rule: &Rule) -> bool {
+        let crossings = [self.redirects, self.sitemaps, self.canonical, self.assets];
+        let reaches_further = || crossings.into_iter().any(|it| matches!(it, Crossing::Domain | Crossing::Any));
+        rule.depends_on_way() || (matches!(rule, Rule::Mode(_)) && reaches_further())
+    }
+
     /// Whether the candidate may be asked for, as far as its text and its way here tell.
     ///
     /// With hops 0 and all crossings `scope` (the defaults), the verdict depends on the URL alone;

@@ -403,6 +403,39 @@ async fn a_url_at_the_end_of_a_long_chain_is_fetched_when_a_link_leads_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_too_far_by_one_way_is_fetched_by_a_nearer_one() {
+    let pages = [
+        ("http://a/", Page::Html(&["http://b/", "late"])),
+        ("http://b/", Page::Html(&["http://c/", "http://d/"])),
+        ("http://a/late", Page::Html(&["later"])),
+        ("http://a/later", Page::Html(&["http://c/"])),
+        ("http://c/", Page::Text("found in the end")),
+    ];
+    let mut crawl = Crawl::of(&["http://a/"]);
+    crawl.scope = scope::Options { hops_off_site: 1, ..scope::Options::default() };
+    let (finished, shelf, _) = crawl.run(Web::new(&pages)).await;
+    assert_eq!(shelf.record("http://b/")["outcome"], "fetched");
+    assert_eq!(shelf.record("http://c/")["outcome"], "fetched");
+    let far = shelf.record("http://d/");
+    assert_eq!((&far["reason"], &far["depth"]), (&"too-far".into(), &2.into()), "{far}");
+    assert_eq!(far["rule"], "scope.hops_off_site = 1: 2 hops off-site");
+    assert_eq!(finished.n_queued, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_may_go_where_a_link_may_not() {
+    let pages = [
+        ("http://a/", Page::Html(&["http://b/x", "moved"])),
+        ("http://a/moved", Page::Redirect("http://b/x")),
+        ("http://b/x", Page::Text("moved here")),
+    ];
+    let mut crawl = Crawl::of(&["http://a/"]);
+    crawl.scope = scope::Options { redirects: scope::Crossing::Any, ..scope::Options::default() };
+    let (_, shelf, _) = crawl.run(Web::new(&pages)).await;
+    assert_eq!(shelf.record("http://b/x")["outcome"], "fetched");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_that_panics_is_a_record_and_not_the_end() {
     let web = Web::new(&[
         ("http://a/", Page::Html(&["/bad", "/good"])),
