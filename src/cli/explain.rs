@@ -117,11 +117,11 @@ fn records(
         // A record begins with its URL, so only those that are asked for are parsed.
         for it in explanations.iter_mut().filter(|it| it.last.is_none() && is_done(it)) {
             let url = serde_json::to_string(it.canonical.as_deref().unwrap_or_default()).expect("a text");
-            if line.strip_prefix(b"{\"url\":").is_some_and(|rest| rest.starts_with(url.as_bytes())) {
-                if let Ok(record) = serde_json::from_slice::<Json>(line) {
-                    it.take_record(record);
-                    n_missing -= 1;
-                }
+            if line.strip_prefix(b"{\"url\":").is_some_and(|rest| rest.starts_with(url.as_bytes()))
+                && let Ok(record) = serde_json::from_slice::<Json>(line)
+            {
+                it.take_record(record);
+                n_missing -= 1;
             }
         }
         n_missing > 0

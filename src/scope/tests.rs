@@ -508,26 +508,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-#[ignore = "temporary"]
-fn tmp_list() {
-    let scope = guarded("http://h/");
-    let text = std::fs::read_to_string("/tmp/scope_urls.txt").unwrap();
-    let urls: Vec<CanonicalUrl> = text.lines().filter_map(|l| Canonicalizer::default().parse(l).ok()).collect();
-    let mut n = 0;
-    for url in &urls {
-        if let Some(t) = trap::find(url, &Traps::default(), 2026) {
-            println!("{url}: {t}");
-            n += 1
-        }
-    }
-    let began = Instant::now();
-    let mut yes = 0;
-    for url in &urls {
-        yes += usize::from(
-            scope.judge(&Candidate { url, role: Role::Link, depth: 0, hops_off_site: 0 }).verdict == Verdict::Fetch,
-        );
-    }
-    println!("{} URLs, {n} traps, {yes} fetched, {:?} each", urls.len(), began.elapsed() / urls.len() as u32);
-}
