@@ -79,7 +79,7 @@ pub(super) fn is_ip(url: &CanonicalUrl) -> bool {
 
 /// Origin and path up to and including its last slash.
 fn folder(url: &CanonicalUrl) -> &str {
-    let text = &url.as_str()[..url.as_str().len() - url.path_and_query().len() + url.as_url().path().len()];
+    let text = &url.as_url()[..url::Position::AfterPath];
     // An http(s) URL's path starts with a slash, so one is always found.
     &text[..text.rfind('/').map_or(text.len(), |at| at + 1)]
 }
@@ -181,6 +181,12 @@ mod tests {
             ],
         );
         check(Mode::Prefix, "http://h.example", &["http://h.example/any"], &["http://h.example.org/"]);
+    }
+
+    #[test]
+    fn a_kept_fragment_is_no_folder() {
+        let url = CanonicalUrl::from_stored("http://h/a/b?c/d#/e/f").expect("valid");
+        assert_eq!(folder(&url), "http://h/a/");
     }
 
     #[test]
