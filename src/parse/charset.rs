@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn guesses_from_the_bytes() {
         let japanese = "これは日本語の文章です。文字コードを推測します。";
-        for encoding in [encoding_rs::SHIFT_JIS, encoding_rs::EUC_JP, encoding_rs::ISO_2022_JP] {
+        for encoding in [encoding_rs::SHIFT_JIS, encoding_rs::EUC_JP, ISO_2022_JP] {
             let (bytes, ..) = encoding.encode(japanese);
             check(&bytes, None, encoding.name(), CharsetSource::Detected, japanese);
         }
