@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Encoding, ISO_2022_JP, UTF_8};
 use url::Url;
 
 use super::{
@@ -125,6 +125,10 @@ fn guess(body: &[u8], is_xml: bool, url: &Url) -> Charset {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(&body[start..end], end == body.len());
     let encoding = detector.guess(top_level_domain(url), Utf8Detection::Allow);
+    // The escapes were another's, a terminal's perhaps, and all else is ASCII.
+    if first_foreign == body.len() && encoding != ISO_2022_JP {
+        return Charset { encoding: UTF_8, source: CharsetSource::Default };
+    }
     Charset { encoding, source: CharsetSource::Detected }
 }
 
@@ -172,13 +176,14 @@ mod tests {
         check("héé".as_bytes(), None, "UTF-8", Detected, "héé");
         check(b"plain", None, "UTF-8", Default, "plain");
         check(b"", None, "UTF-8", Default, "");
+        check(b"\x1B[1mbold\x1B[0m", None, "UTF-8", Default, "\x1B[1mbold\x1B[0m");
         check(b"\xC3", Some("text/html; charset=utf-8"), "UTF-8", Header, "\u{FFFD}");
     }
 
     #[test]
     fn guesses_from_the_bytes() {
         let japanese = "これは日本語の文章です。文字コードを推測します。";
-        for encoding in [encoding_rs::SHIFT_JIS, encoding_rs::EUC_JP, encoding_rs::ISO_2022_JP] {
+        for encoding in [encoding_rs::SHIFT_JIS, encoding_rs::EUC_JP, ISO_2022_JP] {
             let (bytes, ..) = encoding.encode(japanese);
             check(&bytes, None, encoding.name(), CharsetSource::Detected, japanese);
         }
