@@ -10,8 +10,8 @@ use encoding_rs::Encoding;
 use url::Url;
 
 use super::{
-    AddressError, CanonicalUrl, Parameter, Rule, Rules, SESSION_PARAMETERS, TRACKING_PARAMETERS, host,
-    parameters::Names, path, percent, query,
+    AddressError, CanonicalUrl, Parameter, Rule, Rules, SESSION_PARAMETERS, TRACKING_PARAMETERS, encoding::join_in,
+    host, parameters::Names, path, percent, query,
 };
 
 /// What [`Canonicalizer::new`] is told.
@@ -81,8 +81,7 @@ impl Canonicalizer {
         self.apply(base.join(reference)?)
     }
 
-    /// The same on a page that is not in UTF-8: the URL standard has the query written in the page's
-    /// encoding (`é` is `%E9` on a page in windows-1252), and servers of such pages expect that.
+    /// The same on a page in another encoding than UTF-8 ([`join_in`]).
     ///
     /// # Errors
     /// As [`Canonicalizer::resolve`].
@@ -92,12 +91,7 @@ impl Canonicalizer {
         reference: &str,
         page: &'static Encoding,
     ) -> Result<CanonicalUrl, AddressError> {
-        let encoding = page.output_encoding();
-        if encoding == encoding_rs::UTF_8 || reference.is_ascii() {
-            return self.resolve(base, reference);
-        }
-        let encode: &dyn Fn(&str) -> Cow<'_, [u8]> = &|text| encoding.encode(text).0;
-        self.apply(Url::options().base_url(Some(base)).encoding_override(Some(encode)).parse(reference)?)
+        self.apply(join_in(base, reference, page)?)
     }
 
     /// Where a redirect from `from` leads. A server that redirects from one form to another tells them
@@ -333,18 +327,6 @@ mod tests {
             with(Rule::ALL).resolve_redirect(&from, "//example.com").expect("valid").as_str(),
             "http://example.com/"
         );
-    }
-
-    #[test]
-    fn queries_are_in_the_encoding_of_the_page() {
-        let base = Url::parse("http://h/").expect("valid");
-        let check = |encoding, expected: &str| {
-            let url = Canonicalizer::default().resolve_in(&base, "/é?x=é", encoding).expect("valid");
-            assert_eq!(url.as_str(), expected);
-        };
-        check(encoding_rs::WINDOWS_1252, "http://h/%C3%A9?x=%E9");
-        check(encoding_rs::UTF_8, "http://h/%C3%A9?x=%C3%A9");
-        check(encoding_rs::UTF_16LE, "http://h/%C3%A9?x=%C3%A9");
     }
 
     #[test]

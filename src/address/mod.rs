@@ -23,6 +23,7 @@
 mod canonical;
 mod canonicalizer;
 mod directory;
+mod encoding;
 mod fingerprint;
 mod host;
 mod parameters;
@@ -37,6 +38,7 @@ mod userinfo;
 pub use canonical::{AddressError, CanonicalUrl};
 pub use canonicalizer::{Canonicalizer, Options};
 pub use directory::{DirectoryKey, MAX_LEVELS};
+pub use encoding::join_in;
 pub use fingerprint::Fingerprint;
 pub use host::{HostId, HostKey, Origin};
 pub use parameters::{InvalidParameter, Parameter, SESSION_PARAMETERS, TRACKING_PARAMETERS};

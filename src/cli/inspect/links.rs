@@ -3,10 +3,9 @@
 //! Links are listed as a browser would have them, all occurrences: fragments alone too, and those
 //! that can't be resolved, without a URL. It asks nothing of a crawl's scope.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::fmt::Write as _;
 
 use clap::Args;
-use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -16,7 +15,10 @@ use super::{
     input::{self, Reach},
     show,
 };
-use crate::parse::{self, KindSet};
+use crate::{
+    address::join_in,
+    parse::{self, KindSet},
+};
 
 /// Bounds of one page's harvest; a crawl's defaults.
 const LIMITS: parse::Limits = parse::Limits { max_links: 50_000, max_meta_bytes: 4096, max_text_bytes: 0 };
@@ -166,12 +168,8 @@ fn answer(base: &str, content_type: Option<&str>, body: &[u8], kinds: KindSet, a
         ..parse::Options::new(LIMITS)
     };
     let page = parse::page(body, content_type, &url, &options);
-    // Queries are in the page's encoding, as in a browser.
-    let encoding = page.charset.encoding.output_encoding();
-    let encode: &dyn Fn(&str) -> Cow<'_, [u8]> = &|query| in_encoding(query, encoding);
-    let resolve = Url::options().base_url(Some(&page.base)).encoding_override(Some(encode));
     let link = |link: parse::Link| Link {
-        url: resolve.parse(&link.href).ok().map(String::from),
+        url: join_in(&page.base, &link.href, page.charset.encoding).ok().map(String::from),
         raw: link.href,
         kind: link.kind.as_str(),
         rel: link.rel_text,
@@ -200,29 +198,6 @@ fn answer(base: &str, content_type: Option<&str>, body: &[u8], kinds: KindSet, a
         json_ld: page.metadata.json_ld,
         unknown: Vec::new(),
     })
-}
-
-/// A query in an encoding. What has no place in it is written as `%26%23…%3B` (URL standard,
-/// "percent-encode after encoding"); a query has no `#` of its own that could be mistaken for it.
-fn in_encoding<'q>(query: &'q str, encoding: &'static Encoding) -> Cow<'q, [u8]> {
-    let (encoded, _, has_unmappable) = encoding.encode(query);
-    if !has_unmappable {
-        return encoded;
-    }
-    let mut out = Vec::with_capacity(encoded.len());
-    let mut is_in_reference = false;
-    for (i, &byte) in encoded.iter().enumerate() {
-        match byte {
-            b'&' if encoded.get(i + 1) == Some(&b'#') => is_in_reference = true,
-            b'#' if is_in_reference => out.extend_from_slice(b"%26%23"),
-            b';' if is_in_reference => {
-                is_in_reference = false;
-                out.extend_from_slice(b"%3B");
-            }
-            byte => out.push(byte),
-        }
-    }
-    out.into()
 }
 
 /// For people: what the head says, then a line a link.

@@ -90,7 +90,7 @@ impl Worker {
             return None;
         }
         let reference = redirect_target(response)?;
-        let url = self.judge.canonicalizer.resolve(errand.url.as_url(), &reference).ok()?;
+        let url = self.judge.canonicalizer.resolve_redirect(&errand.url, &reference).ok()?;
         Some(Errand { url, redirects: errand.redirects + 1, ..errand.clone() })
     }
 
