@@ -25,5 +25,5 @@ fuzz_target!(|bytes: &[u8]| {
     // Decoding never panics, and a page says the encoding that was asked for alone.
     let url = Url::parse("http://localhost/").expect("a URL");
     let limits = Limits { max_links: 10, max_meta_bytes: 100, max_text_bytes: 1000 };
-    assert_eq!(parse::page(body, content_type, &url, &limits).charset, found);
+    assert_eq!(parse::page(body, content_type, &url, &parse::Options::new(limits)).charset, found);
 });
