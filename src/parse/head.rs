@@ -112,9 +112,10 @@ impl<'p> Head<'p> {
                 self.robots(content);
             }
         }
-        if self.options.metadata {
-            let property = attributes.get(Attr::Property).unwrap_or_default();
-            self.pairs(property, attributes.get(Attr::Name).unwrap_or_default(), content);
+        // How a page may be used is heard whether its metadata is asked for or not.
+        let names = [attributes.get(Attr::Property), attributes.get(Attr::Name)];
+        for given in names.into_iter().flatten().flat_map(|names| names.split(u8::is_ascii_whitespace)) {
+            self.pair(given, content);
         }
         let language = attributes.get(Attr::HttpEquiv).is_some_and(|of| of.eq_ignore_ascii_case(b"content-language"));
         if language && self.language.is_none() && !content.contains(&b',') {
@@ -124,25 +125,23 @@ impl<'p> Head<'p> {
 
     /// Open Graph, whose names stand in `property` and, by mistake or by Twitter's rules, in `name`;
     /// and what says how a page may be used.
-    fn pairs(&mut self, property: &[u8], name: &[u8], content: &[u8]) {
-        for given in [property, name].into_iter().flat_map(|names| names.split(u8::is_ascii_whitespace)) {
-            let Ok(given) = std::str::from_utf8(given) else { continue };
-            let is_usage = USAGE.iter().any(|usage| given.eq_ignore_ascii_case(usage));
-            let is_graph = || {
-                let prefix = given.split_once(':').map(|(prefix, _)| prefix);
-                prefix.is_some_and(|prefix| OPEN_GRAPH.iter().any(|known| prefix.eq_ignore_ascii_case(known)))
-            };
-            let pairs = match () {
-                () if is_usage => &mut self.metadata.usage,
-                () if is_graph() => &mut self.metadata.open_graph,
-                () => continue,
-            };
-            let max_bytes = self.options.limits.max_meta_bytes;
-            if pairs.len() >= MAX_META_PAIRS || given.len() > max_bytes {
-                self.metadata.truncated = true;
-            } else {
-                pairs.push((given.to_ascii_lowercase(), Collapsed::of(content, max_bytes).unwrap_or_default()));
-            }
+    fn pair(&mut self, given: &[u8], content: &[u8]) {
+        let Ok(given) = std::str::from_utf8(given) else { return };
+        let is_usage = USAGE.iter().any(|usage| given.eq_ignore_ascii_case(usage));
+        let is_graph = || {
+            let prefix = given.split_once(':').map(|(prefix, _)| prefix);
+            prefix.is_some_and(|prefix| OPEN_GRAPH.iter().any(|known| prefix.eq_ignore_ascii_case(known)))
+        };
+        let pairs = match () {
+            () if is_usage => &mut self.metadata.usage,
+            () if self.options.metadata && is_graph() => &mut self.metadata.open_graph,
+            () => return,
+        };
+        let max_bytes = self.options.limits.max_meta_bytes;
+        if pairs.len() >= MAX_META_PAIRS || given.len() > max_bytes {
+            self.metadata.truncated = true;
+        } else {
+            pairs.push((given.to_ascii_lowercase(), Collapsed::of(content, max_bytes).unwrap_or_default()));
         }
     }
 

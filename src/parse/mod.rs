@@ -141,7 +141,7 @@ pub struct Page {
     pub robots: Vec<String>,
     /// The first `<meta http-equiv=refresh>` that a browser would obey.
     pub refresh: Option<Refresh>,
-    /// More of the kind, if [`Options::metadata`] asks for it.
+    /// More of the kind, if [`Options::metadata`] asks for it; [`Metadata::usage`] is there always.
     pub metadata: Metadata,
     /// Links of [`Options::kinds`], in document order, all occurrences. References that name no
     /// document on a server are not among them: `javascript:`, `mailto:`, `tel:`, `data:` and the

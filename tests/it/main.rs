@@ -10,6 +10,7 @@ mod house;
 mod identity;
 mod pages;
 mod polite;
+mod reading;
 mod resume;
 mod run;
 mod schemas;
