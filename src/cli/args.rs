@@ -40,6 +40,10 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     Explain(ExplainArgs),
     /// See how dragline judges one thing: a robots.txt, a URL, a page, a sitemap, a charset
+    ///
+    /// Reads a file, standard input ("-") or a URL; with --batch, questions as JSON lines.
+    #[command(after_long_help = "Examples:\n  dragline inspect robots https://www.example.org/\n  \
+        dragline inspect links page.html --json\n  dragline inspect url --batch < questions.jsonl")]
     Inspect {
         #[command(subcommand)]
         what: InspectCommand,

@@ -376,11 +376,13 @@ fn the_schema_documents_every_key() {
 #[test]
 fn help_has_examples() {
     let dir = folder(&[]);
-    for command in ["", "run", "crawl", "check", "demo", "completions", "man"] {
-        let args: Vec<&str> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+    let commands = ["", "run", "crawl", "check", "demo", "explain", "completions", "man"];
+    let subjects = ["inspect", "inspect robots", "inspect url", "inspect links", "inspect sitemap", "inspect charset"];
+    for command in commands.into_iter().chain(subjects) {
+        let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let help = stdout(dir.path(), &args);
         assert!(help.contains("Examples:\n  "), "{command} has no examples");
-        let name = if command.is_empty() { "dragline" } else { command };
+        let name = if command.is_empty() { "dragline".to_owned() } else { command.replace(' ', "_") };
         insta::assert_snapshot!(format!("help_{name}"), help);
     }
 }

@@ -13,6 +13,11 @@ use crate::parse;
 
 /// The encoding of a page, and what its body is
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  dragline inspect charset page.html --content-type 'text/html; charset=utf-8'\n  \
+    curl -s https://www.example.org/ | dragline inspect charset -\n\n\
+    Questions of --batch: {\"content_type\": text|null, \"body_base64\": text}"
+)]
 pub(crate) struct CharsetArgs {
     /// A file, "-" for standard input, or a URL
     #[arg(required_unless_present = "batch")]

@@ -34,6 +34,9 @@ const IN_MEMORY: &str = "a String takes everything";
 
 /// The links of a page, and what its head says
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  dragline inspect links page.html --base https://www.example.org/\n  \
+    dragline inspect links https://www.example.org/ --include a,img --json\n\n\
+    Questions of --batch: {\"base\": URL, \"content_type\": text|null, \"body_base64\": text, \"include\": [kinds]|null}")]
 pub(crate) struct LinksArgs {
     /// A file, "-" for standard input, or a URL
     #[arg(required_unless_present = "batch")]

@@ -22,6 +22,10 @@ use crate::{
 
 /// What a robots.txt says to a crawler, and whether URLs may be asked for
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  dragline inspect robots robots.txt --agent dragline --url /private/x\n  \
+    dragline inspect robots https://www.example.org/some/page\n  \
+    dragline inspect robots --batch < questions.jsonl\n\n\
+    Questions of --batch: {\"robots\": text, \"agent\": text, \"url\": text}, with \"robots_base64\" for raw bytes")]
 pub(crate) struct RobotsArgs {
     /// A file, "-" for standard input, or a URL: a robots.txt (*.txt), or a page, whose site's is meant
     #[arg(required_unless_present = "batch")]

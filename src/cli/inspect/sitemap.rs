@@ -23,6 +23,11 @@ const MAX_SHOWN: usize = 20;
 
 /// The entries of a sitemap or feed, and what is wrong with it
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  dragline inspect sitemap sitemap.xml.gz --base https://www.example.org/sitemap.xml.gz\n  \
+    dragline inspect sitemap https://www.example.org/sitemap.xml --json\n\n\
+    Questions of --batch: {\"url\": URL, \"content_type\": text|null, \"body_base64\": text}"
+)]
 pub(crate) struct SitemapArgs {
     /// A file, "-" for standard input, or a URL
     #[arg(required_unless_present = "batch")]

@@ -27,6 +27,12 @@ const MAX_LINE_BYTES: u64 = 16 << 20;
 
 /// What an address comes to: resolved, canonical, its host and domain
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  dragline inspect url 'HTTP://Example.com:80/%7euser?b=2&a=1#top' --rules sorted-query\n  \
+    dragline inspect url ../a --base https://www.example.org/b/c\n  \
+    dragline inspect url --list-rules\n\n\
+    Questions of --batch: {\"base\": text|null, \"href\": text, \"rules\": [names]|null}"
+)]
 pub(crate) struct UrlArgs {
     /// A URL or reference, or a file of them, one a line; "-" is standard input
     #[arg(required_unless_present_any = ["batch", "list_rules"])]
