@@ -19,7 +19,7 @@ mod pacer;
 mod state;
 
 pub use pacer::Pacer;
-pub use state::{Conduct, HostState, Signal};
+pub use state::{Backoff, Conduct, HostState, Signal};
 
 use std::{num::NonZeroU32, time::Duration};
 

@@ -3,7 +3,7 @@
 //! The same pure step is taken by the workbench, which acts on it, and by the recorder, which
 //! makes it durable; so both know the same after every visit.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{fmt, num::NonZeroU32, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,9 @@ pub struct HostState {
     pub refilled_at: Timestamp,
     /// Set while `not_before` is there because of a failing host or a request for a pause.
     pub backing_off: bool,
+    /// Why it was backed off from the last time.
+    #[serde(default)]
+    pub backoff: Option<Backoff>,
     /// Failures since the last good answer.
     pub errors_in_row: u32,
     /// When the last failure that counted as trouble was over. What was sent before that and fails
@@ -57,6 +60,28 @@ pub struct HostState {
     pub given_up: bool,
     /// `Crawl-delay` of its robots.txt.
     pub crawl_delay: Option<Duration>,
+}
+
+/// Why a host is left in peace for longer than its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backoff {
+    /// It asked for it (429, 503), without saying for how long.
+    Asked,
+    /// It asked for this long (`Retry-After`).
+    AskedFor(Duration),
+    /// It failed: unreachable, silent, or a 5xx.
+    Failed,
+}
+
+impl fmt::Display for Backoff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked => f.write_str("it asked for a pause"),
+            Self::AskedFor(pause) => write!(f, "it asked for a pause of {} s", pause.as_secs()),
+            Self::Failed => f.write_str("it failed"),
+        }
+    }
 }
 
 impl HostState {
@@ -77,8 +102,14 @@ impl HostState {
                 self.backing_off = false;
             }
             Signal::Faulty => self.count_error(policy),
-            Signal::Trouble => self.back_off(conduct, None, policy),
-            Signal::SlowDown(asked) => self.back_off(conduct, asked, policy),
+            Signal::Trouble => {
+                self.backoff = Some(Backoff::Failed);
+                self.back_off(conduct, None, policy);
+            }
+            Signal::SlowDown(asked) => {
+                self.backoff = Some(asked.map_or(Backoff::Asked, Backoff::AskedFor));
+                self.back_off(conduct, asked, policy);
+            }
         }
     }
 
@@ -226,6 +257,7 @@ mod tests {
         let mut state = HostState::default();
         state.settle(&conduct(Signal::SlowDown(Some(Duration::from_secs(4)))), &Policy::default());
         assert_eq!(state.not_before, T + Duration::from_millis(4500));
+        assert_eq!(state.backoff.map(|why| why.to_string()).as_deref(), Some("it asked for a pause of 4 s"));
         state.settle(&conduct(Signal::SlowDown(Some(Duration::from_secs(9999)))), &Policy::default());
         assert_eq!(state.not_before, T + Duration::from_millis(500) + Policy::default().max_delay);
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
-    Bucket, HostLine, Receipt,
+    Bucket, HostLine, Receipt, left_alone,
     plots::{self, Bar, Paint},
     units::{self, Unit, count},
 };
@@ -43,6 +43,7 @@ pub fn html(receipt: &Receipt) -> String {
                     (summary(receipt))
                     (all_plots(receipt))
                     (hosts(receipt))
+                    @if let Some(section) = left_alone::section(receipt) { (section) }
                     (outputs(receipt))
                 }
                 footer { "dragline " (receipt.dragline) ". The same numbers, for programs: receipt.json." }
@@ -371,7 +372,7 @@ fn outputs(receipt: &Receipt) -> Markup {
 }
 
 /// A table that scrolls by itself in a narrow window, with the keyboard as well.
-fn table(caption: &str, columns: &[&str], rows: impl Iterator<Item = (String, Vec<String>)>) -> Markup {
+pub(super) fn table(caption: &str, columns: &[&str], rows: impl Iterator<Item = (String, Vec<String>)>) -> Markup {
     html! {
         div.scroll role="region" aria-label=(caption) tabindex="0" {
             table {

@@ -17,6 +17,7 @@
 //!   never markup.
 
 mod html;
+mod left_alone;
 mod plots;
 mod receipt;
 mod units;

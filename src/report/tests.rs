@@ -161,6 +161,7 @@ fn every_plot_is_drawn_named_and_without_colours_of_its_own() {
                 && page.contains(&format!("<title id=\"plot-{id}\">"))
         );
     }
+    assert!(page.contains("Left alone") && page.contains("http://a.example/trap/"), "what was done with early");
     assert!(!page.contains("=\"#0102"), "a signal colour is left");
     assert!(!page.contains("fill=\"#") && !page.contains("stroke=\"#"), "a colour that no dark window can change");
 }

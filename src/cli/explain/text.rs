@@ -99,9 +99,9 @@ fn host_text(host: &HostView) -> String {
         host.interval_s,
         if host.wait_s > 0.0 { format!("at {}", host.not_before) } else { "now".to_owned() }
     );
-    if host.backing_off {
-        write!(text, " (backing off after {} in a row)", human::plural(host.errors_in_row.into(), "failure"))
-            .expect("a String takes everything");
+    if let Some(why) = &host.backoff {
+        let failures = human::plural(host.errors_in_row.into(), "failure");
+        write!(text, " (backing off: {why}; {failures} in a row)").expect("a String takes everything");
     }
     if host.given_up {
         text.push_str("; given up");

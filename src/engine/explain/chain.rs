@@ -144,6 +144,7 @@ fn host_view(record: &HostRecord, inquiry: &Inquiry<'_>) -> HostView {
         not_before: record.state.not_before.rfc3339(),
         wait_s: record.state.not_before.since(inquiry.now).as_secs_f64(),
         backing_off: record.state.backing_off,
+        backoff: record.state.backoff.filter(|_| record.state.backing_off).map(|why| why.to_string()),
         errors_in_row: record.state.errors_in_row,
         given_up: record.state.given_up,
         fetched: record.tally.fetched,

@@ -70,7 +70,10 @@ impl Explanation {
                     n => format!("{n} URLs of its host stand before it"),
                 };
                 let time = self.not_before.as_ref().map_or(String::new(), |at| format!("; not before {at}"));
-                format!("it waits: {place}{time}")
+                let host = self.host.as_ref().and_then(|host| Some((host.host.as_str(), host.backoff.as_ref()?)));
+                let why =
+                    host.map_or(String::new(), |(host, why)| format!(", because {host} is backed off from: {why}"));
+                format!("it waits: {place}{time}{why}")
             }
             "done" => "its story has ended, but its record is not in the outputs".to_owned(),
             _ => "it may be fetched, but no page that was read so far, and no seed, leads to it".to_owned(),

@@ -134,6 +134,8 @@ pub struct HostView {
     pub wait_s: f64,
     /// Whether that is because it failed or asked for a pause.
     pub backing_off: bool,
+    /// Why, if so.
+    pub backoff: Option<String>,
     /// Failures since the last good answer.
     pub errors_in_row: u32,
     /// Failed too often; its URLs are refused.
