@@ -172,6 +172,7 @@ mod tests {
             status,
             body_bytes: 17,
             wire_bytes: 9,
+            via: None,
             content: None,
             latency: status.map(|_| Duration::from_millis(45)),
             at: Timestamp(0),

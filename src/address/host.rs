@@ -70,8 +70,10 @@ fn is_ipv4(host: &str) -> bool {
 /// [`Rule::Www`](super::Rule::Www): without its leading `www.`, all of them, as long as what remains
 /// is a registrable domain or below one; `None` when there is nothing to drop.
 pub(super) fn without_www(host: &str) -> Option<String> {
+    // Looked up once, so that a host of many `www.` takes linear time.
+    let least = if host.starts_with("www.") { registrable_domain(host)?.len() } else { return None };
     let mut shortest = host;
-    while let Some(rest) = shortest.strip_prefix("www.").filter(|rest| registrable_domain(rest).is_some()) {
+    while let Some(rest) = shortest.strip_prefix("www.").filter(|rest| rest.len() >= least) {
         shortest = rest;
     }
     (shortest.len() < host.len()).then(|| shortest.to_owned())

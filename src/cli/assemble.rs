@@ -72,6 +72,8 @@ pub(super) fn options(settings: &Settings) -> Options {
             max_pages: limits.pages,
             pages_per_host: limits.pages_per_host,
             bytes_per_host: limits.bytes_per_host,
+            pages_per_directory: limits.pages_per_directory,
+            same_content: limits.same_content,
             directory_levels: limits.directory_levels,
             obey_robots: settings.robots.obey,
             interval: limits.interval.unwrap_or_default(),

@@ -103,8 +103,8 @@ pub struct Limits {
     pub pages_per_directory: Option<u64>,
     /// Segments of a path that tell directories apart.
     pub directory_levels: u16,
-    /// Pages in a row below one directory that repeat what is known and lead to new URLs, after which
-    /// the rest of it is refused (`traps.same_content`).
+    /// Pages in a chain that repeat what is known and lead to new URLs, after which the rest of the
+    /// directory in which it began is refused (`traps.same_content`).
     pub same_content: Option<u32>,
     /// Least time between two requests to any host at all.
     pub interval: Option<Duration>,

@@ -86,6 +86,8 @@ pub struct Conclusion {
     pub outcome: Outcome,
     /// The last answer's status, if there was one.
     pub status: Option<u16>,
+    /// The page it was found on; none for a seed.
+    pub via: Option<Arc<str>>,
     /// A digest of the body, if it has one that says something.
     pub content: Option<u64>,
     /// Decoded bytes of the body.

@@ -1,18 +1,22 @@
 //! Groups of URLs: what directories have given, and which of them are done with.
 //!
 //! Two rules. A directory's budget (`limits.pages_per_directory`) counts pages durably. The trap
-//! rule (`traps.same_content`) counts, for each directory and all above it, pages in a row whose
-//! body was met on their host before and that lead to URLs nobody had met: a symbolic link to a
-//! parent, a path that a server ignores the end of. A page that says something new starts the
-//! count anew, and a page that leads nowhere new does no harm, so it doesn't count.
+//! rule (`traps.same_content`) follows chains: a page whose body was met on its host before and that
+//! leads to URLs nobody had met, found on another such page, found on another … That is a symbolic
+//! link to a parent, or a path that a server ignores the end of. The chain begins where what is new
+//! ended, so the directory of its first page is what is left alone, and what is beside it is not.
+//! Equal pages that are found on a page with something new (a log-in that stands for a hundred
+//! pages) are no chain, and equal pages that lead nowhere new do no harm.
 //!
-//! What was met is remembered in a table of fixed size, newest first, and forgotten with the
+//! What was met is remembered in tables of fixed size, newest first, and forgotten with the
 //! process: a trap is then found out a second time. It owns no store; the recorder passes it in.
 
 use std::{
     collections::HashMap,
     num::{NonZeroU32, NonZeroU64},
 };
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::EngineError;
 use crate::{
@@ -21,8 +25,8 @@ use crate::{
     verdict::Refusal,
 };
 
-/// Most directories of one host whose pages in a row are counted; beyond it counting starts anew.
-const MAX_COUNTED: usize = 4096;
+/// Most repeating pages of all hosts whose chains are followed; beyond it they start anew.
+const MAX_CHAINED: usize = 65_536;
 /// Most directories whose pages are held back from the store between two commits.
 const MAX_HELD: usize = 65_536;
 
@@ -33,15 +37,17 @@ pub struct Options {
     pub pages_per_directory: Option<NonZeroU64>,
     /// Segments of a path that tell directories apart (`limits.directory_levels`).
     pub directory_levels: u16,
-    /// Pages in a row that repeat what is known and lead to new URLs (`traps.same_content`).
+    /// Pages in a chain that repeat what is known and lead to new URLs (`traps.same_content`).
     pub same_content: Option<NonZeroU32>,
-    /// Bytes for the digests of bodies met (`traps.memory`).
+    /// Bytes for the digests of bodies met.
     pub memory_bytes: u64,
 }
 
 /// A page that was fetched.
 pub(super) struct Page<'a> {
     pub(super) url: &'a CanonicalUrl,
+    /// The page it was found on.
+    pub(super) via: Option<&'a str>,
     /// Of its body; none of a body that is no sign of anything, such as an empty one.
     pub(super) content: Option<u64>,
     /// URLs of its own host that nobody had met before.
@@ -52,8 +58,8 @@ pub(super) struct Groups {
     options: Options,
     /// Digests of bodies with their hosts, each in the place that it hashes to.
     bodies: Vec<u64>,
-    /// Pages in a row, by host and directory.
-    alike: HashMap<HostId, HashMap<DirectoryKey, u32>>,
+    /// Pages that repeat what is known, by hash: how many in the chain, and its first one's directory.
+    chains: HashMap<u64, (u32, Box<str>)>,
     /// Pages of directories that were dealt with lately, and whether the store knows.
     pages: HashMap<(HostId, DirectoryKey), (u64, bool)>,
 }
@@ -62,7 +68,7 @@ impl Groups {
     pub(super) fn new(options: Options) -> Self {
         let n_bodies = if options.same_content.is_some() { (options.memory_bytes / 8).max(1024) } else { 1 };
         let bodies = vec![0; usize::try_from(n_bodies).unwrap_or(1024)];
-        Self { options, bodies, alike: HashMap::new(), pages: HashMap::new() }
+        Self { options, bodies, chains: HashMap::new(), pages: HashMap::new() }
     }
 
     /// Takes notice of a page; answers with the directories that are done with now.
@@ -105,36 +111,26 @@ impl Groups {
     fn compare(&mut self, page: &Page<'_>, host: HostId) -> Option<Retired> {
         let most = self.options.same_content?;
         let digest = page.content? ^ host.0;
-        if !self.is_known(digest) {
-            if let Some(counts) = self.alike.get_mut(&host) {
-                for directory in page.url.directories() {
-                    counts.remove(&DirectoryKey::of(directory));
-                }
-            }
+        if !self.is_known(digest) || page.n_new == 0 {
             return None;
         }
-        if page.n_new == 0 {
+        let before = page.via.and_then(|via| self.chains.get(&xxh3_64(via.as_bytes())));
+        let (n_pages, start) = match before {
+            Some((n_pages, start)) if page.url.as_str().starts_with(&**start) => (n_pages + 1, start.clone()),
+            _ => (1, Box::from(page.url.directory(u16::MAX))),
+        };
+        if n_pages < most.get() {
+            if self.chains.len() >= MAX_CHAINED {
+                self.chains.clear();
+            }
+            self.chains.insert(xxh3_64(page.url.as_str().as_bytes()), (n_pages, start));
             return None;
         }
-        let counts = self.alike.entry(host).or_default();
-        if counts.len() >= MAX_COUNTED {
-            counts.clear();
-        }
-        let mut trap = None;
-        for directory in page.url.directories() {
-            let count = counts.entry(DirectoryKey::of(directory)).or_default();
-            *count += 1;
-            if *count >= most.get() {
-                trap = Some(directory);
-            }
-        }
-        // The deepest one that holds them all: what is beside it may be worth a visit.
-        let directory = trap?;
-        counts.clear();
+        let directory = String::from(start);
         Some(Retired {
-            directory: directory.to_owned(),
             why: Refusal::DuplicateContent,
             rule: format!("traps.same_content = {most} in {directory}").into(),
+            directory,
         })
     }
 
@@ -144,14 +140,9 @@ impl Groups {
         std::mem::replace(&mut self.bodies[place], digest) == digest
     }
 
-    /// Hands the counts that changed to the store, and forgets hosts when there are more than
-    /// `max_hosts`.
-    pub(super) fn commit(&mut self, max_hosts: usize, frontier: &mut dyn Frontier) -> Result<(), EngineError> {
-        self.write(frontier)?;
-        if self.alike.len() > max_hosts {
-            self.alike.clear();
-        }
-        Ok(())
+    /// Hands the counts that changed to the store.
+    pub(super) fn commit(&mut self, frontier: &mut dyn Frontier) -> Result<(), EngineError> {
+        self.write(frontier)
     }
 
     fn write(&mut self, frontier: &mut dyn Frontier) -> Result<(), EngineError> {
@@ -189,9 +180,9 @@ mod tests {
             Self { groups: Groups::new(options), frontier: MemoryFrontier::new(&frontier) }
         }
 
-        fn note(&mut self, url: &str, content: u64, n_new: usize) -> Vec<String> {
+        fn note(&mut self, via: &str, url: &str, content: u64, n_new: usize) -> Vec<String> {
             let url = Canonicalizer::default().parse(url).expect("valid");
-            let page = Page { url: &url, content: Some(content), n_new };
+            let page = Page { url: &url, via: Some(via), content: Some(content), n_new };
             let retired = self.groups.note(&page, url.host().id(), &mut self.frontier).expect("in memory");
             retired.into_iter().map(|retired| retired.directory).collect()
         }
@@ -200,38 +191,48 @@ mod tests {
     #[test]
     fn a_directory_gives_so_many_pages() {
         let mut bench = Bench::new(2, 0);
-        assert!(bench.note("http://h/d/1", 1, 0).is_empty());
-        assert!(bench.note("http://h/d/e/1", 2, 0).is_empty());
+        assert!(bench.note("", "http://h/d/1", 1, 0).is_empty());
+        assert!(bench.note("", "http://h/d/e/1", 2, 0).is_empty());
         // What was counted survives in the store.
-        bench.groups.commit(0, &mut bench.frontier).expect("in memory");
+        bench.groups.commit(&mut bench.frontier).expect("in memory");
         bench.groups.pages.clear();
-        assert_eq!(bench.note("http://h/d/2?x=/y/", 3, 0), ["http://h/d/"]);
+        assert_eq!(bench.note("", "http://h/d/2?x=/y/", 3, 0), ["http://h/d/"]);
     }
 
     #[test]
     fn a_loop_is_left_at_its_entrance() {
         let mut bench = Bench::new(0, 3);
-        assert!(bench.note("http://h/", 1, 5).is_empty());
-        assert!(bench.note("http://h/docs/", 2, 5).is_empty());
-        assert!(bench.note("http://h/docs/loop/", 2, 1).is_empty());
-        assert!(bench.note("http://h/docs/a", 3, 0).is_empty(), "new, beside the loop");
-        assert!(bench.note("http://h/docs/loop/loop/", 2, 1).is_empty());
-        assert_eq!(bench.note("http://h/docs/loop/loop/loop/", 2, 1), ["http://h/docs/loop/"]);
+        assert!(bench.note("", "http://h/", 1, 5).is_empty());
+        assert!(bench.note("http://h/", "http://h/docs/", 2, 5).is_empty());
+        assert!(bench.note("http://h/docs/", "http://h/docs/loop/", 2, 1).is_empty());
+        assert!(bench.note("http://h/docs/", "http://h/docs/a", 3, 0).is_empty(), "new, beside the loop");
+        assert!(bench.note("http://h/docs/loop/", "http://h/docs/loop/loop/", 2, 1).is_empty());
+        let retired = bench.note("http://h/docs/loop/loop/", "http://h/docs/loop/loop/loop/", 2, 1);
+        assert_eq!(retired, ["http://h/docs/loop/"]);
+    }
+
+    #[test]
+    fn equal_pages_side_by_side_are_no_trap() {
+        let mut bench = Bench::new(0, 3);
+        for n in 0..100 {
+            assert!(bench.note("http://h/", &format!("http://h/user{n}/"), 7, 1).is_empty());
+        }
     }
 
     #[test]
     fn equal_pages_that_lead_nowhere_are_no_trap() {
         let mut bench = Bench::new(0, 3);
         for n in 0..100 {
-            assert!(bench.note(&format!("http://h/{n}"), 7, 0).is_empty());
+            let (via, url) = (format!("http://h/{n}"), format!("http://h/{}", n + 1));
+            assert!(bench.note(&via, &url, 7, 0).is_empty());
         }
     }
 
     #[test]
     fn a_page_of_another_host_is_another_page() {
         let mut bench = Bench::new(0, 1);
-        assert!(bench.note("http://a/", 7, 1).is_empty());
-        assert!(bench.note("http://b/", 7, 1).is_empty());
-        assert_eq!(bench.note("http://b/x/", 7, 1), ["http://b/x/"]);
+        assert!(bench.note("", "http://a/", 7, 1).is_empty());
+        assert!(bench.note("", "http://b/", 7, 1).is_empty());
+        assert_eq!(bench.note("", "http://b/x/", 7, 1), ["http://b/x/"]);
     }
 }

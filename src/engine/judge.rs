@@ -1,6 +1,9 @@
 //! From references to discoveries: each link resolved, made canonical, counted once a page, judged.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use encoding_rs::Encoding;
 use url::Url;
@@ -66,20 +69,32 @@ impl Judge {
         way: &Way,
     ) -> (Vec<Discovery>, bool) {
         let mut room = self.max_link_bytes;
-        let mut met: HashSet<Fingerprint> = HashSet::new();
-        let mut last = "";
-        let mut found = Vec::new();
+        // Where in `found` each is.
+        let mut met: HashMap<Fingerprint, usize> = HashMap::new();
+        let mut last = None;
+        let mut found: Vec<Discovery> = Vec::new();
         for (role, reference) in references {
             // Menus repeat themselves; the cheapest resolution is none.
-            if reference == last {
+            if last == Some((role, reference)) {
                 continue;
             }
-            last = reference;
+            last = Some((role, reference));
             let Ok(url) = self.canonicalizer.resolve_in(place.base, reference, place.encoding) else { continue };
-            if met.insert(url.fingerprint()) {
-                let Some(rest) = room.checked_sub(url.as_str().len()) else { return (found, true) };
-                room = rest;
-                found.push(discover(&self.scope, url, role, way));
+            match met.entry(url.fingerprint()) {
+                Entry::Vacant(place) => {
+                    let Some(rest) = room.checked_sub(url.as_str().len()) else { return (found, true) };
+                    room = rest;
+                    place.insert(found.len());
+                    found.push(discover(&self.scope, url, role, way));
+                }
+                // In another role it may be let in: a thumbnail and the link around it.
+                Entry::Occupied(place) if found[*place.get()].depends_on_way => {
+                    let again = discover(&self.scope, url, role, way);
+                    if again.verdict == Verdict::Fetch {
+                        found[*place.get()] = again;
+                    }
+                }
+                Entry::Occupied(_) => {}
             }
         }
         (found, false)

@@ -175,7 +175,7 @@ impl Recorder {
                 let n_before = news.len();
                 self.sift(visit.found, news)?;
                 if let Some(conclusion) = conclusion.filter(|conclusion| conclusion.outcome == Outcome::Fetched) {
-                    let is_new = |news: &&News| matches!(news, News::Admitted(queued) if queued.host() == visit.host);
+                    let is_new = |news: &&News| matches!(news, News::Admitted(queued) if queued.held.is_none() && queued.host() == visit.host);
                     let n_new = news[n_before..].iter().filter(is_new).count();
                     self.note_page(&visit.host, &conclusion, n_new, news)?;
                 }
@@ -240,6 +240,7 @@ impl Recorder {
             depth: discovery.depth,
             outcome: Outcome::Refused(why),
             status: None,
+            via: discovery.via.clone(),
             content: None,
             body_bytes: 0,
             wire_bytes: 0,
@@ -266,7 +267,8 @@ impl Recorder {
         news: &mut Vec<News>,
     ) -> Result<(), EngineError> {
         let id = host.id();
-        let page = groups::Page { url: &conclusion.url, content: conclusion.content, n_new };
+        let page =
+            groups::Page { url: &conclusion.url, via: conclusion.via.as_deref(), content: conclusion.content, n_new };
         for retired in self.groups.note(&page, id, self.frontier.as_mut())? {
             self.frontier.retire(id, &retired)?;
             self.tell(&CrawlEvent::DirectoryRetired {
@@ -340,7 +342,7 @@ impl Recorder {
         self.book.outputs = self.sink.marks();
         self.book.updated_at = started.rfc3339();
         self.write_hosts()?;
-        self.groups.commit(self.options.workbench.active_hosts, self.frontier.as_mut())?;
+        self.groups.commit(self.frontier.as_mut())?;
         self.frontier.commit(&self.book.to_bytes())?;
         self.is_pressing = false;
         let n_visits = mem::take(&mut self.n_uncommitted);

@@ -122,6 +122,7 @@ impl Worker {
             depth: queued.depth(),
             outcome,
             status: None,
+            via: queued.via.clone(),
             content: None,
             body_bytes: 0,
             wire_bytes: 0,

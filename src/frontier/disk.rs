@@ -7,7 +7,8 @@
 //! Seven tables. `seen`: fingerprint → done or place in the queue, 24 bytes a URL. `queue`: (host,
 //! place) → the URL and how it was found. `hosts`: host → its record. `robots`: host
 //! → the robots.txt of its origins. `directories`: (host, directory) → pages fetched, if they have a
-//! limit. `retired`: host → the directories that are done with. `meta`: format, the engine's
+//! limit. `retired`: (host, directory)
+//! → one that is done with. `meta`: format, the engine's
 //! book, the next number of discovery, the length of the queue.
 
 mod shelves;
@@ -22,9 +23,9 @@ use redb::{Builder, Database, DatabaseError, ReadableTable, StorageError, TableD
 use shelves::Shelves;
 
 use super::{
-    Discovery, Frontier, FrontierError, HostRecord, Options, Place, QueuedUrl, Retired, Sifted, Status,
+    Discovery, Frontier, FrontierError, HostRecord, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted, Status,
     recent::Recent,
-    remember, retired,
+    remember,
     stored::{self, FORMAT, Seen, queue_key},
 };
 use crate::{
@@ -37,7 +38,7 @@ const QUEUE: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("queu
 const HOSTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("hosts");
 const ROBOTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("robots");
 const DIRECTORIES: TableDefinition<'_, (u64, u64), u64> = TableDefinition::new("directories");
-const RETIRED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("retired");
+const RETIRED: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("retired");
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 /// A [`Frontier`] in an embedded store.
@@ -296,19 +297,22 @@ impl Frontier for DiskFrontier {
     }
 
     fn retired(&mut self, host: HostId) -> Result<Vec<Retired>, FrontierError> {
-        let retired = self.txn_ref()?.open_table(RETIRED).map_err(store)?;
-        let Some(bytes) = retired.get(host.0).map_err(store)? else { return Ok(Vec::new()) };
-        serde_json::from_slice(bytes.value())
-            .map_err(|e| self.corrupted(format!("a list of directories does not decode: {e}")))
+        let table = self.txn_ref()?.open_table(RETIRED).map_err(store)?;
+        let range = table.range((host.0, 0)..=(host.0, u64::MAX)).map_err(store)?;
+        range
+            .take(MAX_RETIRED)
+            .map(|entry| {
+                let (_, value) = entry.map_err(store)?;
+                serde_json::from_slice(value.value())
+                    .map_err(|e| self.corrupted(format!("a retired directory does not decode: {e}")))
+            })
+            .collect()
     }
 
     fn retire(&mut self, host: HostId, retired: &Retired) -> Result<(), FrontierError> {
-        let mut known = self.retired(host)?;
-        if retired::add(&mut known, retired) {
-            let bytes = serde_json::to_vec(&known).map_err(store)?;
-            let mut table = self.txn_ref()?.open_table(RETIRED).map_err(store)?;
-            table.insert(host.0, bytes.as_slice()).map_err(store)?;
-        }
+        let bytes = serde_json::to_vec(retired).map_err(store)?;
+        let mut table = self.txn_ref()?.open_table(RETIRED).map_err(store)?;
+        table.insert((host.0, retired.key()), bytes.as_slice()).map_err(store)?;
         Ok(())
     }
 

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Discovery, Frontier, FrontierError, Held, HostRecord, Options, Place, QueuedUrl, Retired, Sifted, Status, remember,
-    retired,
+    Discovery, Frontier, FrontierError, Held, HostRecord, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted,
+    Status, remember,
     stored::{Seen, queue_key},
 };
 use crate::{
@@ -22,7 +22,7 @@ pub struct MemoryFrontier {
     hosts: BTreeMap<HostId, HostRecord>,
     robots: HashMap<HostId, Vec<(Origin, Policy)>>,
     directories: HashMap<(HostId, DirectoryKey), u64>,
-    retired: HashMap<HostId, Vec<Retired>>,
+    retired: BTreeMap<(u64, u64), Retired>,
     next_seq: u64,
     max_queued: Option<u64>,
     book: Vec<u8>,
@@ -160,11 +160,12 @@ impl Frontier for MemoryFrontier {
     }
 
     fn retired(&mut self, host: HostId) -> Result<Vec<Retired>, FrontierError> {
-        Ok(self.retired.get(&host).cloned().unwrap_or_default())
+        let range = self.retired.range((host.0, 0)..=(host.0, u64::MAX));
+        Ok(range.take(MAX_RETIRED).map(|(_, retired)| retired.clone()).collect())
     }
 
     fn retire(&mut self, host: HostId, retired: &Retired) -> Result<(), FrontierError> {
-        retired::add(self.retired.entry(host).or_default(), retired);
+        self.retired.insert((host.0, retired.key()), retired.clone());
         Ok(())
     }
 
@@ -201,13 +202,14 @@ impl Discovery {
         self.depth < place.depth && self.verdict == Verdict::Fetch
     }
 
-    /// Refuses it when as many URLs are queued as may be.
+    /// Refuses it when as many URLs are queued as may be. What would only be held gets no more than
+    /// half of the room, and is refused by its own rule beyond that.
     pub(super) fn refuse_if_full(&mut self, n_queued: u64, max_queued: Option<u64>) {
-        let is_to_be_queued = self.verdict == Verdict::Fetch || self.depends_on_way;
-        if let Some(most) = max_queued.filter(|most| n_queued >= *most && is_to_be_queued) {
+        let Some(most) = max_queued else { return };
+        self.depends_on_way &= n_queued < most / 2;
+        if n_queued >= most && self.verdict == Verdict::Fetch {
             self.verdict = Verdict::Refuse(Refusal::QueueFull);
             self.rule = Some(format!("limits.queue = {most}").into());
-            self.depends_on_way = false;
         }
     }
 
@@ -230,7 +232,7 @@ impl Discovery {
     /// As it is queued: in its place, or behind all others if it is held.
     pub(super) fn enqueue(&self, seq: u64) -> QueuedUrl {
         match self.verdict {
-            Verdict::Fetch => self.queued_at(Place { depth: self.depth, seq }),
+            Verdict::Fetch => self.queued_at(Place { depth: self.depth.min(Place::HELD - 1), seq }),
             Verdict::Refuse(why) => {
                 let refused = Refused { why, rule: self.rule.clone() };
                 let held = Some(Box::new(Held { refused, depth: self.depth }));
@@ -241,13 +243,14 @@ impl Discovery {
 
     /// `known`, reached by this shorter way; its attempts stay counted.
     pub(super) fn nearer(&self, known: &QueuedUrl) -> QueuedUrl {
-        let place = Place { depth: self.depth, seq: known.place.seq };
+        let place = Place { depth: self.depth.min(Place::HELD - 1), seq: known.place.seq };
         if known.held.is_some() {
             return self.queued_at(place);
         }
         QueuedUrl {
             kind: known.kind,
             nesting: known.nesting,
+            hops_off_site: known.hops_off_site.min(self.hops_off_site),
             attempts: known.attempts,
             not_before: known.not_before,
             ..self.queued_at(place)

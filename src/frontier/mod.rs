@@ -134,8 +134,7 @@ pub trait Frontier: Send {
     /// When the store fails or holds what it can't have written.
     fn retired(&mut self, host: HostId) -> Result<Vec<Retired>, FrontierError>;
 
-    /// Remembers that nothing more of a directory is asked for; beyond [`MAX_RETIRED`] the oldest is
-    /// forgotten, and found out anew.
+    /// Remembers that nothing more of a directory is asked for.
     ///
     /// # Errors
     /// When the store fails.

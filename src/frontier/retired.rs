@@ -12,8 +12,8 @@ use crate::{
     verdict::{Refusal, Refused},
 };
 
-/// Most retired directories remembered for one host. One that is forgotten is found out anew.
-pub const MAX_RETIRED: usize = 1024;
+/// Most retired directories of one host that are kept in mind; further ones go on being asked.
+pub const MAX_RETIRED: usize = 65_536;
 
 /// A directory of which nothing more is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,16 +27,11 @@ pub struct Retired {
     pub rule: Arc<str>,
 }
 
-/// Puts a directory into the list of its host's retired ones; `false` if it is there already.
-pub(super) fn add(list: &mut Vec<Retired>, retired: &Retired) -> bool {
-    if list.iter().any(|known| known.directory == retired.directory && known.why == retired.why) {
-        return false;
+impl Retired {
+    /// Under which it is filed: a directory can be done with for two reasons.
+    pub(super) fn key(&self) -> u64 {
+        DirectoryKey::of(&self.directory).0 ^ u64::from(self.why == Refusal::DuplicateContent)
     }
-    if list.len() >= MAX_RETIRED {
-        list.remove(0);
-    }
-    list.push(retired.clone());
-    true
 }
 
 /// One host's retired directories, to be asked about every URL of it.
@@ -44,10 +39,10 @@ pub(super) fn add(list: &mut Vec<Retired>, retired: &Retired) -> bool {
 pub struct RetiredSet(HashMap<DirectoryKey, Retired>);
 
 impl RetiredSet {
-    /// Adds one; beyond [`MAX_RETIRED`] all are forgotten first.
+    /// Adds one, if there are fewer than [`MAX_RETIRED`].
     pub fn add(&mut self, retired: Retired) {
         if self.0.len() >= MAX_RETIRED {
-            self.0.clear();
+            return;
         }
         let key = DirectoryKey::of(&retired.directory);
         // A trap goes deeper than a budget that ran out, so it stays.

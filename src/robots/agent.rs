@@ -23,16 +23,25 @@ pub(super) struct Agent<'a> {
 
 impl<'a> Agent<'a> {
     /// From a product token; a version after a slash is left out of it, and of a whole
-    /// `User-Agent` in the manner of browsers (`Mozilla/5.0 (compatible; ExampleBot/1.0)`) the
+    /// `User-Agent` in the manner of browsers (`Mozilla/5.0 (… compatible; ExampleBot/1.0 …)`) the
     /// compatible crawler is meant. A name that is no token
     /// (`Foo Bot`) is addressed by lines that have all of it as one word, so one with a space never
     /// is, as in Google's parser.
     pub(super) fn new(agent: &'a str) -> Self {
-        let product = match agent.split_once("(compatible;") {
+        let product = match agent.split_once("compatible;") {
             Some((_, product)) => product.split([';', ')']).next().unwrap_or_default(),
             None => agent,
         };
-        Self { name: product.split('/').next().unwrap_or_default().trim() }
+        let product = product.trim();
+        let token = product.bytes().position(|octet| !is_token(octet)).unwrap_or(product.len());
+        let (token, rest) = product.split_at(token);
+        // What follows a name in a whole `User-Agent`: a version, a comment, another product's mark.
+        let is_name = match rest.chars().next() {
+            None | Some('/' | '(' | ';' | ',' | '+' | ':') => true,
+            Some(' ') => rest.trim_start().starts_with(|c: char| c.is_ascii_digit() || matches!(c, '(' | '+' | '/')),
+            Some(_) => false,
+        };
+        Self { name: if is_name { token } else { product.split('/').next().unwrap_or_default().trim() } }
     }
 
     /// To whom the value of a `User-agent` line speaks. `*` means everyone, also when more words
@@ -88,6 +97,14 @@ mod tests {
         check("FooBot", &ours, &["", "foo", "foobot-news", "foobot_x", "foobot2", "/foobot", "ツ", "x foobot"]);
         check("FooBot/1.0", &["foobot", "FooBot/9"], &["Foo"]);
         check("Mozilla/5.0 (compatible; FooBot/1.0; +https://h)", &["foobot"], &["Mozilla"]);
+        for whole in [
+            "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; FooBot/2.1; +http://h) Chrome/1 Safari/537.36",
+            "FooBot (+http://h)",
+            "FooBot 1.0",
+            "FooBot; x",
+        ] {
+            check(whole, &["foobot"], &["Mozilla", "*x"]);
+        }
         check("foo-bot_x", &["Foo-Bot_X"], &["foo", "foo-bot"]);
         check("bot2", &["Bot2/x"], &["bot", "bot22"]);
     }

@@ -144,7 +144,13 @@ impl Scope {
     pub fn depends_on_way(&self, rule: &Rule) -> bool {
         let crossings = [self.redirects, self.sitemaps, self.canonical, self.assets];
         let reaches_further = || crossings.into_iter().any(|it| matches!(it, Crossing::Domain | Crossing::Any));
-        rule.depends_on_way() || (matches!(rule, Rule::Mode(_)) && reaches_further())
+        // A sitemap that a page links to is met again as a sitemap.
+        let may_be_sitemap = || self.sitemaps != Crossing::Never;
+        match rule {
+            Rule::Mode(_) => rule.depends_on_way() || reaches_further(),
+            Rule::Extension { list: "scope.extensions", .. } => may_be_sitemap(),
+            rule => rule.depends_on_way(),
+        }
     }
 
     /// Whether the candidate may be asked for, as far as its text and its way here tell.

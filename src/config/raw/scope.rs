@@ -132,9 +132,9 @@ pub(crate) struct Traps {
     pub(crate) years_back: Limit<Count>,
     /// Whether a path with two session IDs is a trap: /a;jsessionid=1/b;jsessionid=2.
     pub(crate) session_ids: bool,
-    /// Pages in a row below one directory whose bodies were met on their host before, and that lead
-    /// to URLs not met before (a link to a parent folder, an ignored end of paths), after which the
-    /// rest of the directory is refused.
+    /// Pages in a chain, each found on the one before, whose bodies were met on their host before and
+    /// that lead to URLs not met before (a link to a parent folder, an ignored end of paths), after
+    /// which the rest of the directory in which the chain begins is refused.
     #[schemars(extend("x-min" = 2, "x-max" = 1_000_000))]
     pub(crate) same_content: Limit<Count>,
 }
@@ -153,7 +153,7 @@ impl Default for Traps {
             years_ahead: count(10),
             years_back: count(100),
             session_ids: true,
-            same_content: count(32),
+            same_content: count(8),
         }
     }
 }

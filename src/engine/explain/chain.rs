@@ -7,7 +7,7 @@ use super::{
 use crate::{
     address::{self, CanonicalUrl, Canonicalizer, DirectoryKey},
     clock::Timestamp,
-    frontier::{Frontier, FrontierError, HostRecord, RetiredSet, Status},
+    frontier::{Frontier, FrontierError, HostRecord, Retired, RetiredSet, Status},
     robots::{Policy, Standing},
     scope::{Candidate, Role, Scope},
     verdict::Verdict,
@@ -73,7 +73,9 @@ fn look(
     let status = frontier.status(url)?;
     let known = frontier.host(host)?;
     let mut retired = RetiredSet::default();
-    frontier.retired(host)?.into_iter().for_each(|directory| retired.add(directory));
+    let bench = &inquiry.options.workbench;
+    let holds = |one: &Retired| one.rule.starts_with(&*bench.retires(one.why));
+    frontier.retired(host)?.into_iter().filter(holds).for_each(|directory| retired.add(directory));
     let origin = url.origin();
     let policies = frontier.robots(host)?;
     it.robots = policies.iter().find(|(of, _)| *of == origin).map(|(_, policy)| robots_view(url, policy, inquiry.now));

@@ -102,6 +102,8 @@ impl Crawl {
                 max_pages: None,
                 pages_per_host: None,
                 bytes_per_host: None,
+                pages_per_directory: None,
+                same_content: None,
                 directory_levels: 2,
                 obey_robots: false,
                 interval: Duration::ZERO,

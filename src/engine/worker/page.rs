@@ -74,6 +74,7 @@ impl Worker {
             depth: queued.depth(),
             outcome,
             status: Some(response.status),
+            via: queued.via.clone(),
             content,
             body_bytes: response.body.len() as u64,
             wire_bytes: response.wire_bytes,

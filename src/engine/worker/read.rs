@@ -76,16 +76,17 @@ impl Worker {
         }
         let sniffed = parse::sniff(content_type, parse::no_sniff(&response.headers), body);
         let max_links = self.options.parse.limits.max_links;
+        let nofollow = self.options.obey_nofollow && self.directives(response).nofollow();
         let reading = match sniffed.kind {
             parse::Kind::Html | parse::Kind::Xhtml => self.read_page(queued, response, content_type, via),
             _ if queued.kind == Kind::Sitemap || sitemap::looks_like_sitemap(content_type, body) => {
                 self.read_sitemap(queued, response, via)
             }
-            parse::Kind::Text if self.options.text_links => {
+            parse::Kind::Text if self.options.text_links && !nofollow => {
                 let links = parse::text_links(body, content_type, queued.url.as_url(), max_links);
                 self.read_list(queued, &links, via)
             }
-            parse::Kind::Pdf if self.options.pdf_links => {
+            parse::Kind::Pdf if self.options.pdf_links && !nofollow => {
                 self.read_list(queued, &parse::pdf_links(body, max_links), via)
             }
             _ => Reading::default(),
@@ -93,7 +94,13 @@ impl Worker {
         let sniffed_type = sniffed.by_body.then(|| sniffed.essence.into_owned());
         let reading = Reading { sniffed_type, ..reading };
         let header = parse::header_links(&response.headers, queued.url.as_url());
-        if header.links.is_empty() { reading } else { self.add_header_links(queued, reading, &header, via) }
+        let said_by_page = || {
+            let mut said = Directives::default();
+            reading.page.iter().for_each(|page| said.add_meta(&page.robots));
+            said.nofollow()
+        };
+        let nofollow = nofollow || (self.options.obey_nofollow && said_by_page());
+        if header.links.is_empty() || nofollow { reading } else { self.add_header_links(queued, reading, &header, via) }
     }
 
     /// What robots and users of the content are told, by header, page and robots.txt.
@@ -159,6 +166,7 @@ impl Worker {
 
     /// Links that name nothing that can be crawled are left out, as they are among the outlinks.
     fn link_details(&self, page: &Page, place: &Place<'_>) -> Vec<LinkDetail> {
+        let mut room = self.judge.max_link_bytes;
         let detail = |link: &parse::Link| {
             let url = self.judge.canonicalizer.resolve_in(place.base, &link.href, place.encoding).ok()?;
             Some(LinkDetail {
@@ -169,7 +177,15 @@ impl Worker {
                 position: link.position,
             })
         };
-        page.links.iter().filter_map(detail).collect()
+        // Together they take no more than the URLs of a page may.
+        let fits = |detail: &LinkDetail| match room.checked_sub(detail.url.len()) {
+            Some(rest) => {
+                room = rest;
+                true
+            }
+            None => false,
+        };
+        page.links.iter().filter_map(detail).take_while(fits).collect()
     }
 
     /// URLs that stand in a text or a PDF.

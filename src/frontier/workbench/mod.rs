@@ -52,6 +52,10 @@ pub struct Options {
     pub max_pages: Option<u64>,
     /// Pages fetched of one host, at most.
     pub pages_per_host: Option<u64>,
+    /// Pages fetched of one directory (`limits.pages_per_directory`).
+    pub pages_per_directory: Option<u64>,
+    /// Pages in a chain after which a directory is a trap (`traps.same_content`).
+    pub same_content: Option<u32>,
     /// Segments of a path that tell directories apart (`limits.directory_levels`).
     pub directory_levels: u16,
     /// Body bytes fetched of one host, about at most: what is out when it is reached still counts.
@@ -67,6 +71,17 @@ pub struct Options {
 }
 
 impl Options {
+    /// How the rule begins that retires a directory for `why`.
+    pub fn retires(&self, why: Refusal) -> String {
+        let off = || "nothing".to_owned();
+        match why {
+            Refusal::DuplicateContent => {
+                self.same_content.map_or_else(off, |most| format!("traps.same_content = {most} in "))
+            }
+            _ => self.pages_per_directory.map_or_else(off, |most| format!("limits.pages_per_directory = {most} in ")),
+        }
+    }
+
     /// The deepest level whose turn comes before nothing else is left.
     fn deepest_now(&self) -> u16 {
         self.max_depth.unwrap_or(Place::HELD).min(Place::HELD - 1)

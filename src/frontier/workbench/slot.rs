@@ -96,7 +96,9 @@ impl Slot {
             self.state = known.host.state;
             self.tally = known.host.tally;
             self.origins = Origins::new(known.robots);
-            known.retired.into_iter().for_each(|retired| self.retired.add(retired));
+            // A limit that was changed between two runs has not retired anything.
+            let holds = |retired: &Retired| retired.rule.starts_with(&*options.retires(retired.why));
+            known.retired.into_iter().filter(holds).for_each(|retired| self.retired.add(retired));
             self.state.reopen(&self.policy, now);
         }
         self.queue.open(head, limit, now, self.policy.longest_pause());
