@@ -223,7 +223,7 @@ pub(crate) struct DemoArgs {
 /// Why a URL was fetched or was not, or what it waits for
 ///
 /// Tells the whole chain of decisions: its canonical form, scope, robots.txt, its place in the
-/// frontier, its host, budgets, and its record. Asks no server and changes nothing.
+/// frontier, its host, budgets, and its record. Asks no server and changes nothing of the crawl.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  dragline explain https://example.org/page --config site.toml\n  \
     dragline explain https://example.org/page --config site.toml --json")]

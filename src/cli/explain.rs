@@ -1,7 +1,7 @@
 //! `dragline explain`: why a URL of a crawl was fetched or was not, or what it waits for.
 //!
 //! Reads the crawl's configuration, its state if there is one that no other process holds, and the
-//! record in its outputs. Writes nothing to the folder.
+//! record in its outputs. Nothing of the crawl is changed; opening the store takes its lock for a moment.
 
 use std::io::empty;
 
@@ -17,10 +17,13 @@ use super::{
 use crate::{
     address::{Canonicalizer, without_userinfo},
     clock::{Clock, Timestamp},
-    config::{Flags, Settings, Sources},
-    engine::explain::{Explanation, Inquiry, explain},
+    config::{Flags, Identity, Settings, Sources, Store},
+    engine::{
+        Book,
+        explain::{Explanation, Inquiry, explain},
+    },
     scope::Scope,
-    sink::read_records,
+    sink::{SinkError, read_records},
 };
 
 mod text;
@@ -59,16 +62,20 @@ fn answer(settings: &Settings, args: &ExplainArgs) -> Result<Vec<Explanation>, F
     let now = Clock::system().now();
     let scope = scope(settings, &canonicalizer, now, &mut notes);
     let seen = Folder::look(settings)?;
+    let (mut unseen, mut lock) = (None, None);
     let (mut frontier, book) = match seen {
         Seen::Nothing => {
-            notes.push(format!("{} holds no crawl that has begun", settings.job.out.display()));
+            notes.push(nothing(settings));
             (None, None)
         }
         Seen::InUse => {
-            notes.push("another process is crawling: its state can be looked at when it has stopped".to_owned());
+            unseen = Some("another process works on it, so look again when it has stopped".to_owned());
             (None, None)
         }
-        Seen::State { frontier, book, .. } => (Some(frontier), Some(book)),
+        Seen::State { frontier, book, lock: held } => {
+            lock = Some(held);
+            (Some(frontier), Some(book))
+        }
     };
     let inquiry =
         Inquiry { canonicalizer: &canonicalizer, scope: scope.as_ref(), options: &options, book: book.as_deref(), now };
@@ -79,12 +86,43 @@ fn answer(settings: &Settings, args: &ExplainArgs) -> Result<Vec<Explanation>, F
         // Credentials are not part of what is crawled, and are shown nowhere.
         explanation.url = without_userinfo(url).into_owned();
         explanation.notes.clone_from(&notes);
+        explanation.unseen_state.clone_from(&unseen);
+        explanation.conclude();
         explanations.push(explanation);
     }
     if let Some(book) = &book {
-        records(settings, &book.outputs, &mut explanations)?;
+        differ(settings, book, &mut explanations);
+        // The outputs may be long: nobody who wants to crawl waits for that.
+        drop(frontier);
+        drop(lock);
+        if let Err(error) = records(settings, &book.outputs, &mut explanations) {
+            explanations.iter_mut().for_each(|it| it.notes.push(format!("no record was looked up: {error}")));
+        }
     }
     Ok(explanations)
+}
+
+/// What to say of a folder without a state.
+fn nothing(settings: &Settings) -> String {
+    let out = settings.job.out.display();
+    match settings.frontier.store {
+        Store::Memory => {
+            format!("frontier.store is \"memory\", which leaves no state in {out}: its records are in pages.jsonl")
+        }
+        Store::Disk => format!("{out} holds no crawl that has begun"),
+    }
+}
+
+/// Says so when the folder holds a crawl of another configuration.
+fn differ(settings: &Settings, book: &Book, explanations: &mut [Explanation]) {
+    let mut theirs = book.identity.clone();
+    // What was read from files is not read again here.
+    theirs.remove("seeds.read");
+    let differences = Identity::from_map(theirs).differences(&settings.identity);
+    if !differences.is_empty() {
+        let note = format!("the folder holds a crawl of another configuration: {}", differences.join("; "));
+        explanations.iter_mut().for_each(|it| it.notes.push(note.clone()));
+    }
 }
 
 /// The scope, from seeds that can be read again.
@@ -107,7 +145,7 @@ fn records(
     settings: &Settings,
     marks: &[crate::sink::Mark],
     explanations: &mut [Explanation],
-) -> Result<(), FolderError> {
+) -> Result<(), SinkError> {
     let is_done = |it: &Explanation| it.frontier.as_ref().is_some_and(|frontier| frontier.state == "done");
     let mut n_missing = explanations.iter().filter(|it| is_done(it)).count();
     if n_missing == 0 {

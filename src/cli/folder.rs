@@ -9,6 +9,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
@@ -18,6 +19,9 @@ use crate::{
     sink::{self, JsonlSink, NullSink, Sink, SinkError},
 };
 
+/// How often a lock that somebody else holds is tried, and the pause between.
+const LOCK_ATTEMPTS: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 const STATE: &str = "state";
 const STORE: &str = "frontier.redb";
 const UNFINISHED_STORE: &str = "frontier.redb.new";
@@ -72,7 +76,7 @@ pub(super) enum Seen {
     /// Another process holds it.
     InUse,
     /// The state of a crawl, and its lock for as long as it is looked at.
-    State { frontier: Box<dyn Frontier>, book: Box<Book>, _lock: Folder },
+    State { frontier: Box<dyn Frontier>, book: Box<Book>, lock: Folder },
 }
 
 impl Folder {
@@ -88,7 +92,7 @@ impl Folder {
         };
         let frontier = DiskFrontier::open(&store, &frontier_options(settings))?;
         let book = Book::from_bytes(frontier.book())?;
-        Ok(Seen::State { frontier: Box::new(frontier), book: Box::new(book), _lock: folder })
+        Ok(Seen::State { frontier: Box::new(frontier), book: Box::new(book), lock: folder })
     }
 
     /// Makes the folder if need be, and claims it.
@@ -98,11 +102,15 @@ impl Folder {
         let lock_path = state.join(LOCK);
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path);
         let lock = lock.map_err(|source| unwritable(&lock_path, source))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(FolderError::Locked(path.to_owned())),
-            Err(TryLockError::Error(source)) => Err(unwritable(&lock_path, source)),
+        // Somebody who only looks (`dragline explain`) holds it for a moment.
+        for _ in 0..LOCK_ATTEMPTS {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { path: path.to_owned(), _lock: lock }),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(source)) => return Err(unwritable(&lock_path, source)),
+            }
         }
+        Err(FolderError::Locked(path.to_owned()))
     }
 
     /// Opens what is there to go on from, or begins. `identity` says which crawl it is to be.

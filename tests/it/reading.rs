@@ -160,3 +160,53 @@ async fn every_refusal_names_its_rule() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_url_in_two_roles_is_let_in_by_either() {
+    let page = "<a href=http://localhost:{port}/big.jpg><img src=http://localhost:{port}/big.jpg></a>\
+        <link rel=canonical href=/c><a href=/c>c</a>";
+    let site = Site::new().html("/", page).page("/c", &[]).page("/big.jpg", &[]).serve().await;
+    let ground = Ground::new();
+    let config = Config::new(json!([site.url("/")]))
+        .set("scope.assets", "any")
+        .set("scope.canonical", "never")
+        .set("links.kinds", json!(["navigation", "img"]));
+    ground.crawl(&config).await.with(0);
+    let records = ground.reconciled();
+    assert_eq!(records[&site.url("/c")]["outcome"], "fetched");
+    assert_eq!(records[&site.url_on("localhost", "/big.jpg")]["outcome"], "fetched", "{records:#?}");
+}
+
+#[tokio::test]
+async fn nofollow_in_a_header_holds_for_all_that_has_links() {
+    let headers = [("X-Robots-Tag", "nofollow"), ("Link", "</next>; rel=next")];
+    let site = Site::new()
+        .page("/", &["/list.txt"])
+        .reply("/list.txt", reply("text/plain", "http://127.0.0.1:{port}/from-text", &headers))
+        .serve()
+        .await;
+    let ground = Ground::new();
+    let config =
+        Config::new(json!([site.url("/")])).set("links.text_files", json!(true)).set("fetch.nofollow", json!(true));
+    ground.crawl(&config).await.with(0);
+    assert_eq!(ground.reconciled().len(), 2);
+}
+
+#[tokio::test]
+async fn details_of_links_are_bounded_like_the_links() {
+    // Each of many links is made long by the base.
+    let base = format!("<base href=\"/{}/\">", "b".repeat(2000));
+    let page = (0..2000).fold(base, |page, n| page + &format!("<a href={n}>x</a>"));
+    let site = Site::new().html("/", &page).serve().await;
+    let ground = Ground::new();
+    let config = Config::new(json!([site.url("/")]))
+        .set("outputs.link_details", json!(true))
+        .set("fetch.body", "100 KiB")
+        .set("limits.pages", json!(1));
+    ground.crawl(&config).await.with(3);
+    let records = ground.reconciled();
+    let record = records.values().find(|record| record["depth"] == 0).expect("the seed's");
+    let n_details = record["link_details"].as_array().expect("asked for").len();
+    assert!((40..60).contains(&n_details), "{n_details}");
+    assert_eq!(record["outlinks_truncated"], true);
+}

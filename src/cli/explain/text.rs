@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value as Json;
+
 use super::super::human;
 use crate::engine::explain::{Explanation, FrontierView, HostView, RobotsView, ScopeView};
 
@@ -17,14 +19,16 @@ pub(super) fn text(it: &Explanation) -> String {
         line("canonical", canonical);
     }
     for change in &it.changes {
-        line("", &format!("{}: {} → {}", change.rule, change.before, change.after));
+        let after = if change.after.is_empty() { "(nothing)" } else { &change.after };
+        line("", &format!("{}: {} → {after}", change.rule, change.before));
     }
     if let Some(scope) = &it.scope {
         line("scope", &scope_text(scope));
-        scope.checks.iter().for_each(|check| line("", check));
+        // What passed is for programs: what fired says enough.
+        scope.checks.iter().filter(|check| !check.ends_with(": passed")).for_each(|check| line("", check));
     }
     if let Some(robots) = &it.robots {
-        line("robots.txt", &robots_text(robots));
+        line("robots.txt", &robots_text(robots, it.unseen_state.is_none()));
     }
     if let Some(frontier) = &it.frontier {
         line("frontier", &frontier_text(frontier));
@@ -38,11 +42,23 @@ pub(super) fn text(it: &Explanation) -> String {
         line("budget", &format!("{}: {used} of {limit} used, {} left", budget.key, human::count(budget.left)));
     }
     if let Some(record) = &it.last {
-        line("record", &record.to_string());
+        line("record", &record_text(record));
     }
     it.notes.iter().for_each(|note| line("note", note));
     line("so", &it.conclusion);
     out
+}
+
+/// The few fields that sum a record up; `--json` has all of it.
+fn record_text(record: &Json) -> String {
+    let text = |key: &str| record.get(key).and_then(Json::as_str);
+    let number = |key: &str| record.get(key).and_then(Json::as_u64);
+    let mut parts = vec![text("outcome").unwrap_or_default().to_owned()];
+    parts.extend(number("status").map(|status| status.to_string()));
+    parts.extend(["reason", "rule", "content_type"].into_iter().filter_map(|key| text(key).map(str::to_owned)));
+    parts.extend(number("body_bytes").map(human::bytes));
+    parts.extend(text("title").map(|title| format!("{title:?}")));
+    parts.join(", ")
 }
 
 fn scope_text(scope: &ScopeView) -> String {
@@ -53,11 +69,12 @@ fn scope_text(scope: &ScopeView) -> String {
     }
 }
 
-fn robots_text(robots: &RobotsView) -> String {
+fn robots_text(robots: &RobotsView, is_told: bool) -> String {
     let mut text = match robots.allowed {
         Some(true) => "allowed".to_owned(),
         Some(false) => "disallowed".to_owned(),
-        None => return format!("not asked for yet: {}/robots.txt", robots.origin),
+        None if is_told => return format!("not asked for yet: {}/robots.txt", robots.origin),
+        None => return "not known".to_owned(),
     };
     match (robots.line, &robots.rule) {
         (Some(line), Some(rule)) => write!(text, " by line {line}: {rule}").expect("a String takes everything"),

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Book, Options},
-    Budget, Change, Explanation, FrontierView, HostView, RobotsView, ScopeView,
+    Budget, Change, Explanation, FrontierView, HeldView, HostView, RobotsView, ScopeView,
 };
 use crate::{
     address::{self, CanonicalUrl, Canonicalizer, DirectoryKey},
@@ -10,7 +10,7 @@ use crate::{
     frontier::{Frontier, FrontierError, HostRecord, Retired, RetiredSet, Status},
     robots::{Policy, Standing},
     scope::{Candidate, Role, Scope},
-    verdict::Verdict,
+    verdict::{Refusal, Verdict},
 };
 
 /// What a crawl would decide with.
@@ -88,6 +88,7 @@ fn look(
     it.budgets = budgets(inquiry, url, known.as_ref(), frontier)?;
     it.frontier = Some(frontier_view(&status));
     if let Status::Queued { queued, .. } = &status {
+        it.too_deep = bench.max_depth.filter(|most| queued.held.is_none() && queued.place.depth > *most);
         let host = known.as_ref().map_or(Timestamp::default(), |record| record.state.not_before);
         let at = queued.not_before.max(host).max(inquiry.now);
         it.not_before = Some(at.rfc3339());
@@ -105,6 +106,7 @@ fn frontier_view(status: &Status) -> FrontierView {
         redirects: Vec::new(),
         attempts: None,
         retry_at: None,
+        held: None,
     };
     match status {
         Status::Unseen => blank,
@@ -118,6 +120,10 @@ fn frontier_view(status: &Status) -> FrontierView {
             redirects: queued.redirects.clone(),
             attempts: Some(queued.attempts),
             retry_at: (queued.attempts > 0).then(|| queued.not_before.rfc3339()),
+            held: queued.held.as_ref().map(|held| HeldView {
+                reason: held.refused.why,
+                rule: held.refused.rule.as_deref().map(str::to_owned),
+            }),
         },
     }
 }
@@ -205,8 +211,12 @@ fn robots_view(url: &CanonicalUrl, policy: &Policy, now: Timestamp) -> RobotsVie
         origin: url.origin().to_string(),
         standing: policy.standing.as_str().to_owned(),
         allowed: Some(policy.decide(url).is_ok()),
-        line: decision.and_then(|decision| decision.line),
-        rule: decision.and_then(|decision| decision.rule.map(str::to_owned)),
+        line: decision.filter(|_| policy.decide(url) != Err(Refusal::UsageReserved)).and_then(|decision| decision.line),
+        rule: match policy.decide(url) {
+            // A reserved use is no line of the rules.
+            Err(Refusal::UsageReserved) => policy.rule(url),
+            _ => decision.and_then(|decision| decision.rule.map(str::to_owned)),
+        },
         fetched_at: Some(policy.fetched_at.rfc3339()),
         age_s: Some(now.since(policy.fetched_at).as_secs()),
         expires_at: Some(policy.expires_at.rfc3339()),

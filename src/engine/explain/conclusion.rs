@@ -32,16 +32,26 @@ impl Explanation {
         if let Some(record) = &self.last {
             return ended(record);
         }
-        if let Some(given_up) = self.host.as_ref().filter(|host| host.given_up) {
-            return format!("it will be refused: {} failed too often in a row and was given up", given_up.host);
+        if let Some(refusal) = self.refused_by_host() {
+            return refusal;
         }
-        if let Some(rule) = self.host.as_ref().and_then(|host| host.retired.as_ref()) {
-            return format!("it will be refused: {rule}");
-        }
-        if let Some(scope) = self.scope.as_ref().filter(|scope| !scope.allowed) {
+        let is_queued = self.frontier.as_ref().is_some_and(|frontier| frontier.state == "queued");
+        // What is queued was let in: by its role or the way to it, which scope by itself doesn't know.
+        if let Some(scope) = self.scope.as_ref().filter(|scope| !scope.allowed && !is_queued) {
             let reason = scope.reason.map_or("out-of-scope", |reason| reason.as_str());
-            let rule = scope.rule.as_ref().map_or(String::new(), |rule| format!(" by {rule}"));
-            return format!("it is refused as {reason}{rule}");
+            return format!("it is refused as {reason}{}", by(scope.rule.as_deref()));
+        }
+        if let Some(held) = self.frontier.as_ref().and_then(|frontier| frontier.held.as_ref()) {
+            let rule = by(held.rule.as_deref());
+            return format!(
+                "it waits for another way to it, and is refused as {}{rule} when none is found",
+                held.reason
+            );
+        }
+        if let Some(most) = self.too_deep {
+            return format!(
+                "it waits for a shorter way to it, and is refused as too-deep by limits.depth = {most} when none is found"
+            );
         }
         if let Some(robots) = self.robots.as_ref().filter(|robots| robots.allowed == Some(false)) {
             let line = robots.line.map_or(String::new(), |line| format!(", line {line}"));
@@ -54,10 +64,21 @@ impl Explanation {
         self.waiting()
     }
 
+    fn refused_by_host(&self) -> Option<String> {
+        let host = self.host.as_ref()?;
+        if host.given_up {
+            return Some(format!("it will be refused: {} failed too often in a row and was given up", host.host));
+        }
+        host.retired.as_ref().map(|rule| format!("it will be refused: {rule}"))
+    }
+
     /// Of a URL that nothing speaks against.
     fn waiting(&self) -> String {
         let Some(frontier) = &self.frontier else {
-            return "it may be fetched; nothing is known of a crawl that met it".to_owned();
+            return match &self.unseen_state {
+                Some(why) => format!("its text speaks for it; what the crawl knows of it is not told: {why}"),
+                None => "it may be fetched; nothing is known of a crawl that met it".to_owned(),
+            };
         };
         match frontier.state {
             "queued" => {
@@ -81,12 +102,17 @@ impl Explanation {
     }
 }
 
+/// ` by RULE`, if there is one.
+fn by(rule: Option<&str>) -> String {
+    rule.map_or(String::new(), |rule| format!(" by {rule}"))
+}
+
 /// What a record says.
 fn ended(record: &Json) -> String {
     let text = |key: &str| record.get(key).and_then(Json::as_str).unwrap_or_default();
     let at = text("fetched_at");
     let status = record.get("status").and_then(Json::as_u64).map_or(String::new(), |status| format!(" with {status}"));
-    let rule = record.get("rule").and_then(Json::as_str).map_or(String::new(), |rule| format!(" by {rule}"));
+    let rule = by(record.get("rule").and_then(Json::as_str));
     match text("outcome") {
         "fetched" => format!("it was fetched{status} at {at}"),
         "redirected" => format!("it answered{status} at {at} and redirects to {}", text("final_url")),

@@ -36,12 +36,16 @@ pub struct Explanation {
     pub scope: Option<ScopeView>,
     /// What its origin's robots.txt says, as far as it is known.
     pub robots: Option<RobotsView>,
+    /// Why the crawl's state could not be looked at, if there is one: what it knows is then not told.
+    pub unseen_state: Option<String>,
     /// What the frontier knows of it; none without a frontier.
     pub frontier: Option<FrontierView>,
     /// How things stand with its host; none if nothing is known of it.
     pub host: Option<HostView>,
     /// What is left of the budgets that it counts against.
     pub budgets: Vec<Budget>,
+    /// `limits.depth`, when it waits deeper than that.
+    pub too_deep: Option<u16>,
     /// Before this it will not be asked for, when it waits.
     pub not_before: Option<String>,
     /// Its record, when its story has ended.
@@ -117,6 +121,17 @@ pub struct FrontierView {
     pub attempts: Option<u32>,
     /// When its next attempt may be made, after a failed one.
     pub retry_at: Option<String>,
+    /// It waits for another way to it, and is refused by this when none is found.
+    pub held: Option<HeldView>,
+}
+
+/// What refuses a URL unless another way to it is found.
+#[derive(Debug, Clone, Serialize)]
+pub struct HeldView {
+    /// The reason that its record will give.
+    pub reason: Refusal,
+    /// The rule that fired.
+    pub rule: Option<String>,
 }
 
 /// How things stand with the URL's host.

@@ -79,7 +79,7 @@ impl Worker {
         let nofollow = self.options.obey_nofollow && self.directives(response).nofollow();
         let reading = match sniffed.kind {
             parse::Kind::Html | parse::Kind::Xhtml => self.read_page(queued, response, content_type, via),
-            _ if queued.kind == Kind::Sitemap || sitemap::looks_like_sitemap(content_type, body) => {
+            _ if queued.kind == Kind::Sitemap || (!nofollow && sitemap::looks_like_sitemap(content_type, body)) => {
                 self.read_sitemap(queued, response, via)
             }
             parse::Kind::Text if self.options.text_links && !nofollow => {
