@@ -140,7 +140,14 @@ impl<'a> Node<'a> {
             (_, choices) if !choices.is_empty() => format!("one of {}", choices.join(", ")),
             _ if self.is("integer") => "a whole number".to_owned(),
             _ if self.is("boolean") => "true or false".to_owned(),
-            _ if self.is("array") && matches!(self.shape(), Shape::Leaf) => "a list of texts".to_owned(),
+            _ if self.is("array") && matches!(self.shape(), Shape::Leaf) => {
+                let choices = self.0.get("items").map(Node).map(Node::choices).unwrap_or_default();
+                if choices.is_empty() {
+                    "a list of texts".to_owned()
+                } else {
+                    format!("a list of {}", choices.join(", "))
+                }
+            }
             _ if self.is("array") => "a list of tables".to_owned(),
             _ if self.is("object") => "a table".to_owned(),
             _ => "a text".to_owned(),

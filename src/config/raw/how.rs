@@ -86,7 +86,7 @@ pub(crate) struct Fetch {
     pub(crate) allow_addresses: Vec<String>,
     /// Fixed answers of name resolution: host = "address". A host is a name or "*.suffix".
     pub(crate) resolve: BTreeMap<String, String>,
-    /// Whether links marked nofollow, by rel or by a robots meta element, are left alone.
+    /// Whether links marked nofollow, by rel, by a robots meta element or by X-Robots-Tag, are left alone.
     pub(crate) nofollow: bool,
 }
 
