@@ -11,6 +11,7 @@ use super::{
     escape::{Oddity, unescape},
     harvest::Harvest,
 };
+use crate::address::join;
 
 /// Text of a field, in pieces.
 #[derive(Debug)]
@@ -72,7 +73,7 @@ impl Bases {
         let mut base = String::new();
         unescape(value, &mut base, true, |_| {});
         let outer = self.0.last().map(|(_, url)| url).or(document);
-        if let Ok(url) = Url::options().base_url(outer).parse(&base) {
+        if let Ok(url) = outer.map_or_else(|| Url::parse(&base), |outer| join(outer, &base)) {
             self.0.push((depth, url));
         }
     }
@@ -88,7 +89,7 @@ impl Bases {
     pub(super) fn resolve<'t>(&self, address: &'t str) -> Cow<'t, str> {
         match self.0.last() {
             Some((_, base)) if !address.trim().is_empty() && is_relative(address) => {
-                base.join(address).map_or(Cow::Borrowed(address), |url| Cow::Owned(url.into()))
+                join(base, address).map_or(Cow::Borrowed(address), |url| Cow::Owned(url.into()))
             }
             _ => Cow::Borrowed(address),
         }
