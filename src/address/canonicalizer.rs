@@ -10,8 +10,11 @@ use encoding_rs::Encoding;
 use url::Url;
 
 use super::{
-    AddressError, CanonicalUrl, Parameter, Rule, Rules, SESSION_PARAMETERS, TRACKING_PARAMETERS, encoding::join_in,
-    host, parameters::Names, path, percent, query,
+    AddressError, CanonicalUrl, Parameter, Rule, Rules, SESSION_PARAMETERS, TRACKING_PARAMETERS,
+    encoding::{join, join_in},
+    host,
+    parameters::Names,
+    path, percent, query,
 };
 
 /// What [`Canonicalizer::new`] is told.
@@ -78,7 +81,7 @@ impl Canonicalizer {
     /// # Errors
     /// When the result is not a valid URL, or not `http(s)`.
     pub fn resolve(&self, base: &Url, reference: &str) -> Result<CanonicalUrl, AddressError> {
-        self.apply(base.join(reference)?)
+        self.apply(join(base, reference)?)
     }
 
     /// The same on a page in another encoding than UTF-8 ([`join_in`]).
@@ -105,7 +108,7 @@ impl Canonicalizer {
         if target != *from || self.steps.len() == self.safe_steps.len() {
             return Ok(target);
         }
-        self.apply_steps(&self.safe_steps, from.as_url().join(reference)?)
+        self.apply_steps(&self.safe_steps, join(from.as_url(), reference)?)
     }
 
     /// The canonical form of a URL that has been parsed.

@@ -38,7 +38,7 @@ mod userinfo;
 pub use canonical::{AddressError, CanonicalUrl};
 pub use canonicalizer::{Canonicalizer, Options};
 pub use directory::{DirectoryKey, MAX_LEVELS};
-pub use encoding::join_in;
+pub use encoding::{join, join_in};
 pub use fingerprint::Fingerprint;
 pub use host::{HostId, HostKey, Origin};
 pub use parameters::{InvalidParameter, Parameter, SESSION_PARAMETERS, TRACKING_PARAMETERS};

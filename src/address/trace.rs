@@ -9,6 +9,7 @@ use url::Url;
 use super::{
     AddressError, CanonicalUrl, Canonicalizer, Rule,
     canonicalizer::{Parts, drop_userinfo},
+    encoding::join,
 };
 
 /// What stands for credentials that are not shown.
@@ -31,7 +32,7 @@ impl Canonicalizer {
     /// # Errors
     /// When the result is not a valid URL, or not `http(s)`.
     pub fn explain(&self, base: Option<&Url>, reference: &str) -> Result<(CanonicalUrl, Vec<Change>), AddressError> {
-        let mut url = Url::options().base_url(base).parse(reference)?;
+        let mut url = base.map_or_else(|| Url::parse(reference), |base| join(base, reference))?;
         let has_userinfo = !url.username().is_empty() || url.password().is_some();
         drop_userinfo(&mut url)?;
         let mut changes = by_parser(reference, &url, base);

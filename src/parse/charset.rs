@@ -4,7 +4,8 @@
 //! Encoding standard: a byte order mark, the HTTP header, a declaration within the first 1024
 //! bytes, and then a guess from the bytes. Browsers never guess UTF-8 for a page from the network;
 //! we do, because nothing but UTF-8 is valid UTF-8 by accident and we have no authors to educate.
-//! The text is borrowed from the body wherever the body already is UTF-8.
+//! Plain text, scripts, style sheets and JSON declare nothing in markup: what they show is no `<meta>`
+//! of theirs. The text is borrowed from the body wherever the body already is UTF-8.
 
 use std::borrow::Cow;
 
@@ -13,7 +14,7 @@ use encoding_rs::{Encoding, ISO_2022_JP, UTF_8};
 use url::Url;
 
 use super::{
-    content_type::{charset_label, is_xhtml},
+    content_type::{charset_label, is_xhtml, may_declare},
     prescan::{prescan, xml_encoding},
 };
 
@@ -96,14 +97,19 @@ fn determine(body: &[u8], content_type: Option<&str>, url: &Url) -> (Charset, us
     }
     let begin = &body[..body.len().min(PRESCAN_BYTES)];
     // XML knows no `<meta>`: it is UTF-8 unless its declaration says otherwise.
-    let declared = if is_xhtml(content_type) { xml_encoding(begin) } else { prescan(begin) };
+    let (is_xml, may_declare) = (is_xhtml(content_type), may_declare(content_type));
+    let declared = match () {
+        () if is_xml => xml_encoding(begin),
+        () if may_declare => prescan(begin),
+        () => None,
+    };
     if let Some(encoding) = declared {
         return (Charset { encoding, source: CharsetSource::Meta }, 0);
     }
-    (guess(body, is_xhtml(content_type), url), 0)
+    (guess(body, is_xml, may_declare, url), 0)
 }
 
-fn guess(body: &[u8], is_xml: bool, url: &Url) -> Charset {
+fn guess(body: &[u8], is_xml: bool, may_declare: bool, url: &Url) -> Charset {
     let first_foreign = Encoding::ascii_valid_up_to(body);
     // ISO-2022-JP is the one encoding of the web that hides in ASCII bytes, behind escapes.
     let first_escape = Encoding::iso_2022_jp_ascii_valid_up_to(&body[..first_foreign]);
@@ -112,7 +118,8 @@ fn guess(body: &[u8], is_xml: bool, url: &Url) -> Charset {
     if is_utf8 && !is_ascii {
         return Charset { encoding: UTF_8, source: CharsetSource::Detected };
     }
-    if !(is_ascii && is_xml)
+    if may_declare
+        && !(is_ascii && is_xml)
         && let Some(encoding) = prescan(&body[..body.len().min(LATE_PRESCAN_BYTES)])
     {
         return Charset { encoding, source: CharsetSource::Meta };
@@ -216,6 +223,20 @@ mod tests {
         check(b"<?xml encoding='koi8-r'?>", Some("text/xml;charset=gbk"), "GBK", Header, "<?xml encoding='koi8-r'?>");
         // What is no UTF-8 although nothing says so is no XML either, and the declaration helps.
         check(b"<meta charset=koi8-r>\xD4", xhtml, "KOI8-R", Meta, "<meta charset=koi8-r>т");
+    }
+
+    #[test]
+    fn text_that_shows_a_declaration_declares_nothing() {
+        use CharsetSource::{Default, Header, Meta};
+        let shown = b"<meta charset=gbk>";
+        for text in ["text/plain", "application/json", "application/ld+json", "text/css", "text/javascript", "text/x-c"]
+        {
+            check(shown, Some(text), "UTF-8", Default, "<meta charset=gbk>");
+        }
+        check(shown, Some("text/plain; charset=gbk"), "GBK", Header, "<meta charset=gbk>");
+        for page in ["text/html", "", "unknown/unknown", "application/octet-stream", "*/*"] {
+            check(shown, Some(page), "GBK", Meta, "<meta charset=gbk>");
+        }
     }
 
     #[test]

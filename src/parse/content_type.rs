@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, header::CONTENT_TYPE};
 
-use super::{mime::Mime, sniff::sniff};
+use super::{Kind, mime::Mime, sniff::sniff};
 
 /// Whether a body should be read as a page, by its header and by how it begins (`sniff`).
 pub fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
@@ -29,6 +29,13 @@ pub fn no_sniff(headers: &HeaderMap) -> bool {
 /// Whether the header announces XML, in which `<script/>` is closed and CDATA sections are text.
 pub(super) fn is_xhtml(content_type: Option<&str>) -> bool {
     content_type.and_then(Mime::read).is_some_and(|mime| is_xml(&mime.essence))
+}
+
+/// Whether a body of this type may declare its encoding in markup. Plain text that shows a `<meta>`,
+/// a script or JSON that holds one in a string says nothing of itself.
+pub(super) fn may_declare(content_type: Option<&str>) -> bool {
+    let kind = content_type.and_then(Mime::read).map(|mime| Kind::of(&mime.essence));
+    !matches!(kind, Some(Kind::Text | Kind::Json | Kind::Css | Kind::Script))
 }
 
 /// An XML MIME type (MIME Sniffing, section 4.6), by its essence in lower case.

@@ -6,6 +6,7 @@
 //! them: in `<noscript>`, but not in templates, unless they are shadow roots or asked for. What the
 //! head says counts only where it governs the document.
 
+use encoding_rs::Encoding;
 use html5gum::State;
 use url::Url;
 
@@ -21,11 +22,13 @@ use super::{
     tag::{Attr, Tag, TagSet},
     text::{Collapsed, Gap},
 };
+use crate::address::join_in;
 
 /// What was found so far.
 #[derive(Debug)]
 pub(super) struct Harvest<'p> {
     pub(super) url: &'p Url,
+    pub(super) encoding: &'static Encoding,
     pub(super) options: &'p Options,
     pub(super) is_xhtml: bool,
     /// Elements of which attributes are wanted.
@@ -46,16 +49,19 @@ pub(super) struct Harvest<'p> {
     is_in_noscript: bool,
     pub(super) is_in_form: bool,
     pub(super) foreign: Foreign,
+    /// How many templates were open where the last anchor began.
+    pub(super) anchor_templates: usize,
     structure: Structure,
     /// How many links came before the body.
     body_at: usize,
 }
 
 impl<'p> Harvest<'p> {
-    pub(super) fn new(url: &'p Url, options: &'p Options, is_xhtml: bool) -> Self {
+    pub(super) fn new(url: &'p Url, encoding: &'static Encoding, options: &'p Options, is_xhtml: bool) -> Self {
         let max_text_bytes = options.limits.max_text_bytes;
         Self {
             url,
+            encoding,
             options,
             is_xhtml,
             wanted: wanted(options),
@@ -70,6 +76,7 @@ impl<'p> Harvest<'p> {
             is_in_noscript: false,
             is_in_form: false,
             foreign: Foreign::default(),
+            anchor_templates: 0,
             structure: if is_xhtml { Structure::Body } else { Structure::Head },
             body_at: 0,
         }
@@ -164,7 +171,7 @@ impl<'p> Harvest<'p> {
         self.raw = None;
         self.is_in_title = false;
         match tag {
-            Tag::A => self.links.close_anchor(),
+            Tag::A if self.is_in_anchor() => self.links.close_anchor(),
             Tag::Template => {
                 self.n_templates = self.n_templates.saturating_sub(1);
                 self.inert_at = self.inert_at.filter(|at| *at <= self.n_templates);
@@ -195,7 +202,7 @@ impl<'p> Harvest<'p> {
             if self.structure != Structure::Body && !self.is_in_noscript && self.n_templates == 0 {
                 self.structure.text(text);
             }
-            if self.links.has_open_anchor() {
+            if self.is_in_anchor() {
                 self.links.anchor_text(text);
             }
             if self.text.is_some() {
@@ -214,6 +221,13 @@ impl<'p> Harvest<'p> {
         self.is_xhtml || self.foreign.is_current()
     }
 
+    /// Whether what comes belongs to the open anchor. A template's contents are a document of their own,
+    /// and no part of what it stands in.
+    #[inline]
+    pub(super) fn is_in_anchor(&self) -> bool {
+        self.links.has_open_anchor() && self.anchor_templates == self.n_templates
+    }
+
     fn visible_text(&mut self, piece: &[u8]) {
         let is_shown = matches!(self.raw, None | Some(Tag::Xmp | Tag::Plaintext))
             && self.n_templates == 0
@@ -229,7 +243,7 @@ impl<'p> Harvest<'p> {
     /// A tag of this name separates what is read as text.
     #[inline]
     fn separate(&mut self, name: &[u8], begins: bool) {
-        if self.text.is_some() || self.links.has_open_anchor() {
+        if self.text.is_some() || self.is_in_anchor() {
             self.separate_text(name, begins);
         }
     }
@@ -241,15 +255,15 @@ impl<'p> Harvest<'p> {
         {
             text.gap(if is_block { Gap::Line } else { Gap::Space });
         }
-        if (is_block || is_cell) && !is_void(name) {
+        if (is_block || is_cell) && !is_void(name) && self.is_in_anchor() {
             self.links.anchor_block(begins, is_item(name));
         }
     }
 }
 
-/// The reference as a URL, if it is an http(s) one.
-pub(super) fn resolve(base: &Url, reference: &str) -> Option<Url> {
-    base.join(reference).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+/// The reference of a page in `encoding` as a URL, if it is an http(s) one.
+pub(super) fn resolve(base: &Url, reference: &str, encoding: &'static Encoding) -> Option<Url> {
+    join_in(base, reference, encoding).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// How the contents of an HTML element are read when they are not markup. `<noscript>` is markup

@@ -4,16 +4,18 @@
 //! Gathered as it comes; references are resolved when the base is known ([`Head::finish`]). Every
 //! list and text is bounded by [`Options`] or a constant of [`super`]. It judges nothing.
 
+use encoding_rs::Encoding;
 use url::Url;
 
 use super::{
-    Alternate, MAX_ALTERNATES, MAX_JSON_LD, MAX_JSON_LD_BYTES, MAX_META_PAIRS, MAX_REFERENCE_BYTES, MAX_ROBOTS_TOKENS,
-    Metadata, Options, Refresh,
+    Alternate, MAX_ALTERNATES, MAX_JSON_LD, MAX_JSON_LD_BYTES, MAX_META_PAIRS, MAX_REFERENCE_BYTES, MAX_REFRESHES,
+    MAX_ROBOTS_TOKENS, Metadata, Options, Refresh,
     emitter::Attributes,
     links::strip,
     tag::Attr,
     text::{Collapsed, owned},
 };
+use crate::address::join_in;
 
 /// Names of meta elements that say what a page may be used for.
 const USAGE: [&str; 9] = [
@@ -41,7 +43,8 @@ pub(super) struct Head<'p> {
     pub(super) language: Option<String>,
     pub(super) robots: Vec<String>,
     canonical: Option<String>,
-    refresh: Option<(u32, Option<String>)>,
+    /// Refreshes up to the first that is sure to be obeyed: whether an address is one shows with the base.
+    refreshes: Vec<(u32, Option<String>)>,
     alternates: Vec<(String, String)>,
     metadata: Metadata,
     json_ld: Option<Vec<u8>>,
@@ -65,7 +68,7 @@ impl<'p> Head<'p> {
             language: None,
             robots: Vec::new(),
             canonical: None,
-            refresh: None,
+            refreshes: Vec::new(),
             alternates: Vec::new(),
             metadata: Metadata::default(),
             json_ld: None,
@@ -94,11 +97,13 @@ impl<'p> Head<'p> {
         }
     }
 
-    /// Takes the first refresh that a browser would obey.
+    /// Takes a refresh that may be the first that a browser obeys.
     pub(super) fn refresh(&mut self, seconds: u32, target: Option<&[u8]>) {
         let target = target.map(strip);
-        if self.refresh.is_none() && target.is_none_or(|target| target.len() <= MAX_REFERENCE_BYTES) {
-            self.refresh = Some((seconds, target.map(owned)));
+        let is_decided = self.refreshes.last().is_some_and(|(_, target)| target.is_none());
+        let fits = target.is_none_or(|target| target.len() <= MAX_REFERENCE_BYTES);
+        if fits && !is_decided && self.refreshes.len() < MAX_REFRESHES {
+            self.refreshes.push((seconds, target.map(owned)));
         }
     }
 
@@ -145,13 +150,14 @@ impl<'p> Head<'p> {
         }
     }
 
-    /// Splits directives at commas and, since people leave them out, at white space; but what
-    /// follows a colon is one value (`unavailable_after: 25 Jun 2030`).
+    /// Splits directives at commas and, since people write others or none, at semicolons and white
+    /// space; but what follows a colon is one value up to a comma (`unavailable_after: 25 Jun 2030`).
     fn robots(&mut self, content: &[u8]) {
         for directive in content.split(|&byte| byte == b',') {
             let mut rest = directive.trim_ascii();
             while !rest.is_empty() && self.robots.len() < MAX_ROBOTS_TOKENS {
-                let end = match rest.iter().position(|&byte| byte == b':' || byte.is_ascii_whitespace()) {
+                let end = match rest.iter().position(|&byte| matches!(byte, b':' | b';') || byte.is_ascii_whitespace())
+                {
                     Some(end) if rest[end..].trim_ascii_start().starts_with(b":") => rest.len(),
                     Some(end) => end,
                     None => rest.len(),
@@ -163,6 +169,7 @@ impl<'p> Head<'p> {
                     }
                 }
                 rest = rest[end..].trim_ascii_start();
+                rest = rest.strip_prefix(b";").unwrap_or(rest).trim_ascii_start();
             }
         }
     }
@@ -202,21 +209,20 @@ impl<'p> Head<'p> {
         }
     }
 
-    /// Resolves what refers elsewhere.
-    pub(super) fn finish(&mut self, base: &Url) -> Resolved {
-        let http = |reference: &str| super::harvest::resolve(base, reference);
+    /// Resolves what refers elsewhere, on a page in `encoding`.
+    pub(super) fn finish(&mut self, base: &Url, encoding: &'static Encoding) -> Resolved {
+        let http = |reference: &str| super::harvest::resolve(base, reference, encoding);
         let mut metadata = std::mem::take(&mut self.metadata);
         let alternates = self.alternates.drain(..).filter_map(|(language, href)| {
             Some(Alternate { language, url: super::html::without_userinfo(http(&href)?) })
         });
         metadata.alternates = alternates.collect();
-        Resolved {
-            canonical: self.canonical.take().and_then(|reference| http(&reference)),
-            refresh: self.refresh.take().map(|(seconds, target)| Refresh {
-                seconds,
-                url: target.and_then(|target| base.join(&target).ok()).map(super::html::without_userinfo),
-            }),
-            metadata,
-        }
+        // The standard's steps end before anything happens where there is no URL, or a script's.
+        let refresh = self.refreshes.drain(..).find_map(|(seconds, target)| {
+            let Some(target) = target else { return Some(Refresh { seconds, url: None }) };
+            let url = join_in(base, &target, encoding).ok().filter(|url| url.scheme() != "javascript")?;
+            Some(Refresh { seconds, url: Some(super::html::without_userinfo(url)) })
+        });
+        Resolved { canonical: self.canonical.take().and_then(|reference| http(&reference)), refresh, metadata }
     }
 }

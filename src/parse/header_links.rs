@@ -21,6 +21,7 @@ use super::{
     refresh,
     relation::relations,
 };
+use crate::address::join;
 
 /// Most links kept of one answer's header.
 pub const MAX_HEADER_LINKS: usize = 1000;
@@ -205,7 +206,7 @@ fn is_of(anchor: &str, url: &Url) -> bool {
         url.set_fragment(None);
         anchor == url
     };
-    url.join(anchor).is_ok_and(is_same)
+    join(url, anchor).is_ok_and(is_same)
 }
 
 /// A value in the form of RFC 8187: `UTF-8'en'%e2%82%ac`. `None` if it is none.

@@ -16,13 +16,13 @@ use super::{Options, Page, charset, content_type::is_xhtml, emitter::TagEmitter,
 /// should be the final one, after redirects.
 pub fn page(body: &[u8], content_type: Option<&str>, url: &Url, options: &Options) -> Page {
     let (charset, text) = charset::decode(body, content_type, url);
-    let mut harvest = Harvest::new(url, options, is_xhtml(content_type));
+    let mut harvest = Harvest::new(url, charset.encoding, options, is_xhtml(content_type));
     let Ok(()) = Tokenizer::new_with_emitter(&*text, TagEmitter::new(&mut harvest)).finish();
 
     let Harvest { links, mut head, base, text, .. } = harvest;
     let base = base.unwrap_or_else(|| url.clone());
     let (links, links_truncated) = links.finish(!is_same_document(&base, url));
-    let resolved = head.finish(&base);
+    let resolved = head.finish(&base, charset.encoding);
     Page {
         charset,
         title: head.title.and_then(super::text::Collapsed::finish),

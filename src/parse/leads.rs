@@ -3,8 +3,10 @@
 //! The second half of [`Harvest`]: one table from elements to links of their kinds. It knows nothing
 //! of where in the page an element stands but what `harvest` noted.
 
+use url::Url;
+
 use super::{
-    KindSet, LinkKind, MAX_REFERENCE_BYTES, Options, Rel,
+    KindSet, LinkKind, MAX_BASE_BYTES, MAX_REFERENCE_BYTES, Options, Rel,
     emitter::Attributes,
     harvest::Harvest,
     links::strip,
@@ -12,6 +14,7 @@ use super::{
     tag::{Attr, Tag, TagSet},
     text::{Collapsed, owned},
 };
+use crate::address::join_in;
 
 impl Harvest<'_> {
     /// Whether links count here.
@@ -53,7 +56,9 @@ impl Harvest<'_> {
             }
             Tag::Img => {
                 let alt = value(Attr::Alt);
-                self.links.anchor_alt(alt.unwrap_or_default());
+                if self.is_in_anchor() {
+                    self.links.anchor_alt(alt.unwrap_or_default());
+                }
                 self.link(value(Attr::Src), K::Img, Rel::default(), None, alt);
                 self.srcset(value(Attr::Srcset), K::ImgSrcset, alt);
             }
@@ -93,20 +98,20 @@ impl Harvest<'_> {
     fn anchor(&mut self, href: Option<&[u8]>, rel: Option<&[u8]>) {
         let index = self.link(href, LinkKind::A, said(rel), rel, None);
         self.links.open_anchor(index);
+        self.anchor_templates = self.n_templates;
     }
 
     fn link_element(&mut self, attributes: &Attributes) {
-        let (Some(href), Some(rel)) = (attributes.get(Attr::Href), attributes.get(Attr::Rel)) else { return };
+        let (href, Some(rel)) = (attributes.get(Attr::Href), attributes.get(Attr::Rel)) else { return };
         let (said, Some(kind)) = relation::relations(rel) else { return };
         if self.counts() {
-            self.link(Some(href), kind, said, Some(rel), attributes.get(Attr::Title));
+            self.link(href, kind, said, Some(rel), attributes.get(Attr::Title));
+            // A preloaded image may have its candidates and no address for all.
             if kind == LinkKind::Preload {
                 self.srcset(attributes.get(Attr::Srcset), kind, None);
             }
         }
-        if self.n_templates > 0 {
-            return;
-        }
+        let Some(href) = href.filter(|_| self.n_templates == 0) else { return };
         if said.canonical {
             self.head.canonical(href);
         }
@@ -148,7 +153,9 @@ impl Harvest<'_> {
         let href = attributes.get(Attr::Href).map(strip).filter(|href| href.len() <= MAX_REFERENCE_BYTES);
         let Some(href) = href else { return };
         // The standard rules out data: and javascript:; nothing can be resolved against their like.
-        self.base = self.url.join(&owned(href)).ok().filter(|base| !base.cannot_be_a_base());
+        // That each link is joined with the base makes much of little where it is long.
+        let is_taken = |base: &Url| !base.cannot_be_a_base() && base.as_str().len() <= MAX_BASE_BYTES;
+        self.base = join_in(self.url, &owned(href), self.encoding).ok().filter(is_taken);
     }
 
     fn srcset(&mut self, srcset: Option<&[u8]>, kind: LinkKind, text: Option<&[u8]>) {

@@ -65,6 +65,13 @@ use url::Url;
 /// says so; no server accepts a request line of this size. Of a longer `srcset` the end is.
 pub const MAX_REFERENCE_BYTES: usize = 64 * 1024;
 
+/// Longest `<base>` that is taken, bytes, resolved: every link of the page is joined with it, so that
+/// a long one would make much of little. Longer ones than servers accept serve nobody.
+pub const MAX_BASE_BYTES: usize = 4096;
+
+/// Most refreshes of one page of which the first that leads somewhere is taken.
+pub const MAX_REFRESHES: usize = 16;
+
 /// Most robots tokens kept of one page; the known vocabulary has about a dozen.
 pub const MAX_ROBOTS_TOKENS: usize = 32;
 
@@ -139,7 +146,8 @@ pub struct Page {
     /// Tokens of `<meta name=robots>` and of the one named [`Options::agent`], lower case, each once:
     /// `noindex`, `nofollow`, …
     pub robots: Vec<String>,
-    /// The first `<meta http-equiv=refresh>` that a browser would obey.
+    /// The first `<meta http-equiv=refresh>` that a browser would obey: one that parses, and leads to a
+    /// valid URL that is no `javascript:`.
     pub refresh: Option<Refresh>,
     /// More of the kind, if [`Options::metadata`] asks for it; [`Metadata::usage`] is there always.
     pub metadata: Metadata,
@@ -151,8 +159,8 @@ pub struct Page {
     /// Whether links were left out: more than [`Limits::max_links`], or one longer than
     /// [`MAX_REFERENCE_BYTES`].
     pub links_truncated: bool,
-    /// Against what links are resolved: the first `<base href>` that is a valid URL and can be a
-    /// base, or the page's own URL.
+    /// Against what links are resolved: the first `<base href>` that is a valid URL, can be a base
+    /// and is no longer than [`MAX_BASE_BYTES`], or the page's own URL.
     pub base: Url,
     /// The visible text when it was asked for: blocks on lines of their own, white space
     /// collapsed, nothing of scripts, styles, templates, `<noscript>`, form fields or SVG.

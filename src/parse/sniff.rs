@@ -224,7 +224,7 @@ impl Sniffed {
 
 impl Kind {
     /// The kind of a type by its essence in lower case (section 4.6, "MIME type groups").
-    fn of(essence: &str) -> Self {
+    pub(super) fn of(essence: &str) -> Self {
         let (family, subtype) = essence.split_once('/').unwrap_or_default();
         match essence {
             "text/html" => Self::Html,

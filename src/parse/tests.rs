@@ -591,3 +591,72 @@ proptest! {
         prop_assert!(asks_for_all || metadata == Metadata::default());
     }
 }
+
+#[test]
+fn a_long_base_is_not_taken() {
+    let long = |n: usize| format!("<base href='/{}'><base href=/b/><a href=x>", "a".repeat(n));
+    let room = MAX_BASE_BYTES - "https://example.org/".len();
+    assert_eq!(parse(&long(room)).base.as_str().len(), MAX_BASE_BYTES);
+    assert_eq!(parse(&long(room + 1)).base.as_str(), "https://example.org/b/");
+    // What counts is what each link is joined with, not what was written.
+    let escaped = format!("<base href='/{}/'>", "é".repeat(room / 5));
+    assert_eq!(parse(&escaped).base.as_str(), PAGE_URL);
+}
+
+#[test]
+fn what_the_head_refers_to_is_in_the_encoding_of_the_page() {
+    let body =
+        b"<base href='/\xE9?\xE9'><link rel=canonical href='?c=\xE9'><meta http-equiv=refresh content='1;?r=\xE9'>\
+        <link rel=alternate hreflang=fr href='///h/?a=\xE9'>";
+    let url = Url::parse(PAGE_URL).unwrap();
+    let page = page(body, Some("text/html; charset=windows-1252"), &url, &everything(LIMITS));
+    assert_eq!(page.base.as_str(), "https://example.org/%C3%A9?%E9");
+    assert_eq!(page.canonical.as_deref(), Some("https://example.org/%C3%A9?c=%E9"));
+    assert_eq!(page.refresh.and_then(|refresh| refresh.url).as_deref(), Some("https://example.org/%C3%A9?r=%E9"));
+    assert_eq!(page.metadata.alternates[0].url, "https://h/?a=%E9");
+}
+
+#[test]
+fn semicolons_separate_robots_tokens_but_not_values() {
+    let robots = |content: &str| parse(&format!("<meta name=robots content='{content}'>")).robots;
+    assert_eq!(robots("noindex;nofollow"), ["noindex", "nofollow"]);
+    assert_eq!(robots(";; noindex ; ;nofollow;,noarchive none;"), ["noindex", "nofollow", "noarchive", "none"]);
+    assert_eq!(robots("noindex;unavailable_after: 1;2, none"), ["noindex", "unavailable_after: 1;2", "none"]);
+}
+
+#[test]
+fn a_refresh_that_leads_nowhere_is_passed_over() {
+    let refresh = |contents: &[&str]| {
+        let metas = contents.iter().map(|content| format!("<meta http-equiv=refresh content='{content}'>"));
+        parse(&metas.collect::<String>()).refresh.map(|refresh| (refresh.seconds, refresh.url))
+    };
+    let to = |seconds, url: &str| Some((seconds, Some(url.to_owned())));
+    assert_eq!(refresh(&["1;url=http://[", "2;url=/a", "3;url=/b"]), to(2, "https://example.org/a"));
+    assert_eq!(refresh(&["1;url=javascript:x", "2;url=java\tscript:y", "3;///h/a"]), to(3, "https://h/a"));
+    assert_eq!(refresh(&["1;url=http://[", "2", "3;url=/b"]), Some((2, None)));
+    assert_eq!(refresh(&["1;url=http://["]), None);
+    let many = vec!["1;url=http://["; MAX_REFRESHES];
+    assert_eq!(refresh(&[&many[..], &["2"]].concat()), None);
+}
+
+#[test]
+fn a_preloaded_image_needs_no_href() {
+    let page =
+        parse_all("<link rel=preload as=image imagesrcset='a 1x, b 2x'><link rel=stylesheet><link rel=canonical>");
+    let found: Vec<_> = page.links.iter().map(|link| (link.kind, link.href.as_str())).collect();
+    assert_eq!(found, [(LinkKind::Preload, "a"), (LinkKind::Preload, "b")]);
+}
+
+#[test]
+fn the_text_of_an_anchor_is_not_that_of_a_template_in_it() {
+    let texts = |body: &str, kinds| {
+        let options = Options { kinds, ..everything(LIMITS) };
+        let page = page(body.as_bytes(), None, &Url::parse(PAGE_URL).unwrap(), &options);
+        page.links.into_iter().map(|link| link.text.unwrap_or_default().into_string()).collect::<Vec<_>>()
+    };
+    let anchors = KindSet::of(&[LinkKind::A]);
+    assert_eq!(texts("<a href=x>a<template>b<img alt=i><a href=y>c</a><p>d</p></template>e</a>f", anchors), ["ae"]);
+    assert_eq!(texts("<a href=x><template><img alt=i></template><img alt=j></a>", anchors), ["j"]);
+    let with_templates = anchors.union(KindSet::named("template").unwrap());
+    assert_eq!(texts("<template><a href=x>a<template>b</template>c</a></template>", with_templates), ["ac"]);
+}

@@ -5,7 +5,7 @@
 //! for that crawler, until another token does (`otherbot: noindex, nofollow, dragline: none`). What
 //! has no token before it is for everyone, and both kinds add up: the strictest words hold.
 //!
-//! The words are kept in lower case as they were said, unknown ones too (`noarchive`,
+//! Semicolons separate words as commas do. The words are kept in lower case as they were said, unknown ones too (`noarchive`,
 //! `max-snippet:50`, `unavailable_after: 25 jun 2030 15:00:00 gmt`); nothing is obeyed here. At most
 //! [`MAX_DIRECTIVES`] of at most [`MAX_DIRECTIVE_BYTES`] each are kept.
 
@@ -33,11 +33,11 @@ impl Directives {
 
     fn add_header(&mut self, value: &str, agent: &str) {
         let mut is_ours = true;
-        let mut items = value.split(',').map(str::trim).peekable();
+        let mut items = value.split(',').flat_map(at_semicolons).map(str::trim);
         while let Some(item) = items.next() {
             let mut word = item;
             if let Some((name, rest)) = item.split_once(':')
-                && !VALUED.iter().any(|valued| name.trim().eq_ignore_ascii_case(valued))
+                && !is_valued(name.trim())
                 && is_product_token(name.trim())
             {
                 is_ours = is_for(name.trim(), agent);
@@ -105,6 +105,27 @@ impl Directives {
     }
 }
 
+/// Splits what stands between commas at semicolons, which some write instead; but what follows the
+/// colon of a word that has a value is that value.
+fn at_semicolons(item: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(item);
+    std::iter::from_fn(move || {
+        let all = rest.take()?;
+        let Some((word, after)) = all.split_once(';') else { return Some(all) };
+        let has_value = word.split(':').rev().skip(1).any(|name| is_valued(name.trim()));
+        if has_value {
+            return Some(all);
+        }
+        rest = Some(after);
+        Some(word)
+    })
+}
+
+/// Whether a word of this name takes a value.
+fn is_valued(name: &str) -> bool {
+    VALUED.iter().any(|valued| name.eq_ignore_ascii_case(valued))
+}
+
 /// Whether a `<meta>` element's name, or the token before a header's words, means the crawler
 /// `agent`: `robots` and `*` mean every one.
 pub fn is_for(name: &str, agent: &str) -> bool {
@@ -141,7 +162,16 @@ mod tests {
         check(&["NoIndex , nofollow,,noindex"], &["noindex", "nofollow"]);
         check(&["noindex", "noarchive, nosnippet"], &["noindex", "noarchive", "nosnippet"]);
         check(&["max-snippet : 50, max-image-preview:Large"], &["max-snippet:50", "max-image-preview:large"]);
-        check(&["", ",", " : "], &[]);
+        check(&["", ",", " : ", ";", ";,;"], &[]);
+    }
+
+    #[test]
+    fn semicolons_separate_words_but_not_values() {
+        check(&["noindex;nofollow"], &["noindex", "nofollow"]);
+        check(&["noindex ; nofollow;, noarchive;"], &["noindex", "nofollow", "noarchive"]);
+        check(&["otherbot: noindex; nofollow; dragline: none; noarchive"], &["none", "noarchive"]);
+        check(&["unavailable_after: 2030-06-25; 15:00, noindex"], &["unavailable_after: 2030-06-25; 15:00", "noindex"]);
+        check(&["noindex; dragline: max-snippet : 50;x"], &["noindex", "max-snippet:50;x"]);
     }
 
     #[test]

@@ -49,6 +49,7 @@ kinds! {
     MixedKinds "mixed-kinds" "an index that lists pages, or a list of pages that lists sitemaps";
     UnescapedAmpersand "unescaped-ampersand" "unescaped ampersand";
     UnknownEntity "unknown-entity" "reference to an entity that XML does not have; not expanded";
+    DefinedEntity "defined-entity" "address with a reference to an entity that the document defines; left out";
     DoubleEscaped "double-escaped" "&amp; escaped twice";
     StrayLessThan "stray-less-than" "unescaped < in text";
     UnclosedMarkup "unclosed-markup" "comment, CDATA section or instruction that does not end";
@@ -57,6 +58,7 @@ kinds! {
     MismatchedTag "mismatched-tag" "end tag that closes nothing, or elements that were never closed";
     TooDeep "too-deep" "elements nested more than 64 deep; reading ended";
     TrailingContent "trailing-content" "something after the root element";
+    StrayAddress "stray-address" "<loc> in no <url> or <sitemap>";
     MissingAddress "missing-address" "entry without an address";
     EmptyAddress "empty-address" "empty address";
     SeveralAddresses "several-addresses" "entry with more than one address";

@@ -8,9 +8,8 @@ use super::{
     Kind, MAX_DEPTH,
     defect::{DefectKind, Position},
     draft::Draft,
-    element::{Element, Field, Flavour, Prefixes, Vocabulary, attributes, classify},
-    escape::unescape,
-    field::{Bases, Text, defect_of},
+    element::{Element, Field, Flavour, Prefixes, Vocabulary, attributes, classify, list_of},
+    field::{Bases, Text, unescaped},
     harvest::Harvest,
     root::{kind_of, split, starts_html},
     tokens::{MAX_NAME_BYTES, Token, Tokens, name_of},
@@ -186,7 +185,9 @@ impl<'h, 'a> Document<'h, 'a> {
                 if flavour == Flavour::Item
                     && let Some((_, about)) = attributes(tag).find(|(name, _)| *name == "rdf:about")
                 {
-                    draft.set_fallback(&self.unescaped(about));
+                    if let Some(about) = self.unescaped(about) {
+                        draft.set_fallback(&about);
+                    }
                 }
                 self.infer(flavour);
                 self.draft = Some(draft);
@@ -195,6 +196,13 @@ impl<'h, 'a> Document<'h, 'a> {
                 let is_no_address = |(name, value): (&str, &str)| {
                     name.eq_ignore_ascii_case("isPermaLink") && value.trim().eq_ignore_ascii_case("false")
                 };
+                if self.draft.is_none()
+                    && let Some(at) = self.open.len().checked_sub(1)
+                    && let Some(flavour) = list_of(self.name(at), self.harvest.found.kind)
+                {
+                    self.harvest.note(DefectKind::StrayAddress, self.at, "");
+                    self.draft = Some(Draft::new(flavour, self.at));
+                }
                 if field == Field::Guid && attributes(tag).any(is_no_address) {
                     return;
                 }
@@ -256,7 +264,7 @@ impl<'h, 'a> Document<'h, 'a> {
             }
         }
         let Some(href) = href else { return };
-        let href = self.unescaped(href);
+        let Some(href) = self.unescaped(href) else { return };
         let href = self.bases.resolve(&href);
         let (at, harvest) = (self.at, &mut *self.harvest);
         let Some(draft) = &mut self.draft else { return };
@@ -306,9 +314,19 @@ impl<'h, 'a> Document<'h, 'a> {
         self.names.truncate(closed.name_at);
         self.bases.close(self.open.len());
         match closed.element {
-            Element::Field(_) => self.finish_field(),
+            Element::Field(_) => {
+                self.finish_field();
+                // An address in no entry is all of its own.
+                if matches!(self.open.last(), None | Some(Open { element: Element::Other, .. })) {
+                    self.finish_draft();
+                }
+            }
             Element::Entry(_) => self.finish_draft(),
-            _ => {}
+            _ => {
+                if let Some(text) = &mut self.field {
+                    text.leave(self.open.len() + 1);
+                }
+            }
         }
     }
 
@@ -316,6 +334,9 @@ impl<'h, 'a> Document<'h, 'a> {
         let Some(mut text) = self.field.take() else { return };
         text.flush(!self.has_entities, self.harvest);
         if let Some(draft) = &mut self.draft {
+            if text.has_entity && text.field.is_address() {
+                return draft.drop_address(text.field, &text.value, text.at, self.harvest);
+            }
             let value = if text.field == Field::Address { self.bases.resolve(&text.value) } else { text.value.into() };
             draft.set(text.field, &value, text.is_cut, text.at, self.harvest);
         }
@@ -331,19 +352,26 @@ impl<'h, 'a> Document<'h, 'a> {
         if self.open.is_empty() && self.has_ended && !text.trim().is_empty() {
             self.harvest.note(DefectKind::TrailingContent, self.at, text);
         }
-        if !matches!(self.open.last(), Some(Open { element: Element::Field(_), .. })) {
+        // Some wrap an address in elements of another vocabulary.
+        let depth = self.open.iter().rev().position(|open| open.element != Element::Other).unwrap_or_default();
+        let innermost = self.open.len().checked_sub(depth + 1).map(|at| self.open[at].element);
+        let Some(Element::Field(kind)) = innermost else { return };
+        let is_loc = kind == Field::Address
+            && self.draft.as_ref().is_some_and(|draft| matches!(draft.flavour(), Flavour::Url | Flavour::Sitemap));
+        if depth > 0 && !is_loc {
             return;
         }
-        if let Some(field) = &mut self.field {
+        let depth = if depth > 0 { self.open.len() } else { 0 };
+        if let Some(field) = &mut self.field
+            && field.takes(depth, text)
+        {
             field.push(text, is_escaped, !self.has_entities, self.harvest);
         }
     }
 
-    fn unescaped(&mut self, value: &str) -> String {
-        let mut out = String::with_capacity(value.len());
-        let (at, harvest) = (self.at, &mut *self.harvest);
-        unescape(value, &mut out, !self.has_entities, |oddity| harvest.note(defect_of(oddity), at, value));
-        out
+    /// A value without its references; `None` if it refers to an entity that the document defines.
+    fn unescaped(&mut self, value: &str) -> Option<String> {
+        unescaped(value, !self.has_entities, self.at, self.harvest)
     }
 
     fn end(&mut self, is_broken: bool) {

@@ -74,6 +74,12 @@ impl Draft {
         }
     }
 
+    /// An address that can't be known, for its reference to an entity that the document defines.
+    pub(super) fn drop_address(&mut self, field: Field, text: &str, at: Position, harvest: &mut Harvest<'_>) {
+        self.is_excused |= field == Field::Address;
+        harvest.note(DefectKind::DefinedEntity, at, text);
+    }
+
     fn set_too_long(&mut self, field: Field, text: &str, at: Position, harvest: &mut Harvest<'_>) {
         match field {
             Field::Address => {

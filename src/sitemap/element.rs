@@ -146,6 +146,11 @@ pub(super) fn classify(name: &str, vocabulary: Vocabulary, parent: Option<(Eleme
             let is_own = vocabulary == Vocabulary::Base || prefix == split(parent).0;
             field_of_entry(flavour, is_own, vocabulary, &is)
         }
+        // In no entry: an address is one all the same.
+        Some((Element::Other, list)) if is("loc") && list_of(list, kind).is_some() => {
+            let is_own = vocabulary == Vocabulary::Base || prefix == split(list).0;
+            is_own.then_some(Element::Field(Field::Address))
+        }
         Some((Element::Group(Group::Image), _)) if is("loc") => Some(Element::Field(Field::Image)),
         Some((Element::Group(Group::Video), _)) if is("content_loc") || is("player_loc") => {
             Some(Element::Field(Field::Video))
@@ -175,6 +180,16 @@ pub(super) fn classify(name: &str, vocabulary: Vocabulary, parent: Option<(Eleme
             Element::Entry(Flavour::Entry)
         }
         _ => Element::Other,
+    }
+}
+
+/// Whose entries a root element of this name lists, in a document of `kind`.
+pub(super) fn list_of(name: &str, kind: Kind) -> Option<Flavour> {
+    let local = split(name).1;
+    match kind {
+        Kind::Urlset if local.eq_ignore_ascii_case("urlset") => Some(Flavour::Url),
+        Kind::Index if local.eq_ignore_ascii_case("sitemapindex") => Some(Flavour::Sitemap),
+        _ => None,
     }
 }
 

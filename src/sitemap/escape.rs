@@ -6,6 +6,8 @@
 
 /// Longest name of a reference, bytes: `#x0010FFFF`.
 const MAX_NAME_BYTES: usize = 12;
+/// Longest name of an entity that a document defines, bytes; a reference to a longer one stays as it is.
+const MAX_DEFINED_BYTES: usize = 256;
 
 /// What was met while references were replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub(super) enum Oddity {
     Ampersand,
     /// `&name;` that XML does not know.
     Unknown,
+    /// `&name;` that XML does not know, in a document that defines entities.
+    Defined,
     /// `&amp;amp;` and the like.
     Double,
 }
@@ -24,8 +28,10 @@ pub(super) fn unescape(text: &str, out: &mut String, keeps_unknown: bool, mut od
     let mut pieces = text.split('&');
     out.push_str(pieces.next().unwrap_or_default());
     for piece in pieces {
-        let name_end = piece.bytes().take(MAX_NAME_BYTES + 1).position(|b| b == b';');
-        let name = name_end.map(|end| &piece[..end]).filter(|name| is_name(name));
+        let max_bytes = if keeps_unknown { MAX_NAME_BYTES } else { MAX_DEFINED_BYTES };
+        let name_end = piece.bytes().take(max_bytes + 1).position(|b| b == b';');
+        let name = name_end.map(|end| &piece[..end]);
+        let name = name.filter(|name| is_name(name) || (!keeps_unknown && may_be_defined(name)));
         match name.map(|name| (name, resolve(name))) {
             Some((name, Some(character))) => {
                 out.push(character);
@@ -36,7 +42,7 @@ pub(super) fn unescape(text: &str, out: &mut String, keeps_unknown: bool, mut od
                 out.push_str(rest);
             }
             Some((name, None)) => {
-                odd(Oddity::Unknown);
+                odd(if keeps_unknown || name.starts_with('#') { Oddity::Unknown } else { Oddity::Defined });
                 if keeps_unknown { out.extend(["&", piece]) } else { out.push_str(&piece[name.len() + 1..]) }
             }
             None => {
@@ -50,6 +56,13 @@ pub(super) fn unescape(text: &str, out: &mut String, keeps_unknown: bool, mut od
 fn is_name(name: &str) -> bool {
     let name = name.strip_prefix('#').unwrap_or(name);
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+/// Whether a document may define an entity of this name (XML 1.0, production 5, taken broadly).
+fn may_be_defined(name: &str) -> bool {
+    let is_start = |c: char| c.is_alphabetic() || matches!(c, '_' | ':');
+    name.starts_with(is_start)
+        && name.chars().all(|c| is_start(c) || c.is_alphanumeric() || matches!(c, '-' | '.' | '·'))
 }
 
 /// The character that `&name;` stands for.
@@ -91,5 +104,9 @@ mod tests {
         let mut out = String::new();
         unescape("a&x;b&c&amp;", &mut out, false, |_| {});
         assert_eq!(out, "ab&c&");
+        let (mut out, mut odd) = (String::new(), Vec::new());
+        unescape("&a-name_of.more;b&é;&-x;&y z;&#0;", &mut out, false, |oddity| odd.push(oddity));
+        assert_eq!(out, "b&-x;&y z;");
+        assert_eq!(odd, [Oddity::Defined, Oddity::Defined, Oddity::Ampersand, Oddity::Ampersand, Oddity::Unknown]);
     }
 }

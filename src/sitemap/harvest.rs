@@ -6,6 +6,7 @@ use super::{
     Entry, Limits, MAX_ADDRESS_BYTES, MAX_KEPT_BYTES, Sitemap,
     defect::{DefectKind, Defects, Position},
 };
+use crate::address::join;
 
 /// What the protocol allows an address, characters.
 const PROTOCOL_ADDRESS_CHARS: usize = 2_048;
@@ -102,7 +103,7 @@ impl<'a> Harvest<'a> {
             Ok(url) => Ok(url),
             Err(ParseError::RelativeUrlWithoutBase) => {
                 self.note(DefectKind::RelativeAddress, at, address);
-                base.join(address)
+                join(base, address)
             }
             Err(error) => Err(error),
         };

@@ -5,7 +5,8 @@
 //! The encoding is, in this order: that of a byte order mark; UTF-16 if every other byte is zero;
 //! UTF-8 if the first chunk has characters in UTF-8 beyond ASCII and no other (whatever is
 //! declared); what the `Content-Type` or the XML declaration says (RFC 7303 section 3.2; UTF-8 if one of
-//! them says so and the other differs); windows-1252 if the first chunk is not UTF-8; UTF-8.
+//! them says so and the other differs); windows-1252 if nothing does and the first chunk is not UTF-8;
+//! UTF-8.
 
 use std::io::{self, Read};
 
@@ -175,8 +176,10 @@ impl<'a> Source<'a> {
         let encoding = match (evidence(&self.chunk), announced) {
             (Evidence::Ascii, announced) => announced.unwrap_or(UTF_8),
             (Evidence::Utf8, _) => UTF_8,
-            (Evidence::Other, Some(announced)) if announced != UTF_8 => announced,
-            (Evidence::Other, _) => WINDOWS_1252,
+            // A stray byte makes no other encoding of UTF-8, unless that is the header's word.
+            (Evidence::Other, announced) => {
+                header.filter(|header| *header != UTF_8).or(announced).unwrap_or(WINDOWS_1252)
+            }
             (Evidence::Mixed, announced) => announced.unwrap_or(UTF_8),
         };
         if announced.is_some_and(|announced| announced != encoding) {
@@ -286,6 +289,7 @@ mod tests {
         check(b"<?xml encoding='ISO-8859-1'?>\xC3\xA9", "<?xml encoding='ISO-8859-1'?>é", true);
         check(b"<?xml encoding = \"utf-16\"?>\xC3\xA9", "<?xml encoding = \"utf-16\"?>é", true);
         check(b"<?xml encoding=\"klingon\"?>\xE9", "<?xml encoding=\"klingon\"?>é", true);
+        check(b"<?xml encoding='utf-8'?>a\xFFb", "<?xml encoding='utf-8'?>a\u{FFFD}b", true);
         check(b"\xC3\xA9 \xFF", "é \u{FFFD}", true);
     }
 
@@ -295,6 +299,8 @@ mod tests {
         assert_eq!(decode(b"\xE4\xF6", "text/xml; charset=\"iso-8859-5\""), "фі");
         assert_eq!(decode("ä".as_bytes(), "text/xml;charset=iso-8859-1"), "ä");
         assert_eq!(decode(b"\xE4", "text/xml"), "ä");
+        assert_eq!(decode(b"\xE4", "text/xml; charset=utf-8"), "\u{FFFD}");
+        assert_eq!(decode(b"<?xml encoding='utf-8'?>\xE4", "text/xml; charset=latin1"), "<?xml encoding='utf-8'?>ä");
     }
 
     #[test]

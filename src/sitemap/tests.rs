@@ -112,9 +112,43 @@ fn unescaped_ampersands_and_unknown_entities_stay() {
     check_pages("<urlset><url><loc>http://h/?a=1&b&x;&#0;</loc></url></urlset>", &["http://h/?a=1&b&x;&#0;"]);
     check_pages(
         "<!DOCTYPE urlset [<!ENTITY x \"expanded\"><!ENTITY y \"&x;&x;&x;\">]><urlset><url>\
-         <loc>http://h/?a=1&b=2&copy=3;&x;&y;&#0;&</loc></url></urlset>",
+         <loc>http://h/?a=1&b=2&copy=3;&#0;&</loc><lastmod>&x;2005</lastmod></url></urlset>",
         &["http://h/?a=1&b=2&copy=3;&"],
     );
+}
+
+#[test]
+fn an_address_of_entities_is_none() {
+    let found = read(
+        "<!DOCTYPE urlset [<!ENTITY a \"lol\"><!ENTITY long-name.x \"&a;&a;&a;\">]><urlset xmlns:xhtml=\"x\">\
+         <url><loc>http://h/&long-name.x;</loc></url><url><loc>&a;</loc><loc>http://h/b&amp;</loc>\
+         <xhtml:link rel=\"alternate\" hreflang=\"de\" href=\"http://h/&a;\"/></url></urlset>",
+    );
+    assert_eq!(urls(&found.pages), ["http://h/b&"]);
+    assert_eq!(found.pages[0].extras, None);
+    let kinds: Vec<_> = found.defects.iter().map(|defect| (defect.kind, defect.count)).collect();
+    assert!(kinds.contains(&(DefectKind::DefinedEntity, 3)), "{kinds:?}");
+    assert!(!kinds.iter().any(|(kind, _)| *kind == DefectKind::MissingAddress), "{kinds:?}");
+}
+
+#[test]
+fn addresses_outside_of_entries() {
+    check_pages(
+        "<urlset><loc>http://h/a</loc><url><loc>http://h/b</loc></url><loc>http://h/c<loc> </loc><loc/></urlset>",
+        &["http://h/a", "http://h/b", "http://h/c"],
+    );
+    check("<sitemapindex><loc>http://h/a</loc></sitemapindex>", &[], &["http://h/a"], false);
+    check_pages("<urlset><x><loc>http://h/a</loc></x><image:loc>http://h/i</image:loc></urlset>", &[]);
+    check_pages("<s:urlset xmlns:s=\"q\"><s:loc>http://h/a</s:loc></s:urlset>", &["http://h/a"]);
+}
+
+#[test]
+fn an_address_within_an_element_of_its_own() {
+    let loc = |inner: &str| format!("<urlset><url><loc>{inner}</loc></url></urlset>");
+    check_pages(&loc("\n<a href='http://h/no'>http://h/?a&amp;<![CDATA[b]]></a>\n"), &["http://h/?a&b"]);
+    check_pages(&loc("<p><a>http://h/a</a></p><b>label</b>"), &["http://h/a"]);
+    check_pages(&loc("<b>label</b>http://h/a<i>label</i>"), &["http://h/a"]);
+    check_pages("<rss><item><link><title>t</title></link><guid>http://h/g</guid></item></rss>", &["http://h/g"]);
 }
 
 #[test]
@@ -389,6 +423,7 @@ fn defects() {
     check_defects(&loc("http://h/s/&eacute;"), &["unknown-entity"]);
     check_defects(&loc("http://h/s/?a&amp;amp;b"), &["double-escaped"]);
     check_defects(&loc("/s/a"), &["relative-address"]);
+    check_defects(&list("<loc>http://h/s/a</loc>"), &["stray-address"]);
     check_defects(&loc("http://other/s/a"), &["other-host"]);
     check_defects(&loc("http://h/a"), &["outside-folder"]);
     check_defects(&loc("http://h:99999/"), &["invalid-address"]);

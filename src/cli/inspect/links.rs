@@ -72,8 +72,10 @@ struct Question {
 #[derive(Debug, Serialize)]
 struct Answer {
     links: Vec<Link>,
-    /// Whether links were left out for a bound.
+    /// Whether anything was left out for a bound.
     truncated: bool,
+    /// Whether alternates, metas or JSON-LD were; then `truncated` too.
+    metadata_truncated: bool,
     title: Option<String>,
     description: Option<String>,
     language: Option<String>,
@@ -181,7 +183,8 @@ fn answer(base: &str, content_type: Option<&str>, body: &[u8], kinds: KindSet, a
     };
     Ok(Answer {
         links: page.links.into_iter().map(link).collect(),
-        truncated: page.links_truncated,
+        truncated: page.links_truncated || page.metadata.truncated,
+        metadata_truncated: page.metadata.truncated,
         title: page.title,
         description: page.description,
         language: page.language,
@@ -230,7 +233,11 @@ fn text(answer: &Answer) -> String {
     for json in &answer.json_ld {
         line("JSON-LD", &format!("{} bytes", json.len()));
     }
-    let more = if answer.truncated { ", and more that are left out" } else { "" };
+    let more = match (answer.truncated, answer.metadata_truncated) {
+        (_, true) => " (some of these or of the metadata are left out)",
+        (true, false) => ", and more that are left out",
+        (false, false) => "",
+    };
     line("links", &format!("{}{more}", answer.links.len()));
     let width = answer.links.iter().map(|link| link.kind.len()).max().unwrap_or_default();
     for link in &answer.links {

@@ -16,7 +16,10 @@ use super::{
     input::{self, Reach},
     show,
 };
-use crate::sitemap::{self, Origin};
+use crate::{
+    address::join,
+    sitemap::{self, Origin},
+};
 
 /// Entries that are shown to people.
 const MAX_SHOWN: usize = 20;
@@ -147,7 +150,7 @@ fn answer(body: &[u8], url: Option<&Url>, content_type: Option<&str>) -> Answer 
 }
 
 fn resolve(base: Option<&Url>, address: &str) -> Option<String> {
-    let url = base.map_or_else(|| Url::parse(address), |base| base.join(address));
+    let url = base.map_or_else(|| Url::parse(address), |base| join(base, address));
     url.ok().map(String::from)
 }
 

@@ -19,7 +19,8 @@ use super::{
     Form, batch, show,
 };
 use crate::address::{
-    Canonicalizer, Change, Options, Rule, Rules, SESSION_PARAMETERS, TRACKING_PARAMETERS, UnknownRule, without_userinfo,
+    Canonicalizer, Change, Options, Rule, Rules, SESSION_PARAMETERS, TRACKING_PARAMETERS, UnknownRule, join,
+    without_userinfo,
 };
 
 /// Longest line of a file of references.
@@ -222,7 +223,7 @@ impl Inspector {
             Ok(base) => base,
             Err(error) => return Answer::error(&format!("base: {error}")),
         };
-        let url = match Url::options().base_url(base.as_ref()).parse(href) {
+        let url = match base.as_ref().map_or_else(|| Url::parse(href), |base| join(base, href)) {
             Ok(url) => url,
             Err(error) => return Answer::error(&error),
         };
