@@ -227,7 +227,7 @@ impl Worker {
         reading.outlinks_truncated |= cut || header.truncated;
         if reading.canonical.is_none() {
             let canonical = header.links.iter().find(|link| link.rel.canonical);
-            let url = canonical.and_then(|link| queued.url.as_url().join(&link.href).ok());
+            let url = canonical.and_then(|link| crate::address::join(queued.url.as_url(), &link.href).ok());
             reading.canonical = url.map(|url| crate::address::without_userinfo(url.as_str()).into_owned());
         }
         reading
