@@ -58,7 +58,7 @@ kinds! {
     MismatchedTag "mismatched-tag" "end tag that closes nothing, or elements that were never closed";
     TooDeep "too-deep" "elements nested more than 64 deep; reading ended";
     TrailingContent "trailing-content" "something after the root element";
-    StrayAddress "stray-address" "<loc> in no <url> or <sitemap>";
+    StrayAddress "stray-address" "address that stands in no entry";
     MissingAddress "missing-address" "entry without an address";
     EmptyAddress "empty-address" "empty address";
     SeveralAddresses "several-addresses" "entry with more than one address";

@@ -184,10 +184,9 @@ impl<'h, 'a> Document<'h, 'a> {
                 let mut draft = Draft::new(flavour, self.at);
                 if flavour == Flavour::Item
                     && let Some((_, about)) = attributes(tag).find(|(name, _)| *name == "rdf:about")
+                    && let Some(about) = self.unescaped(about)
                 {
-                    if let Some(about) = self.unescaped(about) {
-                        draft.set_fallback(&about);
-                    }
+                    draft.set_fallback(&about);
                 }
                 self.infer(flavour);
                 self.draft = Some(draft);
