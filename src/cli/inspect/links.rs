@@ -206,8 +206,9 @@ fn kinds(names: &[String]) -> (KindSet, Vec<String>) {
 impl Source<'_> {
     fn answer(&self, kinds: KindSet, agent: &str) -> Answer {
         let no_sniff = self.headers.is_some_and(parse::no_sniff);
-        let kind = parse::sniff(self.content_type, no_sniff, self.body).kind;
-        let is_text_certain = self.content_type.is_some() || self.headers.is_some();
+        let parse::Sniffed { kind, by_body, .. } = parse::sniff(self.content_type, no_sniff, self.body);
+        // A header that says nothing (`*/*`) is none.
+        let is_text_certain = !by_body || self.headers.is_some();
         let answer = match kind {
             _ if self.is_page => self.page(kinds, agent),
             parse::Kind::Text if is_text_certain => {
@@ -394,8 +395,10 @@ mod tests {
         let text = b"See http://a/b and <a href=x>.";
         let answer = source(Some("text/plain"), None, text).answer(KindSet::NAVIGATION, AGENT);
         assert_eq!((answer.body, links(&answer)), ("text", vec![("text", "http://a/b", 0)]));
-        let answer = source(None, None, text).answer(KindSet::NAVIGATION, AGENT);
-        assert_eq!((answer.body, links(&answer)), ("text", vec![("a", "http://h/d/x", 0)]));
+        for unknown in [None, Some(""), Some("*/*")] {
+            let answer = source(unknown, None, text).answer(KindSet::NAVIGATION, AGENT);
+            assert_eq!((answer.body, links(&answer)), ("text", vec![("a", "http://h/d/x", 0)]));
+        }
         let pdf = b"%PDF-1.4\n1 0 obj\n<< /Type /Annot /A << /S /URI /URI (http://a/p) >> >>\nendobj\n";
         let answer = source(None, None, pdf).answer(KindSet::NAVIGATION, AGENT);
         assert_eq!((answer.body, links(&answer)), ("pdf", vec![("pdf", "http://a/p", 0)]));
