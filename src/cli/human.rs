@@ -1,6 +1,6 @@
-//! Numbers as people read them: `1,234`, `12.3 MiB`, `1m 23s`.
+//! Numbers as people read them: `1,234`, `12.3 MiB`, `1m 23s`; and foreign text for terminals.
 //!
-//! For the display and the summary only; machines get plain numbers, with their unit in the name.
+//! For the display, the summary and texts only; machines get plain numbers, with their unit in the name.
 
 use std::time::Duration;
 
@@ -49,6 +49,31 @@ pub(super) fn rate(per_second: f64) -> String {
 /// `n` with its noun: `1 host`, `2 hosts`.
 pub(super) fn plural(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// Widest column that is made for foreign text; a longer cell stands out of it. What is wider is no
+/// table any more, and the formatter takes no width beyond a `u16`.
+const MAX_COLUMN_CHARS: usize = 60;
+
+/// Foreign text for a terminal, on one line: nothing in it moves the cursor, changes colours or turns
+/// the direction of what stands around it.
+pub(super) fn plain(text: &str) -> String {
+    let as_shown = |c: char| match c {
+        '\t' | '\n' | '\r' => ' ',
+        // Controls of C0 and C1, of direction, and separators of lines.
+        _ if c.is_control() => char::REPLACEMENT_CHARACTER,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            char::REPLACEMENT_CHARACTER
+        }
+        _ => c,
+    };
+    text.chars().map(as_shown).collect()
+}
+
+/// How wide a column of these cells is.
+pub(super) fn column<'a>(cells: impl IntoIterator<Item = &'a str>) -> usize {
+    let widest = cells.into_iter().map(|cell| cell.chars().count()).max();
+    widest.unwrap_or_default().min(MAX_COLUMN_CHARS)
 }
 
 /// The greatest counts first: `http-404 8, timeout 3, 2 others 5`. At most `most` are named.
@@ -101,6 +126,23 @@ mod tests {
         check(3_600_000, "1h 0m");
         check(273_600_000, "3d 4h");
         assert_eq!(duration(Duration::MAX), "213,503,982,334,601d 7h");
+    }
+
+    #[test]
+    fn foreign_text_writes_nothing_of_its_own() {
+        let check = |text: &str, expected: &str| assert_eq!(plain(text), expected, "{text:?}");
+        check("é 漢字 👍🏽", "é 漢字 👍🏽");
+        check("a\tb\r\nc", "a b  c");
+        check("\u{1b}[31mred\u{9b}0m\u{7f}", "\u{fffd}[31mred\u{fffd}0m\u{fffd}");
+        check("a\u{202e}b\u{2066}c\u{200f}\u{2028}", "a\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn a_column_has_a_width_that_the_formatter_takes() {
+        let long = "a".repeat(65_536);
+        assert_eq!((column([]), column(["é", "abc"]), column([&*long])), (0, 3, 60));
+        let width = column([&*long]);
+        assert_eq!(format!("{long:width$}").len(), 65_536);
     }
 
     #[test]

@@ -39,11 +39,12 @@ fn built() -> Command {
     command
 }
 
-/// One page for dragline, one for each command.
+/// One page for dragline, one for each command and each command of theirs.
 fn write_all(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    let dragline = built();
-    for command in dragline.get_subcommands().chain([&dragline]) {
+    let mut commands = vec![built()];
+    while let Some(command) = commands.pop() {
+        commands.extend(command.get_subcommands().cloned());
         let name = command.get_display_name().unwrap_or_else(|| command.get_name());
         fs::write(dir.join(format!("{name}.1")), page(command.clone())?)?;
     }

@@ -402,8 +402,48 @@ fn man_pages() {
     let dir = folder(&[]);
     assert!(stdout(dir.path(), &["man"]).contains(".TH dragline 1"));
     stdout(dir.path(), &["man", "--dir", "man1"]);
-    for page in ["dragline.1", "dragline-run.1", "dragline-crawl.1", "dragline-check.1", "dragline-demo.1"] {
+    let pages = ["dragline.1", "dragline-run.1", "dragline-crawl.1", "dragline-check.1", "dragline-demo.1"];
+    for page in pages.into_iter().chain(["dragline-inspect.1", "dragline-inspect-robots.1", "dragline-inspect-url.1"]) {
         let text = fs::read_to_string(dir.path().join("man1").join(page)).expect(page);
         assert!(text.contains(".SH \"EXAMPLES\"\n.nf\ndragline"), "{page} has no examples");
     }
+}
+
+#[test]
+fn inspect_is_asked_wrongly() {
+    let dir = folder(&[("r.txt", "User-agent: *\nDisallow: /x\n")]);
+    let check = |args: &[&str], expected: &str| {
+        let args: Vec<&str> = ["inspect"].iter().chain(args).copied().collect();
+        dragline(dir.path(), &args).assert().code(2).stderr(contains(expected).and(contains("pw").not()));
+    };
+    check(&["links", "http://me:pw@h:99999/"], "invalid port");
+    check(&["robots", "ftp://h/"], "scheme `ftp`");
+    check(&["sitemap", "example.com"], "for a URL write https://example.com/");
+    check(&["charset", "page.html"], "can't be read");
+    for subject in ["robots", "url", "links", "sitemap", "charset"] {
+        check(&[subject, "--batch", "r.txt"], "cannot be used with");
+    }
+    let broken = dragline(dir.path(), &["inspect", "url", "http://me:pw@h:x/"]).assert().code(2).get_output().clone();
+    let text = String::from_utf8(broken.stdout).expect("text");
+    assert!(text.starts_with("reference  http://h:x/\n") && text.contains("invalid port"), "{text}");
+}
+
+#[test]
+fn a_batch_needs_bodies() {
+    let dir = folder(&[]);
+    for subject in ["links", "sitemap", "charset"] {
+        let questions = "{\"body_base64\":null}\n{}\n[]\n\u{feff}\n";
+        let mut command = dragline(dir.path(), &["inspect", subject, "--batch"]);
+        let output = command.write_stdin(questions).assert().code(2).get_output().stdout.clone();
+        let text = String::from_utf8(output).expect("text");
+        assert_eq!(text.matches("`body_base64` is missing").count(), 2, "{text}");
+        assert_eq!(text.matches("no JSON object").count(), 2, "{text}");
+    }
+}
+
+#[test]
+fn a_long_url_does_not_panic() {
+    let dir = folder(&[("r.txt", "User-agent: *\nDisallow: /x\n")]);
+    let url = format!("/{}", "a".repeat(65_535));
+    assert!(stdout(dir.path(), &["inspect", "robots", "r.txt", "--url", &url]).contains("allowed"));
 }

@@ -1,13 +1,18 @@
 //! Questions in, answers out, a line of JSON each, in order.
 //!
 //! A line that is no question is answered too, with `{"error": …}` in its place, so that the n-th
-//! answer always belongs to the n-th question; the exit code says that there was one. Answers are
+//! answer always belongs to the n-th question; the exit code says that there was one. Blank lines are
+//! passed over: they are no questions and have no answers, though they count in the numbers of lines
+//! that errors name. A byte order mark before the first line is passed over too. Answers are
 //! written before standard input is waited for, so a caller may also ask one by one. Memory is that
 //! of one question and one answer.
 
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::super::{Exit, complain};
@@ -16,6 +21,12 @@ use super::super::{Exit, complain};
 const MAX_LINE_BYTES: u64 = 128 << 20;
 /// How much is read and written at once, bytes.
 const BUFFER_BYTES: usize = 64 << 10;
+
+/// Base64 with or without the padding at its end.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// What stands in the place of an answer that could not be given.
 #[derive(Serialize)]
@@ -62,11 +73,11 @@ fn converse<R: Read, Q: DeserializeOwned, A: Serialize>(
             output.flush()?;
             return Err(io::Error::other(format!("line {number} is longer than {MAX_LINE_BYTES} bytes")));
         }
-        if line.trim_ascii().is_empty() {
+        let text = if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line) } else { &line };
+        if text.trim_ascii().is_empty() {
             continue;
         }
-        let question = serde_json::from_slice(&line).map_err(|error| format!("not a question: {error}"));
-        match question.and_then(&mut answer) {
+        match question(text).and_then(&mut answer) {
             Ok(answer) => serde_json::to_writer(&mut output, &answer)?,
             Err(why) => {
                 n_bad += 1;
@@ -79,12 +90,35 @@ fn converse<R: Read, Q: DeserializeOwned, A: Serialize>(
     Ok(n_bad)
 }
 
-/// The bytes that a question carries as base64 (RFC 4648 section 4).
+/// A line's question. serde would take a list for one too, its fields by their order.
+fn question<Q: DeserializeOwned>(line: &[u8]) -> Result<Q, String> {
+    if !line.trim_ascii().starts_with(b"{") {
+        return Err("not a question: no JSON object".to_owned());
+    }
+    serde_json::from_slice(line).map_err(|error| format!("not a question: {error}"))
+}
+
+/// The body that a question must carry.
+///
+/// # Errors
+/// When it does not, or when it is not base64.
+pub(super) fn body(base64: Option<&str>) -> Result<Vec<u8>, String> {
+    from_base64(base64.ok_or("`body_base64` is missing")?)
+}
+
+/// The bytes that a question carries as base64 (RFC 4648 section 4); line breaks and other white
+/// space, which encoders put in, don't count, and padding may be missing.
 ///
 /// # Errors
 /// When it is something else.
 pub(super) fn from_base64(text: &str) -> Result<Vec<u8>, String> {
-    STANDARD.decode(text).map_err(|error| format!("not base64: {error}"))
+    let is_space = |byte: &u8| byte.is_ascii_whitespace();
+    let decoded = if text.bytes().any(|byte| is_space(&byte)) {
+        BASE64.decode(text.bytes().filter(|byte| !is_space(byte)).collect::<Vec<u8>>())
+    } else {
+        BASE64.decode(text)
+    };
+    decoded.map_err(|error| format!("not base64: {error}"))
 }
 
 #[cfg(test)]
@@ -111,10 +145,19 @@ mod tests {
         check("{\"n\":1}\n\n{\"n\":3}", "2\n6\n", 0);
         check("", "", 0);
         check("{\"n\":4294967295}\n{\"n\":1}\n", "{\"error\":\"line 1: too large\"}\n2\n", 1);
-        check(
-            "nonsense\n{\"n\":1}\n",
-            "{\"error\":\"line 1: not a question: expected ident at line 1 column 2\"}\n2\n",
-            1,
-        );
+        check("nonsense\n{\"n\":1}\n", "{\"error\":\"line 1: not a question: no JSON object\"}\n2\n", 1);
+        check("[1]\n", "{\"error\":\"line 1: not a question: no JSON object\"}\n", 1);
+        check("\u{feff}{\"n\":1}\n", "2\n", 0);
+        check("\n\u{feff}{\"n\":1}\n", "{\"error\":\"line 2: not a question: no JSON object\"}\n", 1);
+    }
+
+    #[test]
+    fn base64_as_people_write_it() {
+        for text in ["YQ==", "YQ", "YQ\n==\r\n", " Y Q"] {
+            assert_eq!(from_base64(text).as_deref(), Ok(&b"a"[..]), "{text:?}");
+        }
+        assert_eq!(body(Some("")), Ok(Vec::new()));
+        assert_eq!(body(None), Err("`body_base64` is missing".to_owned()));
+        assert!(from_base64("YQ=a").is_err() && from_base64("Y").is_err() && from_base64("é").is_err());
     }
 }

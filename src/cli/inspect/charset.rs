@@ -4,7 +4,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::Exit,
+    super::{Exit, human::plain},
     Form, batch,
     input::{self, Reach},
     show,
@@ -20,7 +20,7 @@ use crate::parse;
 )]
 pub(crate) struct CharsetArgs {
     /// A file, "-" for standard input, or a URL
-    #[arg(required_unless_present = "batch")]
+    #[arg(required_unless_present = "batch", conflicts_with = "batch")]
     input: Option<String>,
     /// What the header says [default: that of the answer, if the input is a URL]
     #[arg(long, value_name = "TEXT")]
@@ -56,11 +56,11 @@ struct Answer {
 pub(super) fn execute(args: &CharsetArgs) -> Exit {
     if args.form.batch {
         return batch::run(|question: Question| {
-            let body = batch::from_base64(question.body_base64.as_deref().unwrap_or_default())?;
+            let body = batch::body(question.body_base64.as_deref())?;
             Ok(answer(question.content_type.as_deref(), question.no_sniff.unwrap_or_default(), &body))
         });
     }
-    let input = match input::read(args.input.as_deref().unwrap_or("-"), &args.reach) {
+    let input = match input::read(args.input.as_deref().unwrap_or("-"), &args.reach, input::MAX_REDIRECTS) {
         Ok(input) => input,
         Err(exit) => return exit,
     };
@@ -94,7 +94,7 @@ fn text(answer: &Answer, content_type: Option<&str>) -> String {
         "encoding      {} ({source})\nbody          {}, {} ({decided_by})\ncontent-type  {}\n",
         answer.encoding,
         answer.kind,
-        answer.mime_type,
-        content_type.unwrap_or("none"),
+        plain(&answer.mime_type),
+        plain(content_type.unwrap_or("none")),
     )
 }

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -11,17 +12,20 @@ use bytes::Bytes;
 use clap::Args;
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 
-use super::super::{Exit, complain, run};
+use super::{
+    super::{Exit, complain, human::plain, run},
+    shown, shown_url,
+};
 use crate::{
-    address::{CanonicalUrl, Canonicalizer, redacted},
+    address::{CanonicalUrl, Canonicalizer},
     clock::Clock,
     fetch::{self, Fetcher, HttpFetcher, Request, Response, guard::Allow, redirect::redirect_target},
 };
 
 /// Most bytes taken of a file, of standard input or of an answer.
 const MAX_BYTES: usize = 256 << 20;
-/// Redirects followed.
-const MAX_REDIRECTS: usize = 10;
+/// Redirects followed, but for robots.txt.
+pub(super) const MAX_REDIRECTS: u8 = 10;
 /// For one exchange.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// For its connection.
@@ -56,12 +60,15 @@ impl Input {
     }
 }
 
-/// Reads a file, standard input (`-`) or a URL. What goes wrong is told, and the exit code is the
-/// error.
-pub(super) fn read(source: &str, reach: &Reach) -> Result<Input, Exit> {
+/// Reads a file, standard input (`-`) or a URL, from which at most `max_redirects` are followed. What
+/// goes wrong is told, and the exit code is the error.
+pub(super) fn read(source: &str, reach: &Reach, max_redirects: u8) -> Result<Input, Exit> {
     let local = |body: io::Result<Bytes>| {
         body.map(|body| Input { url: None, status: None, headers: HeaderMap::new(), body }).map_err(|error| {
-            complain(&format!("error: {source} can't be read: {error}"));
+            let hint = Some(source).filter(|_| error.kind() == io::ErrorKind::NotFound).and_then(meant);
+            let hint = hint.map(|url| format!("; for a URL write {url}")).unwrap_or_default();
+            let name = if hint.is_empty() { shown_url(source) } else { shown(source) };
+            complain(&format!("error: {name} can't be read: {error}{hint}"));
             Exit::Usage
         })
     };
@@ -69,9 +76,32 @@ pub(super) fn read(source: &str, reach: &Reach) -> Result<Input, Exit> {
         return local(all_of(io::stdin().lock()));
     }
     match Canonicalizer::default().parse(source) {
-        Ok(url) => get(url, reach),
+        Ok(url) => get(url, reach, max_redirects),
+        Err(error) if is_like_a_url(source) && !Path::new(source).exists() => {
+            complain(&format!("error: `{}` can't be asked for: {}", shown(source), plain(&error.to_string())));
+            Err(Exit::Usage)
+        }
         Err(_) => local(File::open(source).and_then(all_of)),
     }
+}
+
+/// Whether it begins as URLs do, with a scheme and slashes, or as web addresses do.
+fn is_like_a_url(source: &str) -> bool {
+    let Some((scheme, rest)) = source.split_once(':') else { return false };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let is_web = ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web));
+    is_scheme && (is_web || rest.starts_with("//"))
+}
+
+/// The URL that is meant by what names no file: `https://example.com/` by `example.com`.
+fn meant(source: &str) -> Option<CanonicalUrl> {
+    const EXTENSIONS: [&str; 10] = ["csv", "gz", "htm", "html", "json", "jsonl", "pdf", "txt", "xhtml", "xml"];
+    let (_, last_label) = source.split(['/', '?']).next()?.rsplit_once('.')?;
+    let is_name = last_label.starts_with(|c: char| c.is_alphabetic())
+        && !EXTENSIONS.iter().any(|extension| last_label.eq_ignore_ascii_case(extension));
+    let url = Canonicalizer::default().parse(&format!("https://{source}"));
+    url.ok().filter(|_| is_name && !source.starts_with(['.', '/']))
 }
 
 /// All of it, or an error when it is longer than [`MAX_BYTES`].
@@ -84,9 +114,9 @@ fn all_of(reader: impl Read) -> io::Result<Bytes> {
     Ok(bytes.into())
 }
 
-fn get(url: CanonicalUrl, reach: &Reach) -> Result<Input, Exit> {
+fn get(url: CanonicalUrl, reach: &Reach, max_redirects: u8) -> Result<Input, Exit> {
     let runtime = run::runtime()?;
-    let answer = runtime.block_on(follow(url, reach));
+    let answer = runtime.block_on(follow(url, reach, max_redirects));
     // Nobody waits for a name look-up that hangs in the system's resolver.
     runtime.shutdown_background();
     match answer {
@@ -103,19 +133,29 @@ fn get(url: CanonicalUrl, reach: &Reach) -> Result<Input, Exit> {
     }
 }
 
-/// Asks for a URL and follows its redirects, each hop through the address guard.
-async fn follow(mut url: CanonicalUrl, reach: &Reach) -> Result<(CanonicalUrl, Response), String> {
+/// Asks for a URL and follows its redirects, each hop through the address guard. One too many, or one
+/// that leads nowhere, is the answer itself, as it is in a crawl.
+async fn follow(mut url: CanonicalUrl, reach: &Reach, max_redirects: u8) -> Result<(CanonicalUrl, Response), String> {
     let fetcher: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(options(reach)).map_err(|error| error.to_string())?);
-    for _ in 0..=MAX_REDIRECTS {
+    let mut n_redirects = 0;
+    loop {
         let request = Request { url: url.clone(), headers: HeaderMap::new(), max_body_bytes: MAX_BYTES };
         let response =
             fetcher.fetch(request).await.map_err(|error| format!("failed to fetch {url}: {}", error.message))?;
         let Some(reference) = redirect_target(&response) else { return Ok((url, response)) };
-        url = Canonicalizer::default()
-            .resolve(url.as_url(), &reference)
-            .map_err(|error| format!("{url} redirects to `{}`: {error}", redacted(&reference)))?;
+        if n_redirects == max_redirects {
+            complain(&format!("note: {max_redirects} redirects were followed, and no more are"));
+            return Ok((url, response));
+        }
+        match Canonicalizer::default().resolve(url.as_url(), &reference) {
+            Ok(next) => url = next,
+            Err(error) => {
+                complain(&format!("note: {url} redirects to `{}`: {}", shown(&reference), plain(&error.to_string())));
+                return Ok((url, response));
+            }
+        }
+        n_redirects += 1;
     }
-    Err(format!("more than {MAX_REDIRECTS} redirects, the last to {url}"))
 }
 
 fn options(reach: &Reach) -> fetch::Options {
@@ -132,5 +172,27 @@ fn options(reach: &Reach) -> fetch::Options {
         allow: reach.allow_address.clone(),
         resolve: Vec::new(),
         clock: Clock::system(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_urls_are_told_apart() {
+        let check = |source: &str, like_a_url: bool, expected: Option<&str>| {
+            let meant = meant(source).map(|url| url.to_string());
+            assert_eq!((is_like_a_url(source), meant.as_deref()), (like_a_url, expected), "{source}");
+        };
+        check("http://h:99999/", true, None);
+        check("ftp://h/", true, None);
+        check("https:", true, None);
+        check("example.com", false, Some("https://example.com/"));
+        check("me:pw@example.com/a.html?b", false, Some("https://example.com/a.html?b"));
+        check("page.html", false, None);
+        check("../example.com", false, None);
+        check("C:\\page", false, None);
+        check("robots", false, None);
     }
 }

@@ -23,7 +23,8 @@ mod url;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Exit, print};
+use super::{Exit, human::plain, print};
+use crate::address::{redacted, without_userinfo};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum InspectCommand {
@@ -55,6 +56,17 @@ pub(super) fn execute(command: &InspectCommand) -> Exit {
     }
 }
 
+/// A URL for people: without credentials, and fit for a terminal.
+fn shown_url(url: &str) -> String {
+    plain(&without_userinfo(url))
+}
+
+/// The same of what may be a path, a URL or none: a path is no place for credentials, and stays.
+fn shown(reference: &str) -> String {
+    let is_path = reference.starts_with(['/', '?', '#']) && !reference.starts_with("//");
+    if is_path { plain(reference) } else { plain(&redacted(reference)) }
+}
+
 /// Prints one answer as `form` asks for it.
 fn show<A: Serialize>(form: &Form, answer: &A, text: impl FnOnce(&A) -> String) -> Exit {
     if form.json {
@@ -63,5 +75,22 @@ fn show<A: Serialize>(form: &Form, answer: &A, text: impl FnOnce(&A) -> String) 
         print(&line)
     } else {
         print(text(answer).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let check = |reference: &str, expected: &str| assert_eq!(shown(reference), expected, "{reference}");
+        check("http://me:pw@h/@x", "http://h/@x");
+        check("//me:pw@h/x", "//h/x");
+        check("http://me:p/w@h:x/", "http://h:x/");
+        check("/@me/a", "/@me/a");
+        check("?mail=me@h", "?mail=me@h");
+        assert_eq!(shown_url("http://me:pw@h/\u{1b}[0m"), "http://h/%1B[0m");
+        assert_eq!(shown_url("javascript:a@b"), "javascript:a@b");
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     Questions of --batch: {\"robots\": text, \"agent\": text, \"url\": text}, with \"robots_base64\" for raw bytes")]
 pub(crate) struct RobotsArgs {
     /// A file, "-" for standard input, or a URL: a robots.txt (*.txt), or a page, whose site's is meant
-    #[arg(required_unless_present = "batch")]
+    #[arg(required_unless_present = "batch", conflicts_with = "batch")]
     input: Option<String>,
     /// The product token of the crawler
     #[arg(long, value_name = "TOKEN", default_value = "dragline")]
@@ -70,6 +70,10 @@ pub(super) struct Answer {
     defects: Vec<Complaint>,
     /// Whether a bound left something out.
     truncated: bool,
+    /// How the site stands to being crawled (`rules`, `allow-all`, `unreachable`), and the status of
+    /// the answer that says so; `None` if no URL was asked.
+    standing: Option<&'static str>,
+    status: Option<u16>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +88,8 @@ pub(super) struct File {
     pub(super) heading: String,
     /// Whether it could not be had, so that nothing is allowed.
     pub(super) is_unreachable: bool,
+    standing: Option<&'static str>,
+    status: Option<u16>,
     pub(super) survey: Survey,
 }
 
@@ -102,7 +108,8 @@ pub(super) fn execute(args: &RobotsArgs) -> Exit {
     }
     let source = args.input.as_deref().unwrap_or("-");
     let (source, page) = robots_txt_of(source);
-    let input = match input::read(&source, &args.reach) {
+    // As a crawl does by default: one too many, and there is no robots.txt.
+    let input = match input::read(&source, &args.reach, robots::Options::default().max_redirects) {
         Ok(input) => input,
         Err(exit) => return exit,
     };
@@ -113,15 +120,11 @@ pub(super) fn execute(args: &RobotsArgs) -> Exit {
         if urls.is_empty() {
             urls.push("/".to_owned());
         }
-        let answers = urls.iter().map(|url| answer(&file.survey, file.is_unreachable, url));
+        let answers = urls.iter().map(|url| file.answer(url));
         let lines = answers.map(|answer| serde_json::to_string(&answer).expect("answers are plain data") + "\n");
         return print(lines.collect::<String>().as_bytes());
     }
-    let verdicts: Vec<(String, Answer)> = urls
-        .into_iter()
-        .map(|url| (answer(&file.survey, file.is_unreachable, &url), url))
-        .map(|(a, u)| (u, a))
-        .collect();
+    let verdicts: Vec<(String, Answer)> = urls.into_iter().map(|url| (url.clone(), file.answer(&url))).collect();
     print(robots_text::text(&file, &args.agent, &verdicts).as_bytes())
 }
 
@@ -141,7 +144,8 @@ fn file(source: &str, input: &Input, agent: &str) -> File {
     let size = input.body.len();
     let Some(status) = input.status else {
         let survey = survey(&input.body);
-        return File { heading: format!("{source}, {size} bytes"), is_unreachable: false, survey };
+        let heading = format!("{source}, {size} bytes");
+        return File { heading, is_unreachable: false, standing: None, status: None, survey };
     };
     let answer = robots::Answer { status, headers: &input.headers, body: &input.body };
     let policy = Policy::from_response(&answer, Clock::system().now(), &options);
@@ -153,7 +157,13 @@ fn file(source: &str, input: &Input, agent: &str) -> File {
         Standing::Unreachable => ("it can't be had, so nothing is allowed".to_owned(), b""),
     };
     let heading = format!("{url}: status {status}, {means}; a crawl would keep to that for {kept}");
-    File { heading, is_unreachable: matches!(policy.standing, Standing::Unreachable), survey: survey(body) }
+    File {
+        heading,
+        is_unreachable: matches!(policy.standing, Standing::Unreachable),
+        standing: Some(policy.standing.as_str()),
+        status: Some(status),
+        survey: survey(body),
+    }
 }
 
 /// A duration as people say it.
@@ -179,7 +189,16 @@ fn answer(survey: &Survey, is_unreachable: bool, url: &str) -> Answer {
         signals: rules.signals().at(&path),
         defects: survey.defects.iter().map(|(line, why)| Complaint { line: *line, why: why.as_str() }).collect(),
         truncated: rules.is_truncated(),
+        standing: None,
+        status: None,
         path,
+    }
+}
+
+impl File {
+    fn answer(&self, url: &str) -> Answer {
+        let answer = answer(&self.survey, self.is_unreachable, url);
+        Answer { standing: self.standing, status: self.status, ..answer }
     }
 }
 

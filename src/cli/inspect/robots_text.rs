@@ -1,11 +1,15 @@
 //! The text of `dragline inspect robots`, for people.
 //!
 //! Foreign text is shown without its control characters, so that a file can't write to the terminal
-//! on its own account.
+//! on its own account, and URLs without their credentials.
 
 use std::fmt::Write as _;
 
-use super::robots::{Answer, File};
+use super::{
+    super::human::{column, plain},
+    robots::{Answer, File},
+    shown,
+};
 
 /// The file as the crawler reads it, and the verdicts.
 pub(super) fn text(file: &File, agent: &str, verdicts: &[(String, Answer)]) -> String {
@@ -21,15 +25,16 @@ pub(super) fn text(file: &File, agent: &str, verdicts: &[(String, Answer)]) -> S
         rules(&mut out, file);
         facts(&mut out, file);
     }
-    let width = verdicts.iter().map(|(url, _)| url.chars().count()).max().unwrap_or_default();
-    for (url, answer) in verdicts {
+    let urls: Vec<String> = verdicts.iter().map(|(url, _)| shown(url)).collect();
+    let width = column(urls.iter().map(String::as_str));
+    for (url, (_, answer)) in urls.iter().zip(verdicts) {
         let verdict = if answer.allowed { "allowed   " } else { "disallowed" };
         let why = match answer.deciding(survey) {
             Some(rule) => format!("line {}  {}: {}", rule.line, name(rule.allow), plain(&rule.pattern)),
             None if file.is_unreachable => "unreachable".to_owned(),
             None => "no rule".to_owned(),
         };
-        write(&mut out, format_args!("{:width$}  {verdict}  {why}\n", plain(url)));
+        write(&mut out, format_args!("{url:width$}  {verdict}  {why}\n"));
     }
     out
 }
@@ -55,7 +60,7 @@ fn facts(out: &mut String, file: &File) {
         write(out, format_args!("crawl-delay     {} s\n", delay.as_secs_f64()));
     }
     for sitemap in survey.rules.sitemaps() {
-        write(out, format_args!("sitemap         {}\n", plain(sitemap)));
+        write(out, format_args!("sitemap         {}\n", shown(sitemap)));
     }
     for signal in survey.rules.signals().iter() {
         let path = signal.path.as_deref().map(|path| format!(" on {}", plain(path))).unwrap_or_default();
@@ -74,10 +79,6 @@ fn facts(out: &mut String, file: &File) {
 
 fn name(allow: bool) -> &'static str {
     if allow { "Allow" } else { "Disallow" }
-}
-
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 fn write(out: &mut String, text: std::fmt::Arguments<'_>) {

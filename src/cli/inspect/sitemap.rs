@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    super::{Exit, complain, human},
+    super::{Exit, complain, human, human::plain},
     Form, batch,
     input::{self, Reach},
-    show,
+    show, shown, shown_url,
 };
 use crate::{
     address::join,
@@ -33,7 +33,7 @@ const MAX_SHOWN: usize = 20;
 )]
 pub(crate) struct SitemapArgs {
     /// A file, "-" for standard input, or a URL
-    #[arg(required_unless_present = "batch")]
+    #[arg(required_unless_present = "batch", conflicts_with = "batch")]
     input: Option<String>,
     /// Resolve its addresses against this URL, instead of the one that was asked
     #[arg(long, value_name = "URL")]
@@ -109,12 +109,12 @@ struct Defect {
 pub(super) fn execute(args: &SitemapArgs) -> Exit {
     if args.form.batch {
         return batch::run(|question: Question| {
-            let body = batch::from_base64(question.body_base64.as_deref().unwrap_or_default())?;
+            let body = batch::body(question.body_base64.as_deref())?;
             let url = question.url.as_deref().filter(|url| !url.is_empty()).map(base).transpose()?;
             Ok(answer(&body, url.as_ref(), question.content_type.as_deref()))
         });
     }
-    let input = match input::read(args.input.as_deref().unwrap_or("-"), &args.reach) {
+    let input = match input::read(args.input.as_deref().unwrap_or("-"), &args.reach, input::MAX_REDIRECTS) {
         Ok(input) => input,
         Err(exit) => return exit,
     };
@@ -129,7 +129,7 @@ pub(super) fn execute(args: &SitemapArgs) -> Exit {
 }
 
 fn base(url: &str) -> Result<Url, String> {
-    Url::parse(url).map_err(|error| format!("`{url}` is no URL: {error}"))
+    Url::parse(url).map_err(|error| format!("`{}` is no URL: {error}", shown(url)))
 }
 
 fn answer(body: &[u8], url: Option<&Url>, content_type: Option<&str>) -> Answer {
@@ -205,7 +205,7 @@ fn text(answer: &Answer) -> String {
     let cut = if answer.truncated { ", incomplete" } else { "" };
     line(&mut out, &format!("{:<9} {pages}, {sitemaps}{cut}", answer.kind));
     for defect in &answer.defects {
-        let example = defect.example.as_deref().map(|example| format!(": {}", one_line(example))).unwrap_or_default();
+        let example = defect.example.as_deref().map(|example| format!(": {}", shown(example))).unwrap_or_default();
         let place = format!("line {}", defect.line);
         line(&mut out, &format!("defect    {:<10} {} × {}{example}", place, human::count(defect.count), defect.text));
     }
@@ -216,9 +216,9 @@ fn text(answer: &Answer) -> String {
         line(&mut out, &format!("\n{:<25} {:<8} {:<10} URL", "LASTMOD", "PRIORITY", "CHANGEFREQ"));
         for entry in entries.iter().take(MAX_SHOWN) {
             let priority = entry.priority.map(|priority| priority.to_string()).unwrap_or_default();
-            let lastmod = entry.lastmod.as_deref().map(one_line).unwrap_or_default();
+            let lastmod = entry.lastmod.as_deref().map(plain).unwrap_or_default();
             let changefreq = entry.changefreq.unwrap_or_default();
-            line(&mut out, &format!("{lastmod:<25} {priority:<8} {changefreq:<10} {}", entry.url));
+            line(&mut out, &format!("{lastmod:<25} {priority:<8} {changefreq:<10} {}", shown_url(&entry.url)));
         }
         if let Some(n) = entries.len().checked_sub(MAX_SHOWN).filter(|n| *n > 0) {
             line(&mut out, &format!("… and {} more (all of them with --json)", human::count(n as u64)));
@@ -229,9 +229,4 @@ fn text(answer: &Answer) -> String {
 
 fn line(out: &mut String, text: &str) {
     writeln!(out, "{}", text.trim_end()).expect("a String takes everything");
-}
-
-/// Foreign text for a terminal: no control characters.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

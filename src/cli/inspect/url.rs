@@ -15,12 +15,11 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use url::Url;
 
 use super::{
-    super::{Exit, complain, print},
-    Form, batch, show,
+    super::{Exit, complain, human::plain, print},
+    Form, batch, show, shown, shown_url,
 };
 use crate::address::{
     Canonicalizer, Change, Options, Rule, Rules, SESSION_PARAMETERS, TRACKING_PARAMETERS, UnknownRule, join,
-    without_userinfo,
 };
 
 /// Longest line of a file of references.
@@ -36,7 +35,7 @@ const MAX_LINE_BYTES: u64 = 16 << 20;
 )]
 pub(crate) struct UrlArgs {
     /// A URL or reference, or a file of them, one a line; "-" is standard input
-    #[arg(required_unless_present_any = ["batch", "list_rules"])]
+    #[arg(required_unless_present_any = ["batch", "list_rules"], conflicts_with = "batch")]
     href: Option<String>,
     /// Resolve against this URL
     #[arg(long, value_name = "URL")]
@@ -154,7 +153,7 @@ pub(super) fn execute(args: &UrlArgs) -> Exit {
     let mut inspector = Inspector::default();
     let mut one = |reference: &str, separator: &str| {
         let answer = inspector.answer(rules, args.base.as_deref(), reference);
-        let exit = show(&args.form, &answer, |answer| format!("{separator}{}", text(answer)));
+        let exit = show(&args.form, &answer, |answer| format!("{separator}{}", text(reference, answer)));
         (exit, answer.error.is_none())
     };
     let input: Box<dyn Read> = if href == "-" {
@@ -247,12 +246,15 @@ impl Inspector {
     }
 }
 
-/// One answer for people.
-fn text(answer: &Answer) -> String {
+/// One answer for people. The reference stands there when it came to nothing.
+fn text(reference: &str, answer: &Answer) -> String {
     let mut text = String::new();
     let mut line = |label: &str, value: &str| writeln!(text, "{label:<11}{value}").expect("a String takes everything");
     if let Some(url) = &answer.url {
-        line("url", &without_userinfo(url));
+        // What is no web address may be one whose scheme was forgotten: `me:secret@example.org`.
+        line("url", &if answer.canonical.is_some() { shown_url(url) } else { shown(url) });
+    } else {
+        line("reference", &shown(reference));
     }
     if let Some(canonical) = &answer.canonical {
         line("canonical", canonical);
@@ -266,7 +268,7 @@ fn text(answer: &Answer) -> String {
         line("domain", answer.registrable_domain.as_deref().unwrap_or("(none)"));
     }
     if let Some(error) = &answer.error {
-        line("error", error);
+        line("error", &plain(error));
     }
     text
 }
