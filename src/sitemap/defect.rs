@@ -49,7 +49,7 @@ kinds! {
     MixedKinds "mixed-kinds" "an index that lists pages, or a list of pages that lists sitemaps";
     UnescapedAmpersand "unescaped-ampersand" "unescaped ampersand";
     UnknownEntity "unknown-entity" "reference to an entity that XML does not have; not expanded";
-    DefinedEntity "defined-entity" "address with a reference to an entity that the document defines; left out";
+    DefinedEntity "defined-entity" "address that is not whole without an entity that the document defines; left out";
     DoubleEscaped "double-escaped" "&amp; escaped twice";
     StrayLessThan "stray-less-than" "unescaped < in text";
     UnclosedMarkup "unclosed-markup" "comment, CDATA section or instruction that does not end";

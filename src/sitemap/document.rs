@@ -333,7 +333,10 @@ impl<'h, 'a> Document<'h, 'a> {
         let Some(mut text) = self.field.take() else { return };
         text.flush(!self.has_entities, self.harvest);
         if let Some(draft) = &mut self.draft {
-            if text.has_entity && text.field.is_address() {
+            // What is left of a whole address is one; the rest of one would be made up.
+            let is_whole =
+                ["http://", "https://"].into_iter().any(|scheme| text.value.trim_start().starts_with(scheme));
+            if text.has_entity && text.field.is_address() && !is_whole {
                 return draft.drop_address(text.field, &text.value, text.at, self.harvest);
             }
             let value = if text.field == Field::Address { self.bases.resolve(&text.value) } else { text.value.into() };

@@ -118,14 +118,14 @@ fn unescaped_ampersands_and_unknown_entities_stay() {
 }
 
 #[test]
-fn an_address_of_entities_is_none() {
+fn entities_of_the_document_are_not_expanded() {
     let found = read(
         "<!DOCTYPE urlset [<!ENTITY a \"lol\"><!ENTITY long-name.x \"&a;&a;&a;\">]><urlset xmlns:xhtml=\"x\">\
-         <url><loc>http://h/&long-name.x;</loc></url><url><loc>&a;</loc><loc>http://h/b&amp;</loc>\
+         <url><loc>http://h/&long-name.x;</loc></url><url><loc>&a;</loc><loc>&a;/x</loc><loc>http://h/b&amp;</loc>\
          <xhtml:link rel=\"alternate\" hreflang=\"de\" href=\"http://h/&a;\"/></url></urlset>",
     );
-    assert_eq!(urls(&found.pages), ["http://h/b&"]);
-    assert_eq!(found.pages[0].extras, None);
+    assert_eq!(urls(&found.pages), ["http://h/", "http://h/b&"]);
+    assert_eq!(found.pages[1].extras, None);
     let kinds: Vec<_> = found.defects.iter().map(|defect| (defect.kind, defect.count)).collect();
     assert!(kinds.contains(&(DefectKind::DefinedEntity, 3)), "{kinds:?}");
     assert!(!kinds.iter().any(|(kind, _)| *kind == DefectKind::MissingAddress), "{kinds:?}");
