@@ -334,9 +334,7 @@ impl<'h, 'a> Document<'h, 'a> {
         text.flush(!self.has_entities, self.harvest);
         if let Some(draft) = &mut self.draft {
             // What is left of a whole address is one; the rest of one would be made up.
-            let is_whole =
-                ["http://", "https://"].into_iter().any(|scheme| text.value.trim_start().starts_with(scheme));
-            if text.has_entity && text.field.is_address() && !is_whole {
+            if text.has_entity && text.field.is_address() && !super::list::is_address(text.value.trim()) {
                 return draft.drop_address(text.field, &text.value, text.at, self.harvest);
             }
             let value = if text.field == Field::Address { self.bases.resolve(&text.value) } else { text.value.into() };
