@@ -186,7 +186,6 @@ fn weight(key: &Key, response: &Response) -> u32 {
 mod tests {
     use std::sync::Mutex;
 
-    use http::HeaderMap;
     use tokio::{sync::Semaphore, task::JoinSet};
 
     use super::*;
@@ -235,7 +234,7 @@ mod tests {
 
     fn get(path: &str) -> Request {
         let url = Canonicalizer::default().parse(&format!("http://h/{path}")).unwrap();
-        Request { url, headers: HeaderMap::new(), max_body_bytes: 1000 }
+        Request::get(url, 1000)
     }
 
     const OPTIONS: Options = Options { max_bytes: 1 << 20, ttl: Duration::from_secs(60) };

@@ -6,19 +6,18 @@
 
 use std::path::{Path, PathBuf};
 
-use http::HeaderValue;
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Fault, Identity, Problem, canonical, contact, headers, hosts,
+    Fault, Identity, Problem, cache, canonical, contact, fetch, hosts,
     layers::{Environment, Merged},
     links,
     raw::{self, Raw},
     scope, seeds,
-    settings::{Fetch, Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
+    settings::{Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
     units::{Limit, Span},
 };
-use crate::{address::Canonicalizer, cache, fetch::guard::Allow, politeness, robots, sink::Compression, sitemap};
+use crate::{address::Canonicalizer, robots, sink::Compression, sitemap};
 
 /// Longest name of a job.
 const MAX_NAME_BYTES: usize = 100;
@@ -70,7 +69,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
     let job = job(raw, file, &seeds, checks);
     let scope = scope::options(raw, checks);
     let politeness = hosts::politeness(raw, checks);
-    let fetch = fetch(raw, &politeness, checks);
+    let fetch = fetch::fetch(raw, &politeness, checks);
     check_agreement(raw, checks);
     let fetch = fetch?;
     let parse = links::parse_options(raw, fetch.max_body_bytes, checks);
@@ -79,7 +78,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
         limits: limits(raw),
         parse,
         links: links::links(raw),
-        cache: raw.cache.enabled.then_some(cache::Options { max_bytes: raw.cache.size.0, ttl: raw.cache.ttl.0 }),
+        cache: cache::cache(raw),
         robots: robots_options(&raw.robots),
         sitemaps: sitemap_options(&raw.sitemaps),
         frontier: frontier(&raw.frontier),
@@ -128,74 +127,6 @@ fn limits(raw: &Raw) -> Limits {
         same_content: traps.same_content.0.map(|n| u32::try_from(n.0).unwrap_or(u32::MAX)),
         interval: raw.rate.interval(),
     }
-}
-
-fn fetch(raw: &Raw, politeness: &politeness::Options, checks: &mut Checks<'_>) -> Option<Fetch> {
-    let fetch = &raw.fetch;
-    let user_agent = user_agent(raw, checks);
-    let headers = headers::headers(&fetch.headers, checks);
-    let mut allow = Vec::new();
-    for (i, text) in fetch.allow_addresses.iter().enumerate() {
-        allow.extend(checks.ok(&format!("fetch.allow_addresses[{i}]"), text.parse::<Allow>()));
-    }
-    let mut resolve = Vec::new();
-    for (host, address) in &fetch.resolve {
-        let key = format!("fetch.resolve.{host}");
-        let name = host.strip_prefix("*.").unwrap_or(host);
-        if hosts::canonical(name).is_none() {
-            checks.fail(&key, format!("`{host}` is not a host name"));
-        }
-        match address.parse() {
-            Ok(address) => resolve.push((canonical_pattern(host), address)),
-            Err(_) => checks.fail(&key, format!("`{address}` is not an IP address")),
-        }
-    }
-    let policies = politeness.exceptions.iter().map(|(_, policy)| policy).chain([&politeness.default]);
-    let most = policies.map(|policy| policy.connections.get()).max().unwrap_or(1);
-    Some(Fetch {
-        user_agent: user_agent?,
-        headers,
-        concurrency: to_usize(fetch.concurrency.into()),
-        connect_timeout: fetch.connect_timeout.0,
-        idle_timeout: fetch.idle_timeout.0,
-        timeout: fetch.timeout.0,
-        max_body_bytes: to_usize(fetch.body.0),
-        memory_bytes: fetch.memory.0,
-        max_decode_ratio: fetch.decode_ratio,
-        retries: fetch.retries.into(),
-        max_redirects: fetch.max_redirects,
-        allow,
-        resolve,
-        obey_nofollow: fetch.nofollow,
-        connections_per_host: to_usize(most.into()),
-    })
-}
-
-/// A name, or `*.` and a suffix, as URLs have it: lower case, IDN in ASCII.
-fn canonical_pattern(host: &str) -> String {
-    let (wildcard, name) = host.strip_prefix("*.").map_or(("", host), |suffix| ("*.", suffix));
-    format!("{wildcard}{}", hosts::canonical(name).unwrap_or_else(|| name.to_ascii_lowercase()))
-}
-
-fn user_agent(raw: &Raw, checks: &mut Checks<'_>) -> Option<HeaderValue> {
-    let given = &raw.fetch.user_agent;
-    if given.is_empty() {
-        let text = default_user_agent(&raw.job.contact);
-        return HeaderValue::from_str(&text)
-            .map_err(|_| checks.fail("job.contact", "may hold printable ASCII only: it goes into a header"))
-            .ok();
-    }
-    let value = HeaderValue::from_str(given).ok().filter(|value| value.to_str().is_ok());
-    if value.is_none() {
-        checks.fail("fetch.user_agent", "may hold printable ASCII only");
-    }
-    value
-}
-
-/// `dragline/<version> (+<contact>)`.
-fn default_user_agent(contact: &str) -> String {
-    let product = concat!("dragline/", env!("CARGO_PKG_VERSION"));
-    if contact.is_empty() { product.to_owned() } else { format!("{product} (+{contact})") }
 }
 
 /// Values that are fine alone and wrong together.
@@ -314,6 +245,6 @@ fn telemetry(raw: &raw::Telemetry) -> Telemetry {
     }
 }
 
-fn to_usize(number: u64) -> usize {
+pub(crate) fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

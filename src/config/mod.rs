@@ -15,8 +15,10 @@
 //! keys, types, bounds, layer by layer), `layers` (origins, merging), `build` (meaning).
 
 mod build;
+mod cache;
 mod canonical;
 mod contact;
+mod fetch;
 mod headers;
 mod hosts;
 mod identity;

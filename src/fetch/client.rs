@@ -9,7 +9,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use http::{
-    HeaderMap, HeaderValue, Method,
+    HeaderMap, HeaderValue,
     header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT},
 };
 use rustls::{ClientConfig, RootCertStore, client::Resumption};
@@ -142,7 +142,7 @@ impl Shared {
 
     async fn head(&self, request: Request, trace: &Arc<Trace>, deadline: Instant) -> Result<reqwest::Response, Fault> {
         self.check_literal(&request)?;
-        let mut outgoing = reqwest::Request::new(Method::GET, request.url.as_url().clone());
+        let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.as_url().clone());
         let is_trusted = self.options.credential_origins.contains(&request.url.origin());
         let headers = if is_trusted { &self.headers_with_credentials } else { &self.headers };
         *outgoing.headers_mut() = merged(headers, request.headers);

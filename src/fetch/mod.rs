@@ -41,7 +41,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::{
     address::{CanonicalUrl, Origin},
@@ -54,15 +54,26 @@ pub trait Fetcher: Send + Sync {
     fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>>;
 }
 
-/// One GET.
+/// One request, without a body.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// What to ask for.
     pub url: CanonicalUrl,
+    /// How; a crawl uses GET only.
+    pub method: Method,
     /// Headers besides those of [`Options`]; they win over those.
     pub headers: HeaderMap,
     /// The most body bytes kept, after decoding. More is cut, not an error.
     pub max_body_bytes: usize,
+    /// Whether the body is wanted as it came, too ([`Response::raw`]).
+    pub keep_raw: bool,
+}
+
+impl Request {
+    /// A GET without headers of its own.
+    pub fn get(url: CanonicalUrl, max_body_bytes: usize) -> Self {
+        Self { url, method: Method::GET, headers: HeaderMap::new(), max_body_bytes, keep_raw: false }
+    }
 }
 
 /// What a server answered. The default is an empty answer without a status, a base for tests.
@@ -76,6 +87,9 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body, decoded from its content encodings; as it came if one of them is unknown.
     pub body: Bytes,
+    /// The body as it came, before its content encodings were undone (transfer codings are), when it
+    /// was asked for.
+    pub raw: Option<Bytes>,
     /// Bytes of the body as they came over the wire.
     pub wire_bytes: u64,
     /// Why the body is not whole, if it is not.

@@ -139,7 +139,7 @@ async fn follow(mut url: CanonicalUrl, reach: &Reach, max_redirects: u8) -> Resu
     let fetcher: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(options(reach)).map_err(|error| error.to_string())?);
     let mut n_redirects = 0;
     loop {
-        let request = Request { url: url.clone(), headers: HeaderMap::new(), max_body_bytes: MAX_BYTES };
+        let request = Request::get(url.clone(), MAX_BYTES);
         let response =
             fetcher.fetch(request).await.map_err(|error| format!("failed to fetch {url}: {}", error.message))?;
         let Some(reference) = redirect_target(&response) else { return Ok((url, response)) };

@@ -5,18 +5,23 @@
 //! plain numbers, `x-min` and `x-max` for values with a unit) and are checked from the schema. What
 //! a value *means* (a pattern that compiles, a URL that parses) is checked in [`super::build`].
 
+mod cache;
 mod canonical;
+mod fetch;
 mod how;
 mod links;
+mod politeness;
 mod scope;
 mod what;
 
+pub(crate) use cache::Cache;
 pub(crate) use canonical::Canonical;
+pub(crate) use fetch::{Fetch, Header, Secret};
 pub(crate) use how::{
-    Cache, Fetch, Frontier, Header, HostRule, LogFormat, Politeness, Progress, Robots, RobotsMode, RobotsSignals,
-    Secret, Shutdown, Sitemaps, Store, Telemetry,
+    Frontier, LogFormat, Progress, Robots, RobotsMode, RobotsSignals, Shutdown, Sitemaps, Store, Telemetry,
 };
 pub(crate) use links::{LinkRel, Links};
+pub(crate) use politeness::{HostRule, Politeness};
 pub(crate) use scope::{Crossing, Scope, ScopeMode, Traps};
 pub(crate) use what::{Compression, Format, Job, Limits, Outputs, Seeds};
 

@@ -25,11 +25,7 @@ const LARGE_BODY_BYTES: usize = 256 * 1024;
 
 impl Worker {
     pub(super) async fn visit(&self, host: HostKey, queued: QueuedUrl, signals: Option<&Signals>) -> (Returned, Visit) {
-        let request = Request {
-            url: queued.url.clone(),
-            headers: http::HeaderMap::new(),
-            max_body_bytes: self.options.max_body_bytes,
-        };
+        let request = Request::get(queued.url.clone(), self.options.max_body_bytes);
         let answer = self.fetcher.fetch(request).await;
         let (conduct, subject, found) = match answer {
             Ok(response) => self.answered(&queued, &response, signals),

@@ -35,12 +35,8 @@ enum Step {
 
 impl Worker {
     pub(super) async fn get_robots(&self, host: HostKey, errand: Errand) -> (Returned, Visit) {
-        let request = Request {
-            url: errand.url.clone(),
-            headers: http::HeaderMap::new(),
-            // One more than is read, so that a longer file is known to be longer.
-            max_body_bytes: self.options.robots.max_bytes.saturating_add(1),
-        };
+        // One more than is read, so that a longer file is known to be longer.
+        let request = Request::get(errand.url.clone(), self.options.robots.max_bytes.saturating_add(1));
         let fingerprint = errand.url.fingerprint();
         let (conduct, step) = match self.fetcher.fetch(request).await {
             Ok(response) => {

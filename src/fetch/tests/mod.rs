@@ -146,7 +146,7 @@ fn options() -> Options {
 
 fn get(url: &str) -> Request {
     let url = Canonicalizer::default().parse(url).unwrap();
-    Request { url, headers: HeaderMap::new(), max_body_bytes: 8 << 20 }
+    Request::get(url, 8 << 20)
 }
 
 fn ok(headers: &str, body: &[u8]) -> Vec<u8> {

@@ -1,0 +1,80 @@
+//! How pages are asked for: `[fetch]`, checked.
+
+use http::HeaderValue;
+
+use super::{
+    build::{Checks, to_usize},
+    headers, hosts,
+    raw::Raw,
+    settings::Fetch,
+};
+use crate::{fetch::guard::Allow, politeness};
+
+/// What is promised to hosts says how many connections to one may be kept.
+pub(crate) fn fetch(raw: &Raw, politeness: &politeness::Options, checks: &mut Checks<'_>) -> Option<Fetch> {
+    let fetch = &raw.fetch;
+    let user_agent = user_agent(raw, checks);
+    let headers = headers::headers(&fetch.headers, checks);
+    let mut allow = Vec::new();
+    for (i, text) in fetch.allow_addresses.iter().enumerate() {
+        allow.extend(checks.ok(&format!("fetch.allow_addresses[{i}]"), text.parse::<Allow>()));
+    }
+    let mut resolve = Vec::new();
+    for (host, address) in &fetch.resolve {
+        let key = format!("fetch.resolve.{host}");
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        if hosts::canonical(name).is_none() {
+            checks.fail(&key, format!("`{host}` is not a host name"));
+        }
+        match address.parse() {
+            Ok(address) => resolve.push((canonical_pattern(host), address)),
+            Err(_) => checks.fail(&key, format!("`{address}` is not an IP address")),
+        }
+    }
+    let policies = politeness.exceptions.iter().map(|(_, policy)| policy).chain([&politeness.default]);
+    let most = policies.map(|policy| policy.connections.get()).max().unwrap_or(1);
+    Some(Fetch {
+        user_agent: user_agent?,
+        headers,
+        concurrency: to_usize(fetch.concurrency.into()),
+        connect_timeout: fetch.connect_timeout.0,
+        idle_timeout: fetch.idle_timeout.0,
+        timeout: fetch.timeout.0,
+        max_body_bytes: to_usize(fetch.body.0),
+        memory_bytes: fetch.memory.0,
+        max_decode_ratio: fetch.decode_ratio,
+        retries: fetch.retries.into(),
+        max_redirects: fetch.max_redirects,
+        allow,
+        resolve,
+        obey_nofollow: fetch.nofollow,
+        connections_per_host: to_usize(most.into()),
+    })
+}
+
+/// A name, or `*.` and a suffix, as URLs have it: lower case, IDN in ASCII.
+fn canonical_pattern(host: &str) -> String {
+    let (wildcard, name) = host.strip_prefix("*.").map_or(("", host), |suffix| ("*.", suffix));
+    format!("{wildcard}{}", hosts::canonical(name).unwrap_or_else(|| name.to_ascii_lowercase()))
+}
+
+fn user_agent(raw: &Raw, checks: &mut Checks<'_>) -> Option<HeaderValue> {
+    let given = &raw.fetch.user_agent;
+    if given.is_empty() {
+        let text = default_user_agent(&raw.job.contact);
+        return HeaderValue::from_str(&text)
+            .map_err(|_| checks.fail("job.contact", "may hold printable ASCII only: it goes into a header"))
+            .ok();
+    }
+    let value = HeaderValue::from_str(given).ok().filter(|value| value.to_str().is_ok());
+    if value.is_none() {
+        checks.fail("fetch.user_agent", "may hold printable ASCII only");
+    }
+    value
+}
+
+/// `dragline/<version> (+<contact>)`.
+fn default_user_agent(contact: &str) -> String {
+    let product = concat!("dragline/", env!("CARGO_PKG_VERSION"));
+    if contact.is_empty() { product.to_owned() } else { format!("{product} (+{contact})") }
+}

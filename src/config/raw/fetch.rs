@@ -1,0 +1,111 @@
+//! How pages are asked for: `[fetch]`.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use crate::config::units::{Bytes, Span};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Fetch {
+    /// The User-Agent header. Empty: "dragline/<version> (+<contact>)".
+    pub(crate) user_agent: String,
+    /// Further headers of every request, as name = "value". A secret comes from the environment,
+    /// name = { env = "VARIABLE" }, or from a file, name = { file = "path" }; it is never printed.
+    pub(crate) headers: BTreeMap<String, Header>,
+    /// Requests in flight, all hosts together.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(crate) concurrency: u32,
+    /// Name resolution, connect and TLS handshake together.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "10m"))]
+    pub(crate) connect_timeout: Span,
+    /// Longest silence while a body is read.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
+    pub(crate) idle_timeout: Span,
+    /// One whole exchange, from call to last byte.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1day"))]
+    pub(crate) timeout: Span,
+    /// Longest body kept, decoded; more is cut and the record says so.
+    #[schemars(extend("x-min" = "1 KiB", "x-max" = "4 GiB"))]
+    pub(crate) body: Bytes,
+    /// Bytes of bodies in memory, all requests together; at least `body`.
+    #[schemars(extend("x-min" = "64 KiB", "x-max" = "1 TiB"))]
+    pub(crate) memory: Bytes,
+    /// Most decoded bytes for one byte of a compressed body.
+    #[schemars(range(min = 2, max = 100_000))]
+    pub(crate) decode_ratio: u32,
+    /// Attempts after the first, for failures that may pass.
+    #[schemars(range(min = 0, max = 20))]
+    pub(crate) retries: u8,
+    /// Redirects in one chain.
+    #[schemars(range(min = 0, max = 50))]
+    pub(crate) max_redirects: u8,
+    /// What the address guard lets through besides the public internet: networks ("10.0.0.0/8"),
+    /// addresses, or "loopback".
+    pub(crate) allow_addresses: Vec<String>,
+    /// Fixed answers of name resolution: host = "address". A host is a name or "*.suffix".
+    pub(crate) resolve: BTreeMap<String, String>,
+    /// Whether links marked nofollow, by rel, by a robots meta element or by X-Robots-Tag, are left alone.
+    pub(crate) nofollow: bool,
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            user_agent: String::new(),
+            headers: BTreeMap::new(),
+            concurrency: 64,
+            connect_timeout: Span::secs(10),
+            idle_timeout: Span::secs(15),
+            timeout: Span::secs(60),
+            body: Bytes::mib(10),
+            memory: Bytes::mib(256),
+            decode_ratio: 200,
+            retries: 2,
+            max_redirects: 10,
+            allow_addresses: Vec::new(),
+            resolve: BTreeMap::new(),
+            nofollow: false,
+        }
+    }
+}
+
+/// A header's value, or where it is found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Header {
+    Text(String),
+    Secret(Secret),
+}
+
+/// Exactly one of the two.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Secret {
+    pub(crate) env: Option<String>,
+    pub(crate) file: Option<String>,
+}
+
+impl JsonSchema for Header {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "header".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let source = |key: &str| {
+            json_schema!({
+                "type": "object", "properties": { key: { "type": "string" } }, "required": [key], "additionalProperties": false,
+            })
+        };
+        json_schema!({
+            "anyOf": [{ "type": "string" }, source("env"), source("file")],
+            "x-expects": "a text, { env = \"VARIABLE\" } or { file = \"path\" }",
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! What is promised to hosts: `[politeness]` and `[[host]]`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::units::{Rate, Span};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Politeness {
+    /// Requests to one host.
+    #[schemars(extend("x-min" = "1/h", "x-max" = "1000000/s"))]
+    pub(crate) rate: Rate,
+    /// Requests that may come at once after a pause.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) burst: u32,
+    /// Connections to one host at once.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) per_host: u32,
+    /// Whether a Crawl-delay in robots.txt is honoured.
+    pub(crate) crawl_delay: bool,
+    /// The longest Crawl-delay and Retry-After honoured; longer ones are cut to this.
+    #[schemars(extend("x-min" = "0s", "x-max" = "7days"))]
+    pub(crate) max_delay: Span,
+    /// The first pause after a failing answer; it doubles each time.
+    #[schemars(extend("x-min" = "1ms", "x-max" = "1h"))]
+    pub(crate) backoff_base: Span,
+    /// The longest such pause.
+    #[schemars(extend("x-min" = "1ms", "x-max" = "7days"))]
+    pub(crate) backoff_max: Span,
+}
+
+impl Default for Politeness {
+    fn default() -> Self {
+        Self {
+            rate: Rate::ONE_A_SECOND,
+            burst: 1,
+            per_host: 1,
+            crawl_delay: true,
+            max_delay: Span::secs(120),
+            backoff_base: Span::secs(2),
+            backoff_max: Span::secs(300),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HostRule {
+    /// Which hosts: a name "example.com", its subdomains "*.example.com", or a SURT prefix,
+    /// "(com,example,)" for the host, "(com,example," for it and all below it.
+    #[serde(rename = "match")]
+    pub(crate) pattern: String,
+    /// Instead of politeness.rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-min" = "1/h", "x-max" = "1000000/s"))]
+    pub(crate) rate: Option<Rate>,
+    /// Instead of politeness.burst.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) burst: Option<u32>,
+    /// Instead of politeness.per_host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) per_host: Option<u32>,
+    /// Instead of politeness.crawl_delay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) crawl_delay: Option<bool>,
+    /// Instead of politeness.max_delay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-min" = "0s", "x-max" = "7days"))]
+    pub(crate) max_delay: Option<Span>,
+}
+
+impl HostRule {
+    /// Every key set: what the reference shows as an example.
+    pub(crate) fn example() -> Self {
+        Self {
+            pattern: "*.example.com".into(),
+            rate: Some(Rate::ONE_A_SECOND),
+            burst: Some(1),
+            per_host: Some(1),
+            crawl_delay: Some(true),
+            max_delay: Some(Span::secs(120)),
+        }
+    }
+}
