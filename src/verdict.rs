@@ -68,6 +68,8 @@ pub enum Refusal {
     AddressRefused,
     /// The redirect chain that leads to it is longer than `fetch.max_redirects`.
     RedirectLimit,
+    /// A redirect leads to it from `https`, it is `http`, and `fetch.downgrade` refuses that.
+    InsecureRedirect,
     /// Its host has given `limits.pages_per_host` pages.
     HostPageLimit,
     /// Its host has given `limits.bytes_per_host` bytes.
@@ -84,7 +86,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every value, in the order of declaration.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::OutOfScope,
         Self::Excluded,
         Self::TooFar,
@@ -97,6 +99,7 @@ impl Refusal {
         Self::RobotsUnreachable,
         Self::AddressRefused,
         Self::RedirectLimit,
+        Self::InsecureRedirect,
         Self::HostPageLimit,
         Self::HostByteLimit,
         Self::DirectoryPageLimit,
@@ -125,6 +128,7 @@ impl Refusal {
             Self::RobotsUnreachable => "robots-unreachable",
             Self::AddressRefused => "address-refused",
             Self::RedirectLimit => "redirect-limit",
+            Self::InsecureRedirect => "insecure-redirect",
             Self::HostPageLimit => "host-page-limit",
             Self::HostByteLimit => "host-byte-limit",
             Self::DirectoryPageLimit => "directory-page-limit",

@@ -40,6 +40,7 @@ pub(super) fn options(settings: &Settings) -> Options {
         retry_base: RETRY_BASE,
         retry_max: RETRY_MAX,
         max_redirects: usize::from(settings.fetch.max_redirects),
+        downgrade: settings.fetch.downgrade,
         obey_nofollow: settings.fetch.obey_nofollow,
         obey_rel: settings.links.obey_rel,
         parse: settings.parse.clone(),

@@ -5,10 +5,13 @@ use http::HeaderValue;
 use super::{
     build::{Checks, to_usize},
     headers, hosts,
-    raw::Raw,
+    raw::{self, Raw},
     settings::Fetch,
 };
-use crate::{fetch::guard::Allow, politeness};
+use crate::{
+    fetch::{guard::Allow, redirect::Downgrade},
+    politeness,
+};
 
 /// What is promised to hosts says how many connections to one may be kept.
 pub(crate) fn fetch(raw: &Raw, politeness: &politeness::Options, checks: &mut Checks<'_>) -> Option<Fetch> {
@@ -45,6 +48,10 @@ pub(crate) fn fetch(raw: &Raw, politeness: &politeness::Options, checks: &mut Ch
         max_decode_ratio: fetch.decode_ratio,
         retries: fetch.retries.into(),
         max_redirects: fetch.max_redirects,
+        downgrade: match fetch.downgrade {
+            raw::Downgrade::Follow => Downgrade::Follow,
+            raw::Downgrade::Refuse => Downgrade::Refuse,
+        },
         allow,
         resolve,
         obey_nofollow: fetch.nofollow,

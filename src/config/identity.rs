@@ -69,6 +69,10 @@ impl Identity {
         of.add("links.text_files", &json!(raw.links.text_files));
         of.add("links.pdf", &json!(raw.links.pdf));
         of.add("fetch.max_redirects", &json!(raw.fetch.max_redirects));
+        let usual = crate::config::raw::Fetch::default();
+        if raw.fetch.downgrade != usual.downgrade {
+            of.add("fetch.downgrade", &json!(raw.fetch.downgrade));
+        }
         for (name, header) in &raw.fetch.headers {
             let value = match header {
                 Header::Text(text) if !is_secret(name) => text.as_str(),

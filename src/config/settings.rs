@@ -11,7 +11,7 @@ use crate::{
     address::{self, CanonicalUrl},
     cache,
     clock::Clock,
-    fetch::{self, guard::Allow},
+    fetch::{self, guard::Allow, redirect::Downgrade},
     parse, politeness, robots, scope,
     sink::Compression,
     sitemap,
@@ -135,6 +135,8 @@ pub struct Fetch {
     pub retries: u32,
     /// Redirects in a chain.
     pub max_redirects: u8,
+    /// What is done about redirects from `https` to `http`.
+    pub downgrade: Downgrade,
     /// What the guard lets through besides the public internet.
     pub allow: Vec<Allow>,
     /// Fixed answers of name resolution.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     address::{CanonicalUrl, HostKey},
     clock::Timestamp,
-    fetch::ErrorKind,
+    fetch::{ErrorKind, redirect::DeadEndKind},
     verdict::Refusal,
 };
 
@@ -105,7 +105,7 @@ pub struct Conclusion {
 pub enum Outcome {
     /// A success (2xx): the body was kept and read.
     Fetched,
-    /// A redirect (3xx with a `Location`); its target is a URL of its own.
+    /// A redirect (3xx with a `Location` that leads somewhere); its target is a URL of its own.
     Redirected,
     /// An answer that is no success, or none at all, after all attempts.
     Failed(Failure),
@@ -125,13 +125,15 @@ impl Outcome {
     }
 }
 
-/// Why a URL failed. As text: `http-404`, or the error's kind.
+/// Why a URL failed. As text: `http-404`, or the kind of the error or dead end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Failure {
     /// An answer with this status.
     Status(u16),
     /// No answer.
     Error(ErrorKind),
+    /// A redirect that leads nowhere.
+    Redirect(DeadEndKind),
 }
 
 impl std::fmt::Display for Failure {
@@ -139,6 +141,7 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Status(status) => write!(f, "http-{status}"),
             Self::Error(kind) => f.write_str(kind.as_str()),
+            Self::Redirect(kind) => f.write_str(kind.as_str()),
         }
     }
 }

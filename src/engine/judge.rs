@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::{
     address::{CanonicalUrl, Canonicalizer, Fingerprint},
+    fetch::redirect::{Downgrade, is_downgrade},
     frontier::{Discovery, Hop, Kind},
     scope::{Candidate, Mode, Role, Rule, Ruling, Scope},
     verdict::{Refusal, Verdict},
@@ -21,6 +22,7 @@ pub(super) struct Judge {
     pub(super) canonicalizer: Canonicalizer,
     pub(super) scope: Scope,
     pub(super) max_redirects: usize,
+    pub(super) downgrade: Downgrade,
     /// Most bytes that the URLs of one page may take together: a long `<base>` makes much of little.
     pub(super) max_link_bytes: usize,
 }
@@ -101,12 +103,19 @@ impl Judge {
     }
 
     /// The URL that a redirect points to; it stands as deep as the one that redirects.
-    pub(super) fn redirect(&self, target: CanonicalUrl, way: &Way, chain: Vec<Hop>) -> Discovery {
+    pub(super) fn redirect(&self, from: &CanonicalUrl, target: CanonicalUrl, way: &Way, chain: Vec<Hop>) -> Discovery {
         let mut found = discover(&self.scope, target, Role::Redirect, way);
-        if found.verdict == Verdict::Fetch && chain.len() > self.max_redirects {
-            found.verdict = Verdict::Refuse(Refusal::RedirectLimit);
+        let refused = if chain.len() > self.max_redirects {
+            Some((Refusal::RedirectLimit, format!("fetch.max_redirects = {}", self.max_redirects)))
+        } else if self.downgrade == Downgrade::Refuse && is_downgrade(from, &found.url) {
+            Some((Refusal::InsecureRedirect, "fetch.downgrade = \"refuse\"".to_owned()))
+        } else {
+            None
+        };
+        if let Some((why, rule)) = refused.filter(|_| found.verdict == Verdict::Fetch) {
+            found.verdict = Verdict::Refuse(why);
             found.depends_on_way = true;
-            found.rule = Some(format!("fetch.max_redirects = {}", self.max_redirects).into());
+            found.rule = Some(rule.into());
         }
         Discovery { redirects: chain, ..found }
     }

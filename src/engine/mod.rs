@@ -52,6 +52,7 @@ use std::time::Duration;
 
 use crate::{
     address::CanonicalUrl,
+    fetch::redirect::Downgrade,
     frontier::{FrontierError, workbench},
     parse, robots,
     sink::SinkError,
@@ -73,6 +74,8 @@ pub struct Options {
     pub retry_max: Duration,
     /// Longest chain of redirects (`fetch.max_redirects`).
     pub max_redirects: usize,
+    /// What is done about redirects from `https` to `http` (`fetch.downgrade`).
+    pub downgrade: Downgrade,
     /// Whether all links of a page whose robots directives say `nofollow` are left alone
     /// (`fetch.nofollow`).
     pub obey_nofollow: bool,

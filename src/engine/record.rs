@@ -35,7 +35,7 @@ pub struct Record<'a> {
     /// `robots.txt line 3: Disallow: /private`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<&'a str>,
-    /// In words, when it failed without an answer.
+    /// In words, when it failed without an answer, or by one whose status does not say why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'a str>,
     /// The last answer's status.

@@ -57,6 +57,7 @@ impl Worker {
             canonicalizer: stack.canonicalizer,
             scope: stack.scope,
             max_redirects: options.max_redirects,
+            downgrade: options.downgrade,
             // Links take no more memory than the body that they are in may.
             max_link_bytes: options.max_body_bytes,
         };

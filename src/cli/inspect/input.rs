@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, header::CONTENT_TYPE};
 
 use super::{
     super::{Exit, complain, human::plain, run},
@@ -19,7 +19,11 @@ use super::{
 use crate::{
     address::{CanonicalUrl, Canonicalizer},
     clock::Clock,
-    fetch::{self, Fetcher, HttpFetcher, Request, Response, guard::Allow, redirect::redirect_target},
+    fetch::{
+        self, Fetcher, HttpFetcher, Request, Response,
+        guard::Allow,
+        redirect::{Next, next},
+    },
 };
 
 /// Most bytes taken of a file, of standard input or of an answer.
@@ -142,18 +146,19 @@ async fn follow(mut url: CanonicalUrl, reach: &Reach, max_redirects: u8) -> Resu
         let request = Request::get(url.clone(), MAX_BYTES);
         let response =
             fetcher.fetch(request).await.map_err(|error| format!("failed to fetch {url}: {}", error.message))?;
-        let Some(reference) = redirect_target(&response) else { return Ok((url, response)) };
+        let target = match next(&Method::GET, response.status, &response.headers, &url, &Canonicalizer::default()) {
+            Next::Stay => return Ok((url, response)),
+            Next::Follow { url, .. } => url,
+            Next::Stuck(why) => {
+                complain(&format!("note: {url} answered with {}, but {}", response.status, plain(&why.to_string())));
+                return Ok((url, response));
+            }
+        };
         if n_redirects == max_redirects {
             complain(&format!("note: {max_redirects} redirects were followed, and no more are"));
             return Ok((url, response));
         }
-        match Canonicalizer::default().resolve(url.as_url(), &reference) {
-            Ok(next) => url = next,
-            Err(error) => {
-                complain(&format!("note: {url} redirects to `{}`: {}", shown(&reference), plain(&error.to_string())));
-                return Ok((url, response));
-            }
-        }
+        url = target;
         n_redirects += 1;
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Fetch {
     /// Redirects in one chain.
     #[schemars(range(min = 0, max = 50))]
     pub(crate) max_redirects: u8,
+    /// A redirect from https to http: "follow" it, or "refuse" its target.
+    pub(crate) downgrade: Downgrade,
     /// What the address guard lets through besides the public internet: networks ("10.0.0.0/8"),
     /// addresses, or "loopback".
     pub(crate) allow_addresses: Vec<String>,
@@ -65,11 +67,19 @@ impl Default for Fetch {
             decode_ratio: 200,
             retries: 2,
             max_redirects: 10,
+            downgrade: Downgrade::Follow,
             allow_addresses: Vec::new(),
             resolve: BTreeMap::new(),
             nofollow: false,
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Downgrade {
+    Follow,
+    Refuse,
 }
 
 /// A header's value, or where it is found.

@@ -16,7 +16,7 @@ mod what;
 
 pub(crate) use cache::Cache;
 pub(crate) use canonical::Canonical;
-pub(crate) use fetch::{Fetch, Header, Secret};
+pub(crate) use fetch::{Downgrade, Fetch, Header, Secret};
 pub(crate) use how::{
     Frontier, LogFormat, Progress, Robots, RobotsMode, RobotsSignals, Shutdown, Sitemaps, Store, Telemetry,
 };

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 mod directories;
 mod random;
+mod redirects;
 mod regressions;
 mod web;
 
@@ -23,6 +24,7 @@ use super::*;
 use crate::{
     address::Canonicalizer,
     clock::{Clock, Timestamp},
+    fetch::{ErrorKind, Phase},
     frontier::{Frontier, Kind, MemoryFrontier},
     politeness,
     scope::{self, Scope},
@@ -81,6 +83,7 @@ impl Crawl {
             retry_base: Duration::from_secs(1),
             retry_max: Duration::from_secs(60),
             max_redirects: 5,
+            downgrade: Downgrade::default(),
             obey_nofollow: false,
             obey_rel: parse::Rel::default(),
             parse: parse::Options::new(parse::Limits { max_links: 1000, max_meta_bytes: 1000, max_text_bytes: 0 }),

@@ -67,6 +67,7 @@ impl Shape {
 
     fn outcome(&self, page: usize) -> &'static str {
         match self.natures[page] {
+            1 if self.links[page].first() == Some(&page) => "failed redirect-loop",
             1 if !self.links[page].is_empty() => "redirected",
             3 => "failed http-410",
             _ => "fetched",

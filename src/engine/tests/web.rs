@@ -24,6 +24,7 @@ pub(super) enum Page {
     /// Text so many times, then 503.
     Fading(usize, &'static str),
     Broken,
+    Error(ErrorKind, Phase),
     Panics,
 }
 
@@ -95,6 +96,7 @@ impl Web {
             Some(Page::Fading(times, text)) if n_asked <= *times => (200, headers, text.as_bytes().to_vec()),
             Some(Page::Fading(..)) => (503, headers, Vec::new()),
             Some(Page::Broken) => return Err((ErrorKind::Closed, Phase::Head)),
+            Some(Page::Error(kind, phase)) => return Err((*kind, *phase)),
             Some(Page::Panics) => panic!("as planned"),
         })
     }

@@ -89,10 +89,11 @@ impl Worker {
         signals: Option<&Signals>,
     ) -> (Outcome, Vec<u8>, Vec<Discovery>, Option<u64>) {
         let reading = self.read(queued, response, class, signals);
-        let outcome = match class {
-            StatusClass::Success => Outcome::Fetched,
-            StatusClass::Redirect if reading.redirect.is_some() => Outcome::Redirected,
-            _ => Outcome::Failed(Failure::Status(response.status)),
+        let outcome = match (class, &reading.failure) {
+            (_, Some((failure, _))) => Outcome::Failed(*failure),
+            (StatusClass::Success, None) => Outcome::Fetched,
+            (StatusClass::Redirect, None) if reading.redirect.is_some() => Outcome::Redirected,
+            (_, None) => Outcome::Failed(Failure::Status(response.status)),
         };
         let digest = write::digest(&response.body);
         let record = write::answered(queued, response, outcome, &reading, &self.options.extras, &digest).to_line();

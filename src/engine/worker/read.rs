@@ -5,23 +5,35 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE};
+use http::{
+    Method,
+    header::{CONTENT_LANGUAGE, CONTENT_TYPE},
+};
 
 use super::{
     super::{
+        event::Failure,
         judge::{Place, Way},
         record::LinkDetail,
     },
     Worker,
 };
 use crate::{
-    fetch::{Response, redirect::redirect_target, retry::StatusClass},
+    address::CanonicalUrl,
+    fetch::{
+        ErrorKind, Response,
+        redirect::{self, Next},
+        retry::StatusClass,
+    },
     frontier::{Discovery, Hop, Kind, QueuedUrl},
     parse::{self, HeaderLinks, Page},
     robots::{Directives, Signals},
     scope::Role,
     sitemap,
 };
+
+/// RFC 9110 section 15.4.5.
+const NOT_MODIFIED: u16 = 304;
 
 /// What was read of an answer, and where it leads.
 #[derive(Default)]
@@ -31,6 +43,8 @@ pub(super) struct Reading {
     pub(super) n_outlinks: Option<usize>,
     pub(super) outlinks_truncated: bool,
     pub(super) redirect: Option<String>,
+    /// What is wrong with the answer, where its status alone doesn't say it, and in words.
+    pub(super) failure: Option<(Failure, String)>,
     /// The page's preferred address, by its head or by the answer's.
     pub(super) canonical: Option<String>,
     /// What robots are told, by header and page together.
@@ -55,8 +69,14 @@ impl Worker {
         signals: Option<&Signals>,
     ) -> Reading {
         let via: Arc<str> = Arc::from(queued.url.as_str());
-        if let Some(reference) = redirect_target(response) {
-            return self.read_redirect(queued, response.status, &reference, &via);
+        match redirect::next(&Method::GET, response.status, &response.headers, &queued.url, &self.judge.canonicalizer) {
+            Next::Stay => {}
+            Next::Follow { url, .. } => return self.read_redirect(queued, response.status, url, &via),
+            Next::Stuck(why) => return failed(Failure::Redirect(why.kind()), why.to_string()),
+        }
+        if response.status == NOT_MODIFIED {
+            let message = "it answered 304 (not modified) to a request that set no condition";
+            return failed(Failure::Error(ErrorKind::Protocol), message.to_owned());
         }
         if class != StatusClass::Success {
             return Reading::default();
@@ -123,15 +143,12 @@ impl Worker {
         Directives::from_headers(values, &self.options.robots.agent)
     }
 
-    fn read_redirect(&self, queued: &QueuedUrl, status: u16, reference: &str, via: &Arc<str>) -> Reading {
-        let Ok(target) = self.judge.canonicalizer.resolve_redirect(&queued.url, reference) else {
-            return Reading::default();
-        };
+    fn read_redirect(&self, queued: &QueuedUrl, status: u16, target: CanonicalUrl, via: &Arc<str>) -> Reading {
         let mut chain = queued.redirects.clone();
         chain.push(Hop { url: queued.url.as_str().to_owned(), status });
         let redirect = Some(target.as_str().to_owned());
         let way = Way { depth: queued.depth(), ..way_from(queued, via) };
-        Reading { redirect, found: vec![self.judge.redirect(target, &way, chain)], ..Reading::default() }
+        Reading { redirect, found: vec![self.judge.redirect(&queued.url, target, &way, chain)], ..Reading::default() }
     }
 
     fn read_page(
@@ -267,6 +284,10 @@ impl Worker {
             ..Reading::default()
         }
     }
+}
+
+fn failed(failure: Failure, message: String) -> Reading {
+    Reading { failure: Some((failure, message)), ..Reading::default() }
 }
 
 /// How a page is found by a link on `queued`.

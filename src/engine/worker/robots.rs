@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use http::Method;
+
 use super::{
     super::{
         judge::{Place, Way},
@@ -14,7 +16,7 @@ use crate::{
     address::HostKey,
     fetch::{
         ErrorKind, Request, Response, Truncation,
-        redirect::redirect_target,
+        redirect::{self, Next},
         retry::{self, StatusClass},
     },
     frontier::{
@@ -85,9 +87,11 @@ impl Worker {
         if errand.redirects >= self.options.robots.max_redirects {
             return None;
         }
-        let reference = redirect_target(response)?;
-        let url = self.judge.canonicalizer.resolve_redirect(&errand.url, &reference).ok()?;
-        Some(Errand { url, redirects: errand.redirects + 1, ..errand.clone() })
+        let canonicalizer = &self.judge.canonicalizer;
+        match redirect::next(&Method::GET, response.status, &response.headers, &errand.url, canonicalizer) {
+            Next::Follow { url, .. } => Some(Errand { url, redirects: errand.redirects + 1, ..errand.clone() }),
+            Next::Stay | Next::Stuck(_) => None,
+        }
     }
 
     fn try_again(&self, errand: &Errand) -> Option<Step> {

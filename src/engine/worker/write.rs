@@ -36,6 +36,7 @@ pub(super) fn answered<'a>(
     Record {
         final_url: Cow::Borrowed(reading.redirect.as_deref().unwrap_or(queued.url.as_str())),
         reason: reason(outcome),
+        error: reading.failure.as_ref().map(|(_, message)| message.as_str()),
         status: Some(response.status),
         http_version: Some(Cow::Owned(format!("{:?}", response.version))),
         remote_address: response.remote.map(|address| address.to_string()),
