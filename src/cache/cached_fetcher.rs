@@ -15,6 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
+use http::{HeaderName, header};
 use moka::{future::Cache, ops::compute::Op};
 
 use super::{Counts, Options};
@@ -85,8 +86,8 @@ impl CachedFetcher {
     }
 
     async fn fetch_cached(&self, request: Request) -> Result<Response, FetchError> {
-        if !request.headers.is_empty() {
-            // The answer may depend on them; whose are they? RFC 9111 section 4.1 will know.
+        if request.headers.iter().any(|(name, value)| value.is_sensitive() || is_selective(name)) {
+            // The answer is for one who knows a secret, or it is not the whole of it.
             self.bypasses.fetch_add(1, Ordering::Relaxed);
             return self.inner.fetch(request).await;
         }
@@ -164,6 +165,11 @@ impl std::fmt::Debug for CachedFetcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CachedFetcher").field("ttl", &self.ttl).field("counts", &self.counts()).finish_non_exhaustive()
     }
+}
+
+/// Whether a field asks for another answer than the whole and newest one.
+fn is_selective(name: &HeaderName) -> bool {
+    *name == header::RANGE || name.as_str().starts_with("if-")
 }
 
 fn is_kept(response: &Response) -> bool {

@@ -13,7 +13,7 @@ use crate::{
     clock::{Clock, Timestamp},
     config::{Identity, SeedError, Settings},
     engine::{Extras, Options, Seed, Stack, groups},
-    fetch::{BuildError, Fetcher, HttpFetcher},
+    fetch::{BuildError, Fetcher, HttpFetcher, IdentityFetcher},
     frontier::{Kind, workbench},
     scope::{self, PatternError, Scope},
     shutdown::Tasks,
@@ -91,12 +91,14 @@ pub(super) fn options(settings: &Settings) -> Options {
 pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock, tasks: &Tasks) -> Result<Stack, StackError> {
     let pages: Vec<CanonicalUrl> = seeds.iter().map(|seed| seed.url.clone()).collect();
     // One exchange: guard, connection, deadlines, bounds.
-    let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(&pages, clock))?);
+    let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(clock))?);
     // In front of it, so that a hit opens no connection.
-    let fetcher = match settings.cache {
+    let cached = match settings.cache {
         Some(options) => cached(http, options, clock, tasks),
         None => http,
     };
+    // First of all, so that the cache sees the head of a request as the server will.
+    let fetcher = Arc::new(IdentityFetcher::new(cached, settings.identity_options(&pages)));
     let scope = scope(settings, &pages, clock.now()).map_err(StackError::Patterns)?;
     Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::new(&settings.canonical), clock })
 }

@@ -69,7 +69,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
     let job = job(raw, file, &seeds, checks);
     let scope = scope::options(raw, checks);
     let politeness = hosts::politeness(raw, checks);
-    let fetch = fetch::fetch(raw, &politeness, checks);
+    let fetch = fetch::fetch(raw, &canonicalizer, &politeness, checks);
     check_agreement(raw, checks);
     let fetch = fetch?;
     let parse = links::parse_options(raw, fetch.max_body_bytes, checks);

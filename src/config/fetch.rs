@@ -3,21 +3,36 @@
 use http::HeaderValue;
 
 use super::{
+    auth,
     build::{Checks, to_usize},
     headers, hosts,
     raw::{self, Raw},
     settings::Fetch,
 };
 use crate::{
+    address::Canonicalizer,
     fetch::{guard::Allow, redirect::Downgrade},
     politeness,
 };
 
 /// What is promised to hosts says how many connections to one may be kept.
-pub(crate) fn fetch(raw: &Raw, politeness: &politeness::Options, checks: &mut Checks<'_>) -> Option<Fetch> {
+pub(crate) fn fetch(
+    raw: &Raw,
+    canonicalizer: &Canonicalizer,
+    politeness: &politeness::Options,
+    checks: &mut Checks<'_>,
+) -> Option<Fetch> {
     let fetch = &raw.fetch;
     let user_agent = user_agent(raw, checks);
-    let headers = headers::headers(&fetch.headers, checks);
+    let accept_language = auth::printable(&fetch.accept_language, "fetch.accept_language", checks);
+    let headers = headers::headers(&fetch.headers, "fetch.headers", checks);
+    let mut host_headers = Vec::new();
+    for (i, rule) in raw.host.iter().enumerate() {
+        let fields = auth::of_host(rule, &format!("host[{i}]"), checks);
+        // What is wrong with a pattern is told where politeness is checked.
+        let patterns = hosts::patterns(&rule.pattern).unwrap_or_default();
+        host_headers.extend(patterns.into_iter().map(|pattern| (pattern, fields.clone())));
+    }
     let mut allow = Vec::new();
     for (i, text) in fetch.allow_addresses.iter().enumerate() {
         allow.extend(checks.ok(&format!("fetch.allow_addresses[{i}]"), text.parse::<Allow>()));
@@ -38,7 +53,10 @@ pub(crate) fn fetch(raw: &Raw, politeness: &politeness::Options, checks: &mut Ch
     let most = policies.map(|policy| policy.connections.get()).max().unwrap_or(1);
     Some(Fetch {
         user_agent: user_agent?,
+        accept_language,
         headers,
+        host_headers,
+        auth: auth::auth(raw, canonicalizer, checks),
         concurrency: to_usize(fetch.concurrency.into()),
         connect_timeout: fetch.connect_timeout.0,
         idle_timeout: fetch.idle_timeout.0,

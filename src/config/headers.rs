@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::{
     build::Checks,
     load::read_text,
-    raw::{Header, Secret},
+    path::{KeyPath, Segment},
+    raw::Header,
 };
 
 /// Longest file that holds a secret.
@@ -19,8 +20,16 @@ const MAX_SECRET_BYTES: u64 = 64 << 10;
 /// What is printed in a secret's place.
 pub(crate) const HIDDEN: &str = "<secret>";
 
-/// Headers that dragline or HTTP itself sets.
-const RESERVED: [&str; 6] = ["host", "user-agent", "content-length", "transfer-encoding", "connection", "te"];
+/// Headers that dragline or HTTP itself sets, and what to use instead.
+const RESERVED: [(&str, &str); 7] = [
+    ("host", ""),
+    ("user-agent", "; use user_agent"),
+    ("content-length", ""),
+    ("transfer-encoding", ""),
+    ("connection", ""),
+    ("te", ""),
+    ("proxy-authorization", ": it is for proxies, and this goes to servers"),
+];
 
 /// Whether the value of the header `name` must not be seen: `Authorization`, `Cookie`, `X-Api-Key`, and
 /// whatever else sounds like a secret.
@@ -30,23 +39,35 @@ pub(crate) fn is_secret(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word))
 }
 
-/// The headers, secrets fetched from where they are.
-pub(crate) fn headers(raw: &BTreeMap<String, Header>, checks: &mut Checks<'_>) -> HeaderMap {
+/// Whether what stands at `path` of the configuration, if it is a text, must not be seen.
+pub(crate) fn is_secret_place(path: &KeyPath) -> bool {
+    match path.segments() {
+        [Segment::Key(section), Segment::Index(_), Segment::Key(key), ..] if section == "auth" => {
+            !matches!(key.as_str(), "origin" | "user")
+        }
+        [.., Segment::Key(headers), Segment::Key(name)] if headers == "headers" => is_secret(name),
+        _ => false,
+    }
+}
+
+/// Whether a value at `path` may be a secret, whatever it is: one of the wrong kind is not quoted.
+pub(crate) fn may_be_secret(path: &KeyPath) -> bool {
+    let in_headers = path.segments().iter().any(|segment| matches!(segment, Segment::Key(key) if key == "headers"));
+    in_headers || is_secret_place(path)
+}
+
+/// The headers at `section`, secrets fetched from where they are.
+pub(crate) fn headers(raw: &BTreeMap<String, Header>, section: &str, checks: &mut Checks<'_>) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, header) in raw {
-        let key = format!("fetch.headers.{name}");
+        let key = format!("{section}.{name}");
         let parsed = name.parse::<HeaderName>().map_err(|_| format!("`{name}` is not a header's name"));
         let Some(parsed) = checks.ok(&key, parsed) else { continue };
-        if RESERVED.contains(&parsed.as_str()) {
-            let instead = if parsed == "user-agent" { "; use fetch.user_agent" } else { "" };
+        if let Some((_, instead)) = RESERVED.iter().find(|(reserved, _)| *reserved == parsed.as_str()) {
             checks.fail(&key, format!("`{name}` can't be set here{instead}"));
             continue;
         }
-        let text = match header {
-            Header::Text(text) => Ok(text.clone()),
-            Header::Secret(secret) => reveal(secret, checks),
-        };
-        let Some(text) = checks.ok(&key, text) else { continue };
+        let Some(text) = checks.ok(&key, reveal(header, checks)) else { continue };
         let Ok(mut value) = HeaderValue::from_str(&text) else {
             checks.fail(&key, "holds characters that a header's value may not hold");
             continue;
@@ -57,7 +78,12 @@ pub(crate) fn headers(raw: &BTreeMap<String, Header>, checks: &mut Checks<'_>) -
     map
 }
 
-fn reveal(secret: &Secret, checks: &Checks<'_>) -> Result<String, String> {
+/// The text itself, from wherever it is.
+pub(crate) fn reveal(value: &Header, checks: &Checks<'_>) -> Result<String, String> {
+    let secret = match value {
+        Header::Text(text) => return Ok(text.clone()),
+        Header::Secret(secret) => secret,
+    };
     match (&secret.env, &secret.file) {
         (Some(name), None) => {
             checks.environment.get(name).ok_or_else(|| format!("the environment variable {name} is not set"))

@@ -7,8 +7,8 @@ use super::{
     raw::{HostRule, Raw},
 };
 use crate::{
-    address::Canonicalizer,
-    politeness::{HostPattern, Options, Policy},
+    address::{Canonicalizer, HostPattern},
+    politeness::{Options, Policy},
 };
 
 /// The default policy and its exceptions, in order.
@@ -52,7 +52,7 @@ fn positive(number: u32) -> NonZeroU32 {
 }
 
 /// The hosts that `text` means: a name, `*.name`, or a SURT prefix.
-fn patterns(text: &str) -> Result<Vec<HostPattern>, String> {
+pub(crate) fn patterns(text: &str) -> Result<Vec<HostPattern>, String> {
     if text.is_empty() {
         return Err("is missing: which hosts is this for?".to_owned());
     }

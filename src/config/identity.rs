@@ -62,6 +62,19 @@ impl Identity {
         }
         // As written: the version in the default must not make another job of an upgrade.
         of.add("fetch.user_agent", &json!(raw.fetch.user_agent));
+        if !raw.fetch.accept_language.is_empty() {
+            of.add("fetch.accept_language", &json!(raw.fetch.accept_language));
+        }
+        for auth in &raw.auth {
+            of.add(&format!("auth.{}", auth.origin), &json!(HIDDEN));
+        }
+        for rule in &raw.host {
+            let fields = [("user_agent", json!(rule.user_agent)), ("accept_language", json!(rule.accept_language))];
+            let headers = rule.headers.iter().map(|(name, value)| (name.as_str(), json!(value)));
+            for (name, value) in fields.into_iter().chain(headers).filter(|(_, value)| *value != json!("")) {
+                of.add(&format!("host.{}.{}", rule.pattern, name.to_ascii_lowercase()), &value);
+            }
+        }
         of.add("fetch.body", &json!(raw.fetch.body));
         of.add("fetch.nofollow", &json!(raw.fetch.nofollow));
         of.add("links.kinds", &json!(raw.links.kinds));

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Fault, Problem,
+    Fault, Problem, headers,
     layers::Origin,
     path::KeyPath,
     raw::Raw,
@@ -97,7 +97,7 @@ fn found(path: &KeyPath, value: &Json) -> String {
         Json::Bool(_) => "true or false",
         Json::Null => "nothing",
     };
-    if value.is_object() || path.to_string().starts_with("fetch.headers") {
+    if value.is_object() || headers::may_be_secret(path) {
         return kind.to_owned();
     }
     quote(&without_userinfo(&value.to_string()))

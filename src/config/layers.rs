@@ -222,10 +222,8 @@ impl Layer {
 
 /// Names of headers and hosts know no case; in lower case, layers agree on them.
 fn spelling(table: &KeyPath, key: &str) -> String {
-    match table.to_string().as_str() {
-        "fetch.headers" | "fetch.resolve" => key.to_ascii_lowercase(),
-        _ => key.to_owned(),
-    }
+    let is_header = table.last_key() == Some("headers") && table.segments().len() > 1;
+    if is_header || table.to_string() == "fetch.resolve" { key.to_ascii_lowercase() } else { key.to_owned() }
 }
 
 /// All layers, merged.

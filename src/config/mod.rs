@@ -14,6 +14,7 @@
 //! Stages in reading order: `raw` (what can be written), `schema` (made from it), `inspect` (unknown
 //! keys, types, bounds, layer by layer), `layers` (origins, merging), `build` (meaning).
 
+mod auth;
 mod build;
 mod cache;
 mod canonical;

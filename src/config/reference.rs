@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::{
     path::KeyPath,
-    raw::{HostRule, Raw},
+    raw::Raw,
     rows::to_toml,
     schema::{self, Node, Shape},
 };
@@ -21,8 +21,7 @@ pub fn json_schema() -> String {
 /// `config/reference.toml`: every key with its documentation, unit, bounds and default. Read as a
 /// configuration it changes nothing.
 pub fn reference() -> String {
-    let defaults = serde_json::to_value(Raw::default()).expect("plain data");
-    let example = serde_json::to_value(HostRule::example()).expect("plain data");
+    let values = serde_json::to_value(Raw::example()).expect("plain data");
     let mut text = String::new();
     comment(&mut text, "", &format!("{} Every key is here with its default.", Node::root().doc()));
     comment(&mut text, "", "Made by `dragline check --reference`; don't edit.");
@@ -35,7 +34,7 @@ pub fn reference() -> String {
         text.push('\n');
         comment(&mut text, "", &section.doc());
         writeln!(text, "{header}").expect(INFALLIBLE);
-        let values = if off.is_empty() { &defaults[&name] } else { &example };
+        let values = if off.is_empty() { &values[&name] } else { &values[&name][0] };
         for (i, (path, node)) in keys.children(&path).into_iter().enumerate() {
             let key = path.last_key().unwrap_or_default();
             if i > 0 {

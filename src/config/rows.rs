@@ -6,7 +6,7 @@ use toml_edit::{Array, InlineTable, Key, Value as Toml};
 
 use super::{
     Loaded, Settings,
-    headers::{HIDDEN, is_secret},
+    headers::{HIDDEN, is_secret_place, may_be_secret},
     layers::{Merged, get},
     path::{KeyPath, Segment},
     schema::{Node, Shape},
@@ -85,13 +85,14 @@ fn collect(node: Node<'_>, path: &KeyPath, merged: &Merged, rows: &mut Vec<Row>)
 fn row(path: KeyPath, value: &Json, merged: &Merged) -> Row {
     let key = path.to_string();
     let (mut shown, mut written) = (without_credentials(value), without_credentials(value));
-    if let Some(name) = key.strip_prefix("fetch.headers.") {
-        if value.is_object() || is_secret(name) {
-            shown = json!(HIDDEN);
-        }
-        if value.is_string() && is_secret(name) {
-            written = json!({ "env": format!("DRAGLINE_{}", name.to_ascii_uppercase().replace('-', "_")) });
-        }
+    let is_secret = is_secret_place(&path) && value.as_str().is_some_and(|text| !text.is_empty());
+    if is_secret || (value.is_object() && may_be_secret(&path)) {
+        shown = json!(HIDDEN);
+    }
+    if is_secret {
+        let name = key.strip_prefix("fetch.headers.").unwrap_or(&key).to_ascii_uppercase();
+        let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        written = json!({ "env": format!("DRAGLINE_{name}") });
     }
     Row { origin: merged.origin(&key), key, value: shown, path, written }
 }

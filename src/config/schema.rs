@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use super::{
     lines,
     path::KeyPath,
-    raw::{HostRule, Raw},
+    raw::Raw,
     units::{Bytes, Count, Rate, Span, Unit},
 };
 
@@ -25,7 +25,7 @@ static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
 
 /// The order in which sections and keys are declared; the maps of a schema are sorted by name.
 static ORDER: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let raw = Raw { host: vec![HostRule::example()], ..Raw::default() };
+    let raw = Raw::example();
     // Serialising a struct straight to text keeps the order of its fields.
     let text = serde_json::to_string_pretty(&raw).expect("plain data");
     let mut keys: Vec<(usize, String)> = lines::of_json(&text).into_iter().map(|(key, line)| (line, key)).collect();

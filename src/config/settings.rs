@@ -3,15 +3,15 @@
 //! Made by [`Sources::load`](super::Sources::load) only. Sizes are bytes, times are [`Duration`]s,
 //! `None` is "unlimited" or "not asked for".
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{collections::HashMap, net::IpAddr, path::PathBuf, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 
 use crate::{
-    address::{self, CanonicalUrl},
+    address::{self, CanonicalUrl, HostPattern, Origin},
     cache,
     clock::Clock,
-    fetch::{self, guard::Allow, redirect::Downgrade},
+    fetch::{self, IdentityOptions, guard::Allow, redirect::Downgrade},
     parse, politeness, robots, scope,
     sink::Compression,
     sitemap,
@@ -115,8 +115,14 @@ pub struct Limits {
 pub struct Fetch {
     /// The `User-Agent` header, contact included.
     pub user_agent: HeaderValue,
+    /// The `Accept-Language` header, if there is to be one.
+    pub accept_language: Option<HeaderValue>,
     /// Further headers; secrets are marked sensitive.
     pub headers: HeaderMap,
+    /// Header fields for some hosts; the first that matches is the one.
+    pub host_headers: Vec<(HostPattern, HeaderMap)>,
+    /// Secret header fields of one origin each.
+    pub auth: HashMap<Origin, HeaderMap>,
     /// Requests in flight, all hosts together.
     pub concurrency: usize,
     /// Name resolution, connect and TLS.
@@ -148,13 +154,22 @@ pub struct Fetch {
 }
 
 impl Settings {
-    /// What the fetcher is built from. Secret headers are for the origins of `seeds`.
-    pub fn fetch_options(&self, seeds: &[CanonicalUrl], clock: Clock) -> fetch::Options {
+    /// Who asks. Secret headers are for the origins of `seeds`.
+    pub fn identity_options(&self, seeds: &[CanonicalUrl]) -> IdentityOptions {
+        IdentityOptions {
+            user_agent: self.fetch.user_agent.clone(),
+            accept_language: self.fetch.accept_language.clone(),
+            headers: self.fetch.headers.clone(),
+            seed_origins: seeds.iter().map(CanonicalUrl::origin).collect(),
+            hosts: self.fetch.host_headers.clone(),
+            auth: self.fetch.auth.clone(),
+        }
+    }
+
+    /// What opens connections is built from this.
+    pub fn fetch_options(&self, clock: Clock) -> fetch::Options {
         let fetch = &self.fetch;
         fetch::Options {
-            user_agent: fetch.user_agent.clone(),
-            headers: fetch.headers.clone(),
-            credential_origins: seeds.iter().map(CanonicalUrl::origin).collect(),
             connect_timeout: fetch.connect_timeout,
             idle_timeout: fetch.idle_timeout,
             timeout: fetch.timeout,

@@ -8,10 +8,6 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
-use http::{
-    HeaderMap, HeaderValue,
-    header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT},
-};
 use rustls::{ClientConfig, RootCertStore, client::Resumption};
 use tokio::time::{Instant, timeout_at};
 use url::Host;
@@ -26,12 +22,6 @@ use super::{
     guard::Guard,
     resolve::GuardedResolver,
 };
-
-/// What a crawler can make use of, in the words of browsers.
-const ACCEPT_DEFAULT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-
-/// The codings that `decode` undoes.
-const ACCEPT_ENCODING_DEFAULT: &str = "gzip, deflate, br, zstd";
 
 /// How long an idle connection is kept. Their number follows the hosts asked in this time.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
@@ -53,10 +43,6 @@ struct Shared {
     client: reqwest::Client,
     guard: Guard,
     budget: Budget,
-    /// Of every request.
-    headers: HeaderMap,
-    /// The same with the credentials, for the origins that they are for.
-    headers_with_credentials: HeaderMap,
     options: Options,
 }
 
@@ -92,10 +78,7 @@ impl HttpFetcher {
             .http2_max_header_list_size(MAX_HEADER_BYTES_HTTP2)
             .build()?;
         let budget = Budget::new(options.memory_budget_bytes);
-        let headers_with_credentials = default_headers(&options);
-        let public = headers_with_credentials.iter().filter(|(_, value)| !value.is_sensitive());
-        let headers = public.map(|(name, value)| (name.clone(), value.clone())).collect();
-        Ok(Self { shared: Arc::new(Shared { client, guard, budget, headers, headers_with_credentials, options }) })
+        Ok(Self { shared: Arc::new(Shared { client, guard, budget, options }) })
     }
 }
 
@@ -143,9 +126,7 @@ impl Shared {
     async fn head(&self, request: Request, trace: &Arc<Trace>, deadline: Instant) -> Result<reqwest::Response, Fault> {
         self.check_literal(&request)?;
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.as_url().clone());
-        let is_trusted = self.options.credential_origins.contains(&request.url.origin());
-        let headers = if is_trusted { &self.headers_with_credentials } else { &self.headers };
-        *outgoing.headers_mut() = merged(headers, request.headers);
+        *outgoing.headers_mut() = request.headers;
         match timeout_at(deadline, trace.follow(self.client.execute(outgoing))).await {
             Ok(Ok(head)) => Ok(head),
             Ok(Err(error)) => Err(classify::of_head(&error, trace)),
@@ -204,35 +185,6 @@ fn timed_out(message: &str) -> Fault {
 
 fn error(fault: Fault, timings: Timings) -> FetchError {
     FetchError { kind: fault.kind, phase: fault.phase, message: fault.message, timings }
-}
-
-fn default_headers(options: &Options) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(USER_AGENT, options.user_agent.clone());
-    headers.insert(ACCEPT, HeaderValue::from_static(ACCEPT_DEFAULT));
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ACCEPT_ENCODING_DEFAULT));
-    merged(&headers, options.headers.clone())
-}
-
-/// `base`, with the fields of `over` in place of those of the same name.
-fn merged(base: &HeaderMap, over: HeaderMap) -> HeaderMap {
-    let mut headers = base.clone();
-    let mut current = None;
-    for (name, value) in over {
-        // The map's iterator names a field once and leaves the name out for its further values.
-        match name {
-            Some(name) => {
-                headers.insert(name.clone(), value);
-                current = Some(name);
-            }
-            None => {
-                if let Some(name) = &current {
-                    headers.append(name, value);
-                }
-            }
-        }
-    }
-    headers
 }
 
 /// TLS 1.2 and 1.3 by ring, with roots that are part of the program: a static binary in an empty

@@ -10,9 +10,13 @@
 //!   was cut says so in [`Response::truncated`];
 //! - all bodies that are being read or still held by a [`Response`] fit in
 //!   `Options::memory_budget_bytes`, plus one body of the greatest length ([`Reservation`]);
-//! - no error message contains credentials, or the URL.
+//! - no error message contains credentials, or the URL;
+//! - what is secret goes to the origins that it is for, and to no other.
 //!
-//! Reading order: `client` (one exchange), `resolve` and `connect` (how a socket comes about),
+//! Two fetchers: [`IdentityFetcher`] says who asks, and what stands behind it down to [`HttpFetcher`]
+//! brings that to the server as it is.
+//!
+//! Reading order: `identity` (the head of a request), `client` (one exchange), `resolve` and `connect` (how a socket comes about),
 //! `body` and `decode` (how bytes become a body), `budget`, `classify` (how failures get a name).
 
 mod body;
@@ -23,6 +27,7 @@ mod connect;
 mod decode;
 mod error;
 pub mod guard;
+mod identity;
 pub mod redirect;
 mod resolve;
 pub mod retry;
@@ -32,19 +37,19 @@ mod tests;
 pub use budget::Reservation;
 pub use client::HttpFetcher;
 pub use error::{BuildError, ErrorKind, FetchError, Phase};
+pub use identity::{IdentityFetcher, IdentityOptions};
 
 use std::{
-    collections::HashSet,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 use crate::{
-    address::{CanonicalUrl, Origin},
+    address::CanonicalUrl,
     clock::{Clock, Timestamp},
 };
 
@@ -61,7 +66,7 @@ pub struct Request {
     pub url: CanonicalUrl,
     /// How; a crawl uses GET only.
     pub method: Method,
-    /// Headers besides those of [`Options`]; they win over those.
+    /// Its header fields. They win over those that an [`IdentityFetcher`] adds on the way.
     pub headers: HeaderMap,
     /// The most body bytes kept, after decoding. More is cut, not an error.
     pub max_body_bytes: usize,
@@ -158,14 +163,6 @@ pub struct Timings {
 /// What an [`HttpFetcher`] is built from.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The `User-Agent` header.
-    pub user_agent: HeaderValue,
-    /// Further headers of every request; they win over the fetcher's own `Accept` and
-    /// `Accept-Encoding`.
-    pub headers: HeaderMap,
-    /// The origins that may see those of `headers` that are marked sensitive: credentials never
-    /// follow to another origin, redirected or linked.
-    pub credential_origins: HashSet<Origin>,
     /// Name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
     /// Longest silence while a body is read.

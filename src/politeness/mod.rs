@@ -23,6 +23,8 @@ pub use state::{Backoff, Conduct, HostState, Signal};
 
 use std::{num::NonZeroU32, time::Duration};
 
+use crate::address::HostPattern;
+
 /// The promise to one host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
@@ -64,25 +66,6 @@ impl Policy {
     /// The longest time for which a host can be left in peace.
     pub fn longest_pause(&self) -> Duration {
         self.max_delay.max(self.backoff_max)
-    }
-}
-
-/// Which hosts a [`Policy`] is for.
-#[derive(Debug, Clone, PartialEq)]
-pub enum HostPattern {
-    /// This host, exactly.
-    Exact(String),
-    /// `*.example.com`: the domain's subdomains (stored as `.example.com`).
-    Suffix(String),
-}
-
-impl HostPattern {
-    /// Whether `host` is meant.
-    pub fn matches(&self, host: &str) -> bool {
-        match self {
-            Self::Exact(name) => host == name,
-            Self::Suffix(suffix) => host.ends_with(suffix.as_str()),
-        }
     }
 }
 

@@ -7,6 +7,18 @@ use wiremock::{
 
 use crate::support::binary;
 
+/// Crawls by this configuration into a folder of its own; the records, and all that was printed.
+async fn crawl(config: &str) -> (Vec<serde_json::Value>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("site.toml");
+    std::fs::write(&file, config).unwrap();
+    let out = folder.path().join("out");
+    let output = binary::run(["run".as_ref(), file.as_os_str(), "--out".as_ref(), out.as_os_str()]).await;
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    (binary::read_records(&out), text)
+}
+
 /// Mounts a page that is there only for requests as described, and expects one of them.
 async fn page(server: &MockServer, at: &str, mock: wiremock::MockBuilder, body: &str) {
     let page = ResponseTemplate::new(200).set_body_raw(body.to_owned(), "text/html");
@@ -92,4 +104,113 @@ async fn credentials_stay_with_the_origin_of_the_seed() {
     for request in theirs.received_requests().await.unwrap() {
         assert!(!request.headers.contains_key("authorization"), "{request:?}");
     }
+}
+
+/// `Authorization` and `X-Api-Key` of each request to `at`, as `path: authorization, key`.
+async fn secrets_seen(server: &MockServer) -> Vec<String> {
+    let requests = server.received_requests().await.unwrap();
+    let of = |request: &wiremock::Request, name: &str| {
+        request.headers.get(name).map_or("-", |value| value.to_str().unwrap()).to_owned()
+    };
+    let line = |r: &wiremock::Request| format!("{} {}, {}", r.url.path(), of(r, "authorization"), of(r, "x-api-key"));
+    let mut seen: Vec<_> = requests.iter().map(line).collect();
+    seen.sort();
+    seen
+}
+
+#[tokio::test]
+async fn a_login_goes_to_its_origin_and_nowhere_else() {
+    let (ours, theirs) = (MockServer::start().await, MockServer::start().await);
+    // The same machine under another name, and another port: two other origins.
+    let by_name = ours.uri().replace("127.0.0.1", "shop.test");
+    let page = |body: String| ResponseTemplate::new(200).set_body_raw(body, "text/html");
+    let moved = |to: String| ResponseTemplate::new(302).insert_header("location", to);
+    let robots = format!("Sitemap: {}/sitemap.xml\nSitemap: {by_name}/sitemap.xml\n", theirs.uri());
+    let links = format!(
+        "<a href='/moved'></a><a href='/away'></a><a href='{}/link'></a><a href='{by_name}/link'></a>",
+        theirs.uri()
+    );
+    let sitemap = format!("<urlset><url><loc>{}/listed</loc></url></urlset>", ours.uri());
+    let answers = [
+        (&ours, "/robots.txt", ResponseTemplate::new(200).set_body_raw(robots, "text/plain")),
+        (&ours, "/", page(links)),
+        (&ours, "/moved", moved(format!("{}/target", theirs.uri()))),
+        (&ours, "/away", moved(format!("{by_name}/target"))),
+        (&ours, "/listed", page("listed".into())),
+        (&ours, "/link", page("link".into())),
+        (&ours, "/target", page("target".into())),
+        (&ours, "/sitemap.xml", ResponseTemplate::new(404)),
+        (&theirs, "/robots.txt", moved(format!("{by_name}/robots.txt"))),
+        (&theirs, "/sitemap.xml", ResponseTemplate::new(200).set_body_raw(sitemap, "application/xml")),
+        (&theirs, "/link", page("link".into())),
+        (&theirs, "/target", page("target".into())),
+    ];
+    for (server, at, answer) in answers {
+        Mock::given(path(at)).respond_with(answer).mount(server).await;
+    }
+
+    let config = format!(
+        "seeds.urls = ['{}/']\nscope.mode = 'any'\npoliteness.rate = 'unlimited'\n\
+         fetch.allow_addresses = ['loopback']\nfetch.resolve.'shop.test' = '127.0.0.1'\n\
+         telemetry.log = 'debug'\n[[auth]]\norigin = '{}'\nuser = 'bob'\npassword = 'sesame'\n\
+         headers.x-api-key = 'sesame'\n",
+        ours.uri(),
+        ours.uri()
+    );
+    let (records, printed) = crawl(&config).await;
+    assert!(!printed.contains("sesame") && !printed.contains("Ym9iOnNlc2FtZQ=="), "{printed}");
+    assert_eq!(records.len(), 10, "{records:?}");
+
+    let secrets = "Basic Ym9iOnNlc2FtZQ==, sesame";
+    let ours = secrets_seen(&ours).await;
+    let (with, without): (Vec<_>, Vec<_>) = ours.into_iter().partition(|line| line.ends_with(secrets));
+    let expected: Vec<_> =
+        ["/", "/away", "/listed", "/moved", "/robots.txt"].iter().map(|at| format!("{at} {secrets}")).collect();
+    assert_eq!(with, expected);
+    let by_name = ["/link -, -", "/robots.txt -, -", "/robots.txt -, -", "/sitemap.xml -, -", "/target -, -"];
+    assert_eq!(without, by_name);
+    let of_theirs = secrets_seen(&theirs).await;
+    assert_eq!(of_theirs, ["/link -, -", "/robots.txt -, -", "/sitemap.xml -, -", "/target -, -"]);
+}
+
+#[tokio::test]
+async fn credentials_of_a_seed_are_its_origins_login() {
+    let server = MockServer::start().await;
+    let by_name = server.uri().replace("127.0.0.1", "shop.test");
+    let link = format!("<a href='{}/link'></a>", by_name.replace("//", "//eve:trap@"));
+    page(&server, "/", Mock::given(header("authorization", "Basic Ym9iOnNlc2FtZQ==")), &link).await;
+    page(&server, "/link", Mock::given(method("GET")), "here").await;
+    let config = format!(
+        "seeds.urls = ['{}/']\nscope.mode = 'any'\npoliteness.rate = 'unlimited'\nrobots.mode = 'ignore'\n\
+         fetch.allow_addresses = ['loopback']\nfetch.resolve.'shop.test' = '127.0.0.1'\ntelemetry.log = 'debug'\n",
+        server.uri().replace("//", "//bob:sesame@")
+    );
+    let (records, printed) = crawl(&config).await;
+    assert!(!printed.contains("sesame"), "{printed}");
+    assert_eq!(records.len(), 2);
+    server.verify().await;
+    assert_eq!(secrets_seen(&server).await, ["/ Basic Ym9iOnNlc2FtZQ==, -", "/link -, -"]);
+}
+
+#[tokio::test]
+async fn some_hosts_are_told_something_else() {
+    let server = MockServer::start().await;
+    let config = |host: &str| {
+        format!(
+            "seeds.urls = ['{}/']\nrobots.mode = 'ignore'\nfetch.allow_addresses = ['loopback']\n\
+             fetch.resolve.'*.test' = '127.0.0.1'\nfetch.accept_language = 'de'\nfetch.headers.x-team = 'search'\n\
+             [[host]]\nmatch = '*.shop.test'\naccept_language = 'fr'\nuser_agent = 'other/2'\n\
+             headers.x-team = 'shop'\nheaders.x-more = 'yes'\n",
+            server.uri().replace("127.0.0.1", host)
+        )
+    };
+    let plain = Mock::given(header("accept-language", "de")).and(header("x-team", "search"));
+    page(&server, "/", plain, "plain").await;
+    crawl(&config("other.test")).await;
+    server.verify().await;
+    server.reset().await;
+    let french = Mock::given(header("accept-language", "fr")).and(header("x-team", "shop"));
+    page(&server, "/", french.and(header("x-more", "yes")).and(header("user-agent", "other/2")), "other").await;
+    crawl(&config("www.shop.test")).await;
+    server.verify().await;
 }

@@ -20,7 +20,7 @@ use crate::{
     address::{CanonicalUrl, Canonicalizer},
     clock::Clock,
     fetch::{
-        self, Fetcher, HttpFetcher, Request, Response,
+        self, Fetcher, HttpFetcher, IdentityFetcher, IdentityOptions, Request, Response,
         guard::Allow,
         redirect::{Next, next},
     },
@@ -140,7 +140,9 @@ fn get(url: CanonicalUrl, reach: &Reach, max_redirects: u8) -> Result<Input, Exi
 /// Asks for a URL and follows its redirects, each hop through the address guard. One too many, or one
 /// that leads nowhere, is the answer itself, as it is in a crawl.
 async fn follow(mut url: CanonicalUrl, reach: &Reach, max_redirects: u8) -> Result<(CanonicalUrl, Response), String> {
-    let fetcher: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(options(reach)).map_err(|error| error.to_string())?);
+    let http = Arc::new(HttpFetcher::new(options(reach)).map_err(|error| error.to_string())?);
+    let name = HeaderValue::from_static(concat!("dragline/", env!("CARGO_PKG_VERSION")));
+    let fetcher = IdentityFetcher::new(http, IdentityOptions::named(name));
     let mut n_redirects = 0;
     loop {
         let request = Request::get(url.clone(), MAX_BYTES);
@@ -165,9 +167,6 @@ async fn follow(mut url: CanonicalUrl, reach: &Reach, max_redirects: u8) -> Resu
 
 fn options(reach: &Reach) -> fetch::Options {
     fetch::Options {
-        user_agent: HeaderValue::from_static(concat!("dragline/", env!("CARGO_PKG_VERSION"))),
-        headers: HeaderMap::new(),
-        credential_origins: std::collections::HashSet::new(),
         connect_timeout: CONNECT_TIMEOUT,
         idle_timeout: TIMEOUT,
         timeout: TIMEOUT,

@@ -1,6 +1,6 @@
 //! How pages are asked for: `[fetch]`.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ use crate::config::units::{Bytes, Span};
 pub(crate) struct Fetch {
     /// The User-Agent header. Empty: "dragline/<version> (+<contact>)".
     pub(crate) user_agent: String,
+    /// The Accept-Language header, e.g. "de, en;q=0.5". Empty: none is sent.
+    pub(crate) accept_language: String,
     /// Further headers of every request, as name = "value". A secret comes from the environment,
     /// name = { env = "VARIABLE" }, or from a file, name = { file = "path" }; it is never printed.
     pub(crate) headers: BTreeMap<String, Header>,
@@ -57,6 +59,7 @@ impl Default for Fetch {
     fn default() -> Self {
         Self {
             user_agent: String::new(),
+            accept_language: String::new(),
             headers: BTreeMap::new(),
             concurrency: 64,
             connect_timeout: Span::secs(10),
@@ -82,19 +85,44 @@ pub(crate) enum Downgrade {
     Refuse,
 }
 
-/// A header's value, or where it is found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A value that may be secret, or where it is found.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Header {
     Text(String),
     Secret(Secret),
 }
 
+impl Default for Header {
+    /// Not given.
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl Header {
+    /// Whether it is more than an empty text.
+    pub(crate) fn is_given(&self) -> bool {
+        !matches!(self, Self::Text(text) if text.is_empty())
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text"), // It may be a secret.
+            Self::Secret(place) => place.fmt(f),
+        }
+    }
+}
+
 /// Exactly one of the two.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Secret {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) env: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<String>,
 }
 

@@ -5,6 +5,7 @@
 //! plain numbers, `x-min` and `x-max` for values with a unit) and are checked from the schema. What
 //! a value *means* (a pattern that compiles, a URL that parses) is checked in [`super::build`].
 
+mod auth;
 mod cache;
 mod canonical;
 mod fetch;
@@ -14,6 +15,7 @@ mod politeness;
 mod scope;
 mod what;
 
+pub(crate) use auth::Auth;
 pub(crate) use cache::Cache;
 pub(crate) use canonical::Canonical;
 pub(crate) use fetch::{Downgrade, Fetch, Header, Secret};
@@ -71,6 +73,15 @@ pub(crate) struct Raw {
     pub(crate) telemetry: Telemetry,
     /// How a run stops.
     pub(crate) shutdown: Shutdown,
-    /// Exceptions to [politeness] for some hosts; the first that matches wins.
+    /// What is secret and for one origin only.
+    pub(crate) auth: Vec<Auth>,
+    /// Exceptions to [politeness] and [fetch] for some hosts; the first that matches wins.
     pub(crate) host: Vec<HostRule>,
+}
+
+impl Raw {
+    /// The defaults, with an example in each list of sections: every key there is.
+    pub(crate) fn example() -> Self {
+        Self { auth: vec![Auth::example()], host: vec![HostRule::example()], ..Self::default() }
+    }
 }

@@ -1,5 +1,7 @@
 //! What is promised to hosts: `[politeness]` and `[[host]]`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +53,15 @@ pub(crate) struct HostRule {
     /// "(com,example,)" for the host, "(com,example," for it and all below it.
     #[serde(rename = "match")]
     pub(crate) pattern: String,
+    /// Instead of fetch.user_agent.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) user_agent: String,
+    /// Instead of fetch.accept_language.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) accept_language: String,
+    /// Header fields instead of those of [fetch] with the same names; none of them secret.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) headers: BTreeMap<String, String>,
     /// Instead of politeness.rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-min" = "1/h", "x-max" = "1000000/s"))]
@@ -77,6 +88,9 @@ impl HostRule {
     pub(crate) fn example() -> Self {
         Self {
             pattern: "*.example.com".into(),
+            user_agent: "otherbot/1.0 (+https://example.org/bot)".into(),
+            accept_language: "de, en;q=0.5".into(),
+            headers: BTreeMap::from([("x-team".into(), "search".into())]),
             rate: Some(Rate::ONE_A_SECOND),
             burst: Some(1),
             per_host: Some(1),

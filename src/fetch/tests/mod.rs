@@ -16,7 +16,7 @@ use std::{
     },
 };
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -129,14 +129,11 @@ async fn play(mut stream: TcpStream, script: Vec<Step>, seen: Arc<std::sync::Mut
 
 fn options() -> Options {
     Options {
-        user_agent: HeaderValue::from_static("dragline-test"),
-        headers: HeaderMap::new(),
         connect_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(10),
         max_decode_ratio: 100,
         memory_budget_bytes: 64 << 20,
-        credential_origins: HashSet::new(),
         idle_connections_per_host: 4,
         allow: vec![guard::Allow::Loopback],
         resolve: vec![],
