@@ -19,10 +19,6 @@ use crate::{
     shutdown::Tasks,
 };
 
-/// The first pause before another attempt at one URL; it doubles each time.
-const RETRY_BASE: Duration = Duration::from_secs(1);
-/// The longest such pause.
-const RETRY_MAX: Duration = Duration::from_secs(120);
 /// The cache is swept once a lifetime of its entries, but not more and not less often than this.
 const SWEEP_MIN: Duration = Duration::from_secs(1);
 const SWEEP_MAX: Duration = Duration::from_secs(60);
@@ -37,8 +33,8 @@ pub(super) fn options(settings: &Settings) -> Options {
         concurrency: files::concurrency(settings.fetch.concurrency),
         max_body_bytes: settings.fetch.max_body_bytes,
         retries: settings.fetch.retries,
-        retry_base: RETRY_BASE,
-        retry_max: RETRY_MAX,
+        retry_base: settings.fetch.retry_base,
+        retry_max: settings.fetch.retry_max,
         max_redirects: usize::from(settings.fetch.max_redirects),
         downgrade: settings.fetch.downgrade,
         obey_nofollow: settings.fetch.obey_nofollow,

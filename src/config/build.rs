@@ -138,6 +138,9 @@ fn check_agreement(raw: &Raw, checks: &mut Checks<'_>) {
         let base = raw.politeness.backoff_base;
         checks.fail("politeness.backoff_max", format!("must not be less than politeness.backoff_base, {base}"));
     }
+    if raw.fetch.retry_max.0 < raw.fetch.retry_base.0 && !checks.is_bad("fetch") {
+        checks.fail("fetch.retry_max", format!("must not be less than fetch.retry_base, {}", raw.fetch.retry_base));
+    }
     let agent = &raw.robots.agent;
     if agent.is_empty() || !agent.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')) {
         checks.fail("robots.agent", "expected letters, \"-\" and \"_\" only (RFC 9309 section 2.2.1)");

@@ -65,6 +65,8 @@ pub(crate) fn fetch(
         memory_bytes: fetch.memory.0,
         max_decode_ratio: fetch.decode_ratio,
         retries: fetch.retries.into(),
+        retry_base: fetch.retry_base.0,
+        retry_max: fetch.retry_max.0,
         max_redirects: fetch.max_redirects,
         downgrade: match fetch.downgrade {
             raw::Downgrade::Follow => Downgrade::Follow,

@@ -139,6 +139,10 @@ pub struct Fetch {
     pub max_decode_ratio: u32,
     /// Attempts after the first.
     pub retries: u32,
+    /// The first pause between two of them; it doubles.
+    pub retry_base: Duration,
+    /// The longest such pause.
+    pub retry_max: Duration,
     /// Redirects in a chain.
     pub max_redirects: u8,
     /// What is done about redirects from `https` to `http`.

@@ -68,9 +68,9 @@ pub struct Options {
     pub max_body_bytes: usize,
     /// Attempts beyond the first (`fetch.retries`).
     pub retries: u32,
-    /// The first pause before another attempt at a URL; it doubles.
+    /// The first pause before another attempt at a URL; it doubles (`fetch.retry_base`).
     pub retry_base: Duration,
-    /// The longest such pause.
+    /// The longest such pause (`fetch.retry_max`).
     pub retry_max: Duration,
     /// Longest chain of redirects (`fetch.max_redirects`).
     pub max_redirects: usize,

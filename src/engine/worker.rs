@@ -8,7 +8,7 @@ mod read;
 mod robots;
 pub(super) mod write;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     address::{Canonicalizer, Fingerprint, HostKey},
     clock::{Clock, Timestamp},
-    fetch::{ErrorKind, FetchError, Fetcher, Timings},
+    fetch::{ErrorKind, Fetcher, Timings, retry::ForHost},
     frontier::{
         QueuedUrl,
         workbench::{Lease, Returned, Task},
@@ -134,7 +134,7 @@ impl Worker {
     }
 }
 
-/// How a request went: `None` when nobody was asked, so that nobody is owed anything.
+/// How a request went.
 fn conduct(timings: &Timings, signal: Signal, fingerprint: Fingerprint) -> Conduct {
     Conduct {
         sent_at: timings.sent_at,
@@ -145,13 +145,16 @@ fn conduct(timings: &Timings, signal: Signal, fingerprint: Fingerprint) -> Condu
     }
 }
 
-/// What a failed exchange says about the host.
-fn signal_of(error: &FetchError) -> Signal {
-    match error.kind {
-        ErrorKind::Busy => Signal::Fine,
-        _ if error.blames_host() => Signal::Trouble,
-        _ => Signal::Faulty,
-    }
+/// What came of a request, in politeness's words; `None` when the host was not asked. `asked_pause` is
+/// what its `Retry-After` says.
+fn signal_of(host: ForHost, asked_pause: Option<Duration>) -> Option<Signal> {
+    Some(match host {
+        ForHost::Unasked => return None,
+        ForHost::Fine => Signal::Fine,
+        ForHost::Faulty => Signal::Faulty,
+        ForHost::Trouble => Signal::Trouble,
+        ForHost::SlowDown => Signal::SlowDown(asked_pause),
+    })
 }
 
 /// A number in 0..1 that spreads what would otherwise happen at once; the same input gives the

@@ -7,7 +7,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Timings;
+use super::{
+    Timings,
+    retry::{self, ForHost, ForUrl, Purpose},
+};
 
 /// Where in the exchange it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,15 +85,12 @@ pub struct FetchError {
 impl FetchError {
     /// Whether the same request might succeed later.
     pub fn is_retryable(&self) -> bool {
-        match self.kind {
-            ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Closed | ErrorKind::Busy => true,
-            ErrorKind::AddressRefused | ErrorKind::Tls | ErrorKind::Protocol | ErrorKind::Internal => false,
-        }
+        retry::judge(Purpose::Page, self.into()).url == ForUrl::Again
     }
 
     /// Whether it is the host that is in trouble rather than this one URL.
     pub fn blames_host(&self) -> bool {
-        matches!(self.kind, ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Tls)
+        retry::judge(Purpose::Page, self.into()).host == ForHost::Trouble
     }
 }
 

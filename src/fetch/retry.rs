@@ -1,54 +1,162 @@
-//! Which answers are worth another attempt, and when: one pure table.
+//! Trying again: what came of one request, and what that means for its URL and its host, in one pure
+//! table, [`judge`]. Pages, sitemaps and robots.txt go by it.
 //!
-//! No clock and no chance: the time and the jitter are handed in. How many attempts there are and
-//! how long a server's wish is honoured are the caller's; [`super::FetchError::is_retryable`] is the
-//! same question for exchanges without an answer.
+//! No clock and no chance: the time and the jitter are handed in. How many attempts there are, and for
+//! how long a server's wish is honoured, is the caller's. docs/POLITENESS.md prints the table; a test
+//! compares the two.
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::{HeaderMap, header::RETRY_AFTER};
+use http::{
+    HeaderMap,
+    header::{DATE, RETRY_AFTER},
+};
 
+use super::{ErrorKind, FetchError, Phase, Response, Truncation};
 use crate::clock::Timestamp;
 
-/// What a status code means for what comes next.
+/// What came of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatusClass {
-    /// 2xx: the body is what was asked for.
-    Success,
-    /// 3xx; `redirect::redirect_target` knows whether it leads anywhere.
-    Redirect,
-    /// The server asks for a slower pace: 429 (RFC 6585 section 4) and 503 (RFC 9110 section 15.6.4).
-    Throttled,
-    /// The same request may succeed later: 408, 425, 500, 502, 504.
-    Transient,
-    /// Asking again won't help: everything else.
+pub enum Happened {
+    /// An answer, whole or not.
+    Answer {
+        /// Its status.
+        status: u16,
+        /// Why its body is not whole.
+        cut: Option<Truncation>,
+    },
+    /// None.
+    Failure {
+        /// What went wrong.
+        kind: ErrorKind,
+        /// Where.
+        phase: Phase,
+    },
+}
+
+impl From<&Response> for Happened {
+    fn from(response: &Response) -> Self {
+        Self::Answer { status: response.status, cut: response.truncated }
+    }
+}
+
+impl From<&FetchError> for Happened {
+    fn from(error: &FetchError) -> Self {
+        Self::Failure { kind: error.kind, phase: error.phase }
+    }
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A page, a sitemap: anything whose URL waits in a queue.
+    Page,
+    /// A robots.txt. RFC 9309 section 2.3.1 has its own word for what is unreachable, and the request
+    /// for it has no pause but its host's.
+    RobotsTxt,
+}
+
+/// What that means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meaning {
+    /// For the URL.
+    pub url: ForUrl,
+    /// For its host.
+    pub host: ForHost,
+}
+
+/// What it means for the URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForUrl {
+    /// This is its end: asking again would not help.
     Final,
+    /// The same request may succeed later.
+    Again,
 }
 
-impl StatusClass {
-    /// Whether another attempt is worth it.
-    pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Throttled | Self::Transient)
-    }
+/// What it means for the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForHost {
+    /// It was not asked: nothing is owed to it, and nothing is known of it.
+    Unasked,
+    /// It is well.
+    Fine,
+    /// It answered, and badly: that may be this URL's fault, so no pause, but it counts.
+    Faulty,
+    /// It failed: it is left in peace for a while.
+    Trouble,
+    /// It asks for a pause.
+    SlowDown,
+}
 
-    /// Whether the whole host is to be left in peace for a while, and not this URL alone.
-    pub fn slows_host(self) -> bool {
-        self == Self::Throttled
+/// The table.
+pub fn judge(purpose: Purpose, happened: Happened) -> Meaning {
+    let meaning = match happened {
+        Happened::Answer { status, cut } => of_answer(status, cut),
+        Happened::Failure { kind, phase } => of_failure(kind, phase),
+    };
+    match purpose {
+        Purpose::Page => meaning,
+        Purpose::RobotsTxt => of_robots(meaning, happened),
     }
 }
 
-/// The class of a status code.
-pub fn classify(status: u16) -> StatusClass {
-    match status {
-        200..=299 => StatusClass::Success,
-        300..=399 => StatusClass::Redirect,
-        429 | 503 => StatusClass::Throttled,
-        408 | 425 | 500 | 502 | 504 => StatusClass::Transient,
-        _ => StatusClass::Final,
-    }
+/// Whether the body is what was asked for.
+pub fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
 }
 
-/// How long the server asks to be left alone (RFC 9110 section 10.2.3): seconds or an HTTP date.
+fn of_answer(status: u16, cut: Option<Truncation>) -> Meaning {
+    let (url, host) = match status {
+        // The status says enough by itself where it is no success.
+        200..=299 => match cut {
+            Some(Truncation::Incomplete | Truncation::Timeout) => (ForUrl::Again, ForHost::Fine),
+            None | Some(Truncation::BodyLimit | Truncation::DecodeRatio) => (ForUrl::Final, ForHost::Fine),
+        },
+        // RFC 6585 section 4, RFC 9110 section 15.6.4: the server asks for a slower pace.
+        429 | 503 => (ForUrl::Again, ForHost::SlowDown),
+        // A gateway that has nobody behind it.
+        502 | 504 => (ForUrl::Again, ForHost::Trouble),
+        // RFC 9110 sections 15.5.9 and 15.6.1, RFC 8470 section 5.2.
+        408 | 425 | 500 => (ForUrl::Again, ForHost::Faulty),
+        501.. => (ForUrl::Final, ForHost::Faulty),
+        _ => (ForUrl::Final, ForHost::Fine),
+    };
+    Meaning { url, host }
+}
+
+fn of_failure(kind: ErrorKind, phase: Phase) -> Meaning {
+    let (url, host) = match kind {
+        ErrorKind::AddressRefused => (ForUrl::Final, ForHost::Unasked),
+        ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Timeout => (ForUrl::Again, ForHost::Trouble),
+        // Certificates and versions don't change in a minute.
+        ErrorKind::Tls => (ForUrl::Final, ForHost::Trouble),
+        // A GET may be sent again wherever its answer broke off (RFC 9110 section 9.2.2).
+        ErrorKind::Closed => (ForUrl::Again, ForHost::Faulty),
+        ErrorKind::Protocol | ErrorKind::Internal => (ForUrl::Final, ForHost::Faulty),
+        ErrorKind::Busy if phase == Phase::Resolve => (ForUrl::Again, ForHost::Unasked),
+        ErrorKind::Busy => (ForUrl::Again, ForHost::Fine),
+    };
+    Meaning { url, host }
+}
+
+/// Of a robots.txt, 4xx say that there is none and all that is no answer, or 5xx, that it may be there.
+fn of_robots(meaning: Meaning, happened: Happened) -> Meaning {
+    let url = match happened {
+        Happened::Answer { status: 500.., .. } => ForUrl::Again,
+        Happened::Answer { status: 408 | 425, .. } => ForUrl::Final,
+        _ => meaning.url,
+    };
+    let host = match (url, meaning.host) {
+        (ForUrl::Again, ForHost::Faulty) => ForHost::Trouble,
+        (ForUrl::Again, ForHost::Unasked) => ForHost::Fine,
+        (_, host) => host,
+    };
+    Meaning { url, host }
+}
+
+/// How long the server asks to be left alone (RFC 9110 section 10.2.3): seconds or an HTTP date, which is
+/// compared with the answer's own `Date`, if it has one, so that a clock that is wrong does no harm.
 ///
 /// A date that has passed is zero; nonsense is `None`. Unbounded: the caller cuts it to what it is
 /// willing to wait.
@@ -58,8 +166,9 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         // More digits than fit mean "very long", which is what the caller's bound is for.
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX))));
     }
-    let date = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(date.saturating_sub(Duration::from_micros(now.0)))
+    let date = |text: &str| httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok();
+    let said_at = headers.get(DATE).and_then(|value| date(value.to_str().ok()?.trim()));
+    Some(date(text)?.saturating_sub(said_at.unwrap_or(Duration::from_micros(now.0))))
 }
 
 /// How long to wait before attempt number `attempt + 1`, after `attempt` failures (from 1): a random
@@ -80,31 +189,83 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn classes() {
-        for (status, class) in [
-            (200, StatusClass::Success),
-            (206, StatusClass::Success),
-            (301, StatusClass::Redirect),
-            (304, StatusClass::Redirect),
-            (404, StatusClass::Final),
-            (403, StatusClass::Final),
-            (408, StatusClass::Transient),
-            (425, StatusClass::Transient),
-            (429, StatusClass::Throttled),
-            (500, StatusClass::Transient),
-            (501, StatusClass::Final),
-            (502, StatusClass::Transient),
-            (503, StatusClass::Throttled),
-            (504, StatusClass::Transient),
-            (599, StatusClass::Final),
-            (999, StatusClass::Final),
-        ] {
-            assert_eq!(classify(status), class, "{status}");
+    const CUTS: [Truncation; 4] =
+        [Truncation::BodyLimit, Truncation::DecodeRatio, Truncation::Incomplete, Truncation::Timeout];
+    const PHASES: [Phase; 4] = [Phase::Resolve, Phase::Connect, Phase::Head, Phase::Body];
+
+    /// Every kind: a new one does not compile until it has its place here.
+    fn after(kind: ErrorKind) -> Option<ErrorKind> {
+        match kind {
+            ErrorKind::AddressRefused => Some(ErrorKind::Dns),
+            ErrorKind::Dns => Some(ErrorKind::Connect),
+            ErrorKind::Connect => Some(ErrorKind::Tls),
+            ErrorKind::Tls => Some(ErrorKind::Timeout),
+            ErrorKind::Timeout => Some(ErrorKind::Closed),
+            ErrorKind::Closed => Some(ErrorKind::Protocol),
+            ErrorKind::Protocol => Some(ErrorKind::Busy),
+            ErrorKind::Busy => Some(ErrorKind::Internal),
+            ErrorKind::Internal => None,
         }
-        assert!(classify(503).is_retryable() && classify(503).slows_host());
-        assert!(classify(500).is_retryable() && !classify(500).slows_host());
-        assert!(!classify(404).is_retryable());
+    }
+
+    fn cells(happened: Happened) -> String {
+        let words = |Meaning { url, host }| {
+            let host = match host {
+                ForHost::Unasked => "not asked",
+                ForHost::Fine => "well",
+                ForHost::Faulty => "an error",
+                ForHost::Trouble => "in trouble",
+                ForHost::SlowDown => "slow down",
+            };
+            format!("{} | {host}", if url == ForUrl::Again { "again" } else { "final" })
+        };
+        format!("{} | {}", words(judge(Purpose::Page, happened)), words(judge(Purpose::RobotsTxt, happened)))
+    }
+
+    /// The whole table: neighbours that mean the same are one line.
+    fn table() -> String {
+        let mut rows: Vec<(String, String)> = Vec::new();
+        let mut from = 100;
+        while from < 1000 {
+            let of = |status| cells(Happened::Answer { status, cut: None });
+            let to = (from..1000).take_while(|status| of(*status) == of(from)).last().expect("itself");
+            rows.push((if from == to { format!("{from}") } else { format!("{from} to {to}") }, of(from)));
+            from = to + 1;
+        }
+        for cut in CUTS {
+            rows.push((format!("2xx, `{}`", cut.as_str()), cells(Happened::Answer { status: 200, cut: Some(cut) })));
+        }
+        let mut next = Some(ErrorKind::AddressRefused);
+        while let Some(kind) = next {
+            let of = |phase: &Phase| cells(Happened::Failure { kind, phase: *phase });
+            for alike in PHASES.chunk_by(|one, other| of(one) == of(other)) {
+                let phases: Vec<String> = alike.iter().map(|phase| format!("{phase:?}").to_lowercase()).collect();
+                let phases = if alike == PHASES { String::new() } else { format!(" ({})", phases.join(", ")) };
+                rows.push((format!("`{}`{phases}", kind.as_str()), of(&alike[0])));
+            }
+            next = after(kind);
+        }
+        let head = "| what came | page | its host | robots.txt | its host |\n|---|---|---|---|---|\n";
+        rows.iter().fold(head.to_owned(), |table, (what, cells)| table + &format!("| {what} | {cells} |\n"))
+    }
+
+    #[test]
+    fn the_table_is_the_one_in_the_documentation() {
+        let page = include_str!("../../docs/POLITENESS.md");
+        let table = table();
+        assert!(page.contains(&table), "docs/POLITENESS.md should hold this table:\n{table}");
+    }
+
+    #[test]
+    fn a_status_that_is_no_success_says_enough_without_its_body() {
+        for cut in CUTS {
+            for status in (100..200).chain(300..1000) {
+                for purpose in [Purpose::Page, Purpose::RobotsTxt] {
+                    let of = |cut| judge(purpose, Happened::Answer { status, cut });
+                    assert_eq!(of(Some(cut)), of(None), "{status} {cut:?}");
+                }
+            }
+        }
     }
 
     fn check_retry_after(value: &'static str, expected: Option<u64>) {
@@ -127,6 +288,16 @@ mod tests {
         check_retry_after("1.5", None);
         check_retry_after("", None);
         assert_eq!(retry_after(&HeaderMap::new(), Timestamp(0)), None);
+    }
+
+    #[test]
+    fn a_date_is_compared_with_the_clock_that_it_was_read_from() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("Tue, 15 Nov 1994 08:13:31 GMT"));
+        headers.insert(DATE, HeaderValue::from_static("Tue, 15 Nov 1994 08:12:31 GMT"));
+        for now in [0, 784_887_151_000_000, u64::MAX / 2] {
+            assert_eq!(retry_after(&headers, Timestamp(now)), Some(Duration::from_secs(60)));
+        }
     }
 
     #[test]

@@ -175,6 +175,40 @@ async fn what_is_not_done_by_the_deadline_stays_queued() {
 }
 
 #[tokio::test]
+async fn a_waiting_retry_survives_kills() {
+    let site = Site::new()
+        .page("/", &["/flaky", "/other"])
+        .replies("/flaky", [Reply::status(500), Reply::html("at last")])
+        .reply("/other", Reply::html("").after(Duration::from_secs(600)))
+        .serve()
+        .await;
+    let (flaky, ground) = (site.url("/flaky"), Ground::new());
+    let config = Config::new(json!([site.url("/")])).set("frontier.commit_every", "10ms");
+    let slow = config.clone().set("fetch.retry_base", "1h").set("fetch.retry_max", "1h");
+    let mut waits = Vec::new();
+    for n in 1..=2 {
+        let child = ground.start_crawl(&slow);
+        // It goes on with what is not waiting, and has committed by then.
+        until("the slow page", || site.paths().iter().filter(|path| *path == "/other").count() == n).await;
+        until("the flaky page", || site.paths().contains(&"/flaky".to_owned())).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        signal(&child, "KILL").await;
+        finish(child).await;
+        let told = ground.run(&["explain", &flaky, "--config", "crawl.toml", "--json"]).await.with(0).stdout;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        waits.push((told["frontier"]["attempts"].clone(), told["frontier"]["retry_at"].clone()));
+    }
+    assert_eq!(waits[0].0, 1, "{waits:?}");
+    assert!(waits[0].1.is_string() && waits[0] == waits[1], "{waits:?}");
+    assert_eq!(site.paths().iter().filter(|path| *path == "/flaky").count(), 1);
+    // How long a pause found in the store may be is bounded by what politeness may ask for.
+    let soon = config.set("politeness.max_delay", "1s").set("politeness.backoff_max", "1s").set("fetch.timeout", "2s");
+    ground.crawl(&soon.set("fetch.retries", 1)).await.with(0);
+    assert_eq!(ground.reconciled()[&flaky]["attempts"], 2);
+    assert_eq!(ground.reconciled()[&flaky]["outcome"], "fetched");
+}
+
+#[tokio::test]
 async fn a_crawl_in_memory_starts_over() {
     let (server, ground) = (serve().await, Ground::new());
     let config = Config::vitro(&server).set("frontier.store", "memory");

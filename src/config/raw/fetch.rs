@@ -41,6 +41,12 @@ pub(crate) struct Fetch {
     /// Attempts after the first, for failures that may pass.
     #[schemars(range(min = 0, max = 20))]
     pub(crate) retries: u8,
+    /// The pause before the second attempt at a URL is a random share of this; it doubles with each.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
+    pub(crate) retry_base: Span,
+    /// The longest such pause, and the longest Retry-After that is kept for a URL alone.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1day"))]
+    pub(crate) retry_max: Span,
     /// Redirects in one chain.
     #[schemars(range(min = 0, max = 50))]
     pub(crate) max_redirects: u8,
@@ -69,6 +75,8 @@ impl Default for Fetch {
             memory: Bytes::mib(256),
             decode_ratio: 200,
             retries: 2,
+            retry_base: Span::secs(1),
+            retry_max: Span::secs(120),
             max_redirects: 10,
             downgrade: Downgrade::Follow,
             allow_addresses: Vec::new(),

@@ -1,5 +1,7 @@
 //! A visit to a URL: asked for once, read, judged.
 
+use std::time::Duration;
+
 use super::{
     super::{
         event::{Conclusion, Failure, Outcome},
@@ -9,12 +11,13 @@ use super::{
 };
 use crate::{
     address::HostKey,
+    clock::Timestamp,
     fetch::{
         ErrorKind, FetchError, Request, Response, Truncation,
-        retry::{self, StatusClass},
+        retry::{self, ForHost, ForUrl, Purpose},
     },
     frontier::{Discovery, Kind, QueuedUrl, workbench::Returned},
-    politeness::{Conduct, Signal},
+    politeness::Conduct,
     robots::Signals,
     shutdown::blocking,
     verdict::Refusal,
@@ -41,26 +44,20 @@ impl Worker {
         response: &Response,
         signals: Option<&Signals>,
     ) -> (Option<Conduct>, Subject, Vec<Discovery>) {
-        let class = retry::classify(response.status);
+        let meaning = retry::judge(Purpose::Page, response.into());
         let asked_pause = retry::retry_after(&response.headers, response.timings.ended_at);
-        let signal = match class {
-            StatusClass::Throttled => Signal::SlowDown(asked_pause),
-            StatusClass::Transient if matches!(response.status, 502 | 504) => Signal::Trouble,
-            StatusClass::Transient => Signal::Faulty,
-            _ if response.status >= 500 => Signal::Faulty,
-            _ => Signal::Fine,
-        };
-        let conduct = (!response.from_cache).then(|| conduct(&response.timings, signal, queued.fingerprint));
-        let broke_off = matches!(response.truncated, Some(Truncation::Incomplete | Truncation::Timeout));
-        if (class.is_retryable() || (class == StatusClass::Success && broke_off)) && self.may_retry(queued) {
-            let why = match response.truncated {
-                Some(Truncation::Timeout) if broke_off => Failure::Error(ErrorKind::Timeout),
-                _ if broke_off => Failure::Error(ErrorKind::Closed),
-                _ => Failure::Status(response.status),
+        let signal = signal_of(meaning.host, asked_pause).filter(|_| !response.from_cache);
+        let conduct = signal.map(|signal| conduct(&response.timings, signal, queued.fingerprint));
+        if meaning.url == ForUrl::Again && self.may_retry(queued) {
+            let why = match response.truncated.filter(|_| retry::is_success(response.status)) {
+                Some(Truncation::Timeout) => Failure::Error(ErrorKind::Timeout),
+                Some(_) => Failure::Error(ErrorKind::Closed),
+                None => Failure::Status(response.status),
             };
-            return (conduct, self.again(queued, why, signal, response.timings.ended_at), Vec::new());
+            let pause = self.pause(queued, meaning.host, asked_pause, response.timings.ended_at);
+            return (conduct, again(queued, why, pause, response.timings.ended_at), Vec::new());
         }
-        let work = || self.conclude(queued, response, class, signals);
+        let work = || self.conclude(queued, response, signals);
         // A sitemap may unpack to far more than its size.
         let is_large = response.body.len() >= LARGE_BODY_BYTES || queued.kind == Kind::Sitemap;
         let (outcome, record, found, content) = if is_large { blocking(work) } else { work() };
@@ -85,15 +82,14 @@ impl Worker {
         &self,
         queued: &QueuedUrl,
         response: &Response,
-        class: StatusClass,
         signals: Option<&Signals>,
     ) -> (Outcome, Vec<u8>, Vec<Discovery>, Option<u64>) {
-        let reading = self.read(queued, response, class, signals);
-        let outcome = match (class, &reading.failure) {
-            (_, Some((failure, _))) => Outcome::Failed(*failure),
-            (StatusClass::Success, None) => Outcome::Fetched,
-            (StatusClass::Redirect, None) if reading.redirect.is_some() => Outcome::Redirected,
-            (_, None) => Outcome::Failed(Failure::Status(response.status)),
+        let reading = self.read(queued, response, signals);
+        let outcome = match &reading.failure {
+            Some((failure, _)) => Outcome::Failed(*failure),
+            None if retry::is_success(response.status) => Outcome::Fetched,
+            None if reading.redirect.is_some() => Outcome::Redirected,
+            None => Outcome::Failed(Failure::Status(response.status)),
         };
         let digest = write::digest(&response.body);
         let record = write::answered(queued, response, outcome, &reading, &self.options.extras, &digest).to_line();
@@ -109,11 +105,11 @@ impl Worker {
             let subject = self.conclude_without_answer(queued, outcome, Some(&error.message), None, at);
             return (None, subject, Vec::new());
         }
-        let signal = signal_of(error);
-        let conduct = Some(conduct(&error.timings, signal, queued.fingerprint));
+        let meaning = retry::judge(Purpose::Page, error.into());
+        let conduct = signal_of(meaning.host, None).map(|it| conduct(&error.timings, it, queued.fingerprint));
         let failure = Failure::Error(error.kind);
-        let subject = if error.is_retryable() && self.may_retry(queued) {
-            self.again(queued, failure, signal, at)
+        let subject = if meaning.url == ForUrl::Again && self.may_retry(queued) {
+            again(queued, failure, self.pause(queued, meaning.host, None, at), at)
         } else {
             self.conclude_without_answer(
                 queued,
@@ -130,13 +126,21 @@ impl Worker {
         queued.attempts < self.options.retries
     }
 
-    /// Back into the queue. When the host is slowed anyway, the URL needs no pause of its own.
-    fn again(&self, queued: &QueuedUrl, why: Failure, signal: Signal, at: crate::clock::Timestamp) -> Subject {
-        let attempts = queued.attempts + 1;
-        let own_pause = matches!(signal, Signal::Fine | Signal::Faulty);
-        let jitter = chance(queued.fingerprint, at);
-        let pause = retry::backoff(self.options.retry_base, self.options.retry_max, attempts, jitter);
-        let not_before = if own_pause { at + pause } else { at };
-        Subject::Again { queued: QueuedUrl { attempts, not_before, ..queued.clone() }, why, at }
+    /// The URL's own pause before the next attempt; none when the host is slowed anyway.
+    fn pause(&self, queued: &QueuedUrl, host: ForHost, asked: Option<Duration>, at: Timestamp) -> Duration {
+        match host {
+            ForHost::Trouble | ForHost::SlowDown => Duration::ZERO,
+            ForHost::Unasked | ForHost::Fine | ForHost::Faulty => {
+                let (base, max) = (self.options.retry_base, self.options.retry_max);
+                let own = retry::backoff(base, max, queued.attempts + 1, chance(queued.fingerprint, at));
+                own.max(asked.unwrap_or_default().min(max))
+            }
+        }
     }
+}
+
+/// Back into the queue.
+fn again(queued: &QueuedUrl, why: Failure, pause: Duration, at: Timestamp) -> Subject {
+    let queued = QueuedUrl { attempts: queued.attempts + 1, not_before: at + pause, ..queued.clone() };
+    Subject::Again { queued, why, at }
 }

@@ -23,7 +23,7 @@ use crate::{
     fetch::{
         ErrorKind, Response,
         redirect::{self, Next},
-        retry::StatusClass,
+        retry,
     },
     frontier::{Discovery, Hop, Kind, QueuedUrl},
     parse::{self, HeaderLinks, Page},
@@ -61,13 +61,7 @@ pub(super) struct Reading {
 
 impl Worker {
     /// Reads an answer to the request for `queued`; `signals` are those of its robots.txt.
-    pub(super) fn read(
-        &self,
-        queued: &QueuedUrl,
-        response: &Response,
-        class: StatusClass,
-        signals: Option<&Signals>,
-    ) -> Reading {
+    pub(super) fn read(&self, queued: &QueuedUrl, response: &Response, signals: Option<&Signals>) -> Reading {
         let via: Arc<str> = Arc::from(queued.url.as_str());
         match redirect::next(&Method::GET, response.status, &response.headers, &queued.url, &self.judge.canonicalizer) {
             Next::Stay => {}
@@ -78,7 +72,7 @@ impl Worker {
             let message = "it answered 304 (not modified) to a request that set no condition";
             return failed(Failure::Error(ErrorKind::Protocol), message.to_owned());
         }
-        if class != StatusClass::Success {
+        if !retry::is_success(response.status) {
             return Reading::default();
         }
         let mut reading = self.read_body(queued, response, &via);

@@ -15,15 +15,14 @@ use super::{
 use crate::{
     address::HostKey,
     fetch::{
-        ErrorKind, Request, Response, Truncation,
+        ErrorKind, Request, Response,
         redirect::{self, Next},
-        retry::{self, StatusClass},
+        retry::{self, ForUrl, Purpose},
     },
     frontier::{
         Discovery, Kind,
         workbench::{Errand, Returned},
     },
-    politeness::Signal,
     robots::{Answer, Policy},
     scope::Role,
     verdict::Refusal,
@@ -42,20 +41,17 @@ impl Worker {
         let fingerprint = errand.url.fingerprint();
         let (conduct, step) = match self.fetcher.fetch(request).await {
             Ok(response) => {
-                let signal = match retry::classify(response.status) {
-                    StatusClass::Throttled => {
-                        Signal::SlowDown(retry::retry_after(&response.headers, response.timings.ended_at))
-                    }
-                    StatusClass::Transient => Signal::Trouble,
-                    _ => Signal::Fine,
-                };
-                let conduct = (!response.from_cache).then(|| conduct(&response.timings, signal, fingerprint));
-                (conduct, self.learn(&errand, &response))
+                let meaning = retry::judge(Purpose::RobotsTxt, (&response).into());
+                let asked_pause = retry::retry_after(&response.headers, response.timings.ended_at);
+                let signal = signal_of(meaning.host, asked_pause).filter(|_| !response.from_cache);
+                let conduct = signal.map(|signal| conduct(&response.timings, signal, fingerprint));
+                (conduct, self.learn(&errand, &response, meaning.url))
             }
             Err(error) if error.kind == ErrorKind::AddressRefused => (None, Step::Learnt(Err(Refusal::AddressRefused))),
             Err(error) => {
-                let conduct = conduct(&error.timings, signal_of(&error), fingerprint);
-                (Some(conduct), self.try_again(&errand).unwrap_or_else(|| self.unreachable(&errand, &error.message)))
+                let meaning = retry::judge(Purpose::RobotsTxt, (&error).into());
+                let conduct = signal_of(meaning.host, None).map(|it| conduct(&error.timings, it, fingerprint));
+                (conduct, self.unreachable_or_again(&errand, meaning.url, &error.message))
             }
         };
         let (policy, next) = match step {
@@ -68,15 +64,14 @@ impl Worker {
         (returned, Visit { host, conduct, subject, found })
     }
 
-    fn learn(&self, errand: &Errand, response: &Response) -> Step {
+    fn learn(&self, errand: &Errand, response: &Response, meaning: ForUrl) -> Step {
         if let Some(next) = self.redirected(errand, response) {
             return Step::Next(next);
         }
-        let broke_off = matches!(response.truncated, Some(Truncation::Incomplete | Truncation::Timeout));
-        // Other 4xx mean that there is none (RFC 9309 section 2.3.1.3), 408 and 425 among them.
-        if broke_off || response.status == 429 || response.status >= 500 {
+        if meaning == ForUrl::Again {
+            let broke_off = retry::is_success(response.status);
             let why = if broke_off { "the answer broke off".to_owned() } else { format!("status {}", response.status) };
-            return self.try_again(errand).unwrap_or_else(|| self.unreachable(errand, &why));
+            return self.unreachable_or_again(errand, meaning, &why);
         }
         let answer = Answer { status: response.status, headers: &response.headers, body: &response.body };
         Step::Learnt(Ok(Policy::from_response(&answer, response.timings.ended_at, &self.options.robots)))
@@ -94,9 +89,12 @@ impl Worker {
         }
     }
 
-    fn try_again(&self, errand: &Errand) -> Option<Step> {
+    fn unreachable_or_again(&self, errand: &Errand, meaning: ForUrl, why: &str) -> Step {
         let attempts = errand.attempts + 1;
-        (attempts < self.options.robots.max_attempts).then(|| Step::Next(Errand { attempts, ..errand.clone() }))
+        if meaning == ForUrl::Again && attempts < self.options.robots.max_attempts {
+            return Step::Next(Errand { attempts, ..errand.clone() });
+        }
+        self.unreachable(errand, why)
     }
 
     /// RFC 9309 section 2.3.1.4: an unreachable robots.txt disallows everything, unless a copy of it
