@@ -22,6 +22,7 @@ pub(crate) fn politeness(raw: &Raw, checks: &mut Checks<'_>) -> Options {
         backoff_base: raw.politeness.backoff_base.0,
         backoff_max: raw.politeness.backoff_max.0,
         errors_in_row: raw.limits.errors_in_row.0.and_then(|n| u32::try_from(n.0).ok()).and_then(NonZeroU32::new),
+        ..Policy::default()
     };
     let mut exceptions = Vec::new();
     for (i, rule) in raw.host.iter().enumerate() {

@@ -142,6 +142,7 @@ fn conduct(timings: &Timings, signal: Signal, fingerprint: Fingerprint) -> Condu
         ended_at: timings.ended_at,
         signal,
         jitter: chance(fingerprint, timings.ended_at),
+        remote: None,
     }
 }
 

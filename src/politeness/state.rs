@@ -1,14 +1,21 @@
 //! How things stand with a host: what each answer does to the time of the next question.
 //!
-//! The same pure step is taken by the workbench, which acts on it, and by the recorder, which
-//! makes it durable; so both know the same after every visit.
+//! The same pure step is taken by the gate, which acts on it, by the workbench, which judges by it,
+//! and by the recorder, which makes it durable; so all know the same after every visit.
+//!
+//! A host that fails is a circuit: closed while it is well; *resting* until `not_before`, with pauses
+//! that grow; then *half open*, asked by one request at a time, until a good answer closes it again or
+//! the next failure makes it rest for longer; given up when it has failed too often.
 
-use std::{fmt, num::NonZeroU32, time::Duration};
+use std::{fmt, net::IpAddr, num::NonZeroU32, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
 use crate::clock::Timestamp;
+
+/// A host that has become faster is believed this slowly: by one part in so many with each answer.
+const LATENCY_FALL: u32 = 4;
 
 /// How one request went, in time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,8 +28,10 @@ pub struct Conduct {
     pub ended_at: Timestamp,
     /// What the answer says about the host.
     pub signal: Signal,
-    /// A random number in 0..1 that spreads a backoff (full jitter).
+    /// A random number in 0..1 that spreads a backoff.
     pub jitter: f64,
+    /// The address that answered, where it is known to be the host's (not behind a proxy).
+    pub remote: Option<IpAddr>,
 }
 
 /// What an answer says about the host.
@@ -36,10 +45,14 @@ pub enum Signal {
     Trouble,
     /// It asks for a pause (429, 503), for as long as `Retry-After` says if it says anything.
     SlowDown(Option<Duration>),
+    /// It is well, and asks to be left alone for so long before what it points to is asked for
+    /// (`Retry-After` of a redirect, RFC 9110 section 10.2.3).
+    Later(Duration),
 }
 
 /// How things stand with a host. Durable.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct HostState {
     /// Nobody asks before this: interval, crawl-delay and backoff in one.
     pub not_before: Timestamp,
@@ -48,18 +61,48 @@ pub struct HostState {
     /// Set while `not_before` is there because of a failing host or a request for a pause.
     pub backing_off: bool,
     /// Why it was backed off from the last time.
-    #[serde(default)]
     pub backoff: Option<Backoff>,
     /// Failures since the last good answer.
     pub errors_in_row: u32,
     /// When the last failure that counted as trouble was over. What was sent before that and fails
     /// too is the same trouble.
-    #[serde(default)]
     pub troubled_at: Timestamp,
     /// Failed too often; its remaining URLs are refused.
     pub given_up: bool,
     /// `Crawl-delay` of its robots.txt.
     pub crawl_delay: Option<Duration>,
+    /// How long it takes to answer, to the first byte: goes up with the last answer at once, and comes
+    /// down slowly.
+    pub latency: Option<Duration>,
+    /// Requests made.
+    pub requests: u64,
+    /// URLs sent back into the queue to be asked for again.
+    pub retries: u64,
+}
+
+/// Where the circuit of a host stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Circuit {
+    /// It is asked as the policy allows.
+    Closed,
+    /// Nobody asks before that time.
+    Resting(Timestamp),
+    /// It has rested: one request at a time tries whether it is well again.
+    HalfOpen,
+    /// It is not asked any more.
+    GivenUp,
+}
+
+impl Circuit {
+    /// As people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Resting(_) => "resting",
+            Self::HalfOpen => "half-open",
+            Self::GivenUp => "given-up",
+        }
+    }
 }
 
 /// Why a host is left in peace for longer than its interval.
@@ -96,10 +139,14 @@ impl HostState {
             self.hold_until(heard + interval);
         }
         self.refilled_at = self.refilled_at.max(heard + interval * burst.get());
+        self.requests += 1;
+        self.learn_latency(conduct);
+        self.hold_until(conduct.ended_at + self.pause(policy));
         match conduct.signal {
-            Signal::Fine => {
-                self.errors_in_row = 0;
-                self.backing_off = false;
+            Signal::Fine => self.forgive(conduct),
+            Signal::Later(asked) => {
+                self.forgive(conduct);
+                self.hold_until(conduct.ended_at + asked.min(policy.max_delay));
             }
             Signal::Faulty => self.count_error(policy),
             Signal::Trouble => {
@@ -122,6 +169,48 @@ impl HostState {
             }
             _ => (policy.interval, policy.burst, policy.connections),
         }
+    }
+
+    /// How long nobody asks after the end of an answer: the policy's delay, or what the host's slowness
+    /// makes of it.
+    pub fn pause(&self, policy: &Policy) -> Duration {
+        let adaptive = policy.adaptive.as_ref().zip(self.latency);
+        policy.delay.max(adaptive.map_or(Duration::ZERO, |(adaptive, latency)| adaptive.pause(latency)))
+    }
+
+    /// Where the circuit stands at `now`.
+    pub fn circuit(&self, now: Timestamp) -> Circuit {
+        match (self.given_up, self.backing_off) {
+            (true, _) => Circuit::GivenUp,
+            (false, false) => Circuit::Closed,
+            (false, true) if now < self.not_before => Circuit::Resting(self.not_before),
+            (false, true) => Circuit::HalfOpen,
+        }
+    }
+
+    /// Whether another attempt at one of its URLs is within its budget. What is out at once may
+    /// overdraw it, by one for each connection.
+    pub fn may_retry(&self, policy: &Policy) -> bool {
+        policy.retries.is_none_or(|budget| self.retries < budget.most(self.requests))
+    }
+
+    /// One of its URLs will be asked for again.
+    pub fn note_retry(&mut self) {
+        self.retries += 1;
+    }
+
+    /// What another job, or an earlier process, knows of the host. Times hold for all; what was counted
+    /// is taken over only by one who knows nothing yet.
+    pub fn merge(&mut self, other: &Self) {
+        if self.requests == 0 && self.troubled_at == Timestamp::default() {
+            self.errors_in_row = self.errors_in_row.max(other.errors_in_row);
+            self.backing_off |= other.backing_off;
+            self.troubled_at = other.troubled_at;
+            self.backoff = other.backoff;
+        }
+        self.hold_until(other.not_before);
+        self.refilled_at = self.refilled_at.max(other.refilled_at);
+        self.latency = self.latency.max(other.latency);
     }
 
     /// The host asks for `delay` between requests (the longest, when several origins ask), as was heard
@@ -147,7 +236,25 @@ impl HostState {
     /// been written down, so as if the whole bucket had been spent at `at`, the time of the start.
     pub fn distrust(&mut self, policy: &Policy, at: Timestamp) {
         let (interval, burst, _) = self.pace(policy);
-        self.hold_until(at + interval * burst.get());
+        self.hold_until(at + (interval * burst.get()).max(self.pause(policy)));
+    }
+
+    /// A good answer. One to a request that was sent before the trouble began says nothing about how it
+    /// is now, so that the host is tried by one request all the same.
+    fn forgive(&mut self, conduct: &Conduct) {
+        self.errors_in_row = 0;
+        if conduct.sent_at >= self.troubled_at {
+            self.backing_off = false;
+        }
+    }
+
+    fn learn_latency(&mut self, conduct: &Conduct) {
+        let Some(at) = conduct.first_byte_at else { return };
+        let last = at.since(conduct.sent_at);
+        self.latency = Some(match self.latency {
+            Some(before) if before > last => before - (before - last) / LATENCY_FALL,
+            _ => last,
+        });
     }
 
     fn count_error(&mut self, policy: &Policy) {
@@ -166,7 +273,9 @@ impl HostState {
         }
         let n_doublings = self.errors_in_row.saturating_sub(1).min(20);
         let doubled = policy.backoff_base.saturating_mul(1 << n_doublings).min(policy.backoff_max);
-        // Half of the pause is certain, half is jitter: a host in trouble is never asked at once.
+        // Half of the pause is certain, half is jitter. Full jitter is for many clients that would come
+        // back together; here one client owes one host a rest, and a rest that chance makes nothing of
+        // is none. (A URL's own pause has full jitter, see `fetch::retry`.)
         let pause = match asked {
             Some(asked) => asked.min(policy.max_delay),
             None => doubled.mul_f64(0.5 + conduct.jitter.clamp(0.0, 1.0) / 2.0),
@@ -183,13 +292,23 @@ impl HostState {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{Adaptive, RetryBudget},
+        *,
+    };
 
     const T: Timestamp = Timestamp(1_000_000_000);
 
     fn conduct(signal: Signal) -> Conduct {
         let ms = Duration::from_millis;
-        Conduct { sent_at: T, first_byte_at: Some(T + ms(300)), ended_at: T + ms(500), signal, jitter: 1.0 }
+        Conduct {
+            sent_at: T,
+            first_byte_at: Some(T + ms(300)),
+            ended_at: T + ms(500),
+            signal,
+            jitter: 1.0,
+            remote: None,
+        }
     }
 
     #[test]
@@ -260,6 +379,104 @@ mod tests {
         assert_eq!(state.backoff.map(|why| why.to_string()).as_deref(), Some("it asked for a pause of 4 s"));
         state.settle(&conduct(Signal::SlowDown(Some(Duration::from_secs(9999)))), &Policy::default());
         assert_eq!(state.not_before, T + Duration::from_millis(500) + Policy::default().max_delay);
+    }
+
+    #[test]
+    fn a_redirect_may_ask_for_patience_and_is_no_failure() {
+        let mut state = HostState { errors_in_row: 2, ..HostState::default() };
+        state.settle(&conduct(Signal::Later(Duration::from_secs(9))), &Policy::default());
+        assert_eq!(state.not_before, T + Duration::from_millis(9500));
+        assert_eq!((state.errors_in_row, state.circuit(T)), (0, Circuit::Closed));
+        state.settle(&conduct(Signal::Later(Duration::from_secs(99_999))), &Policy::default());
+        assert_eq!(state.not_before, T + Duration::from_millis(500) + Policy::default().max_delay);
+    }
+
+    #[test]
+    fn a_delay_counts_from_the_end_of_the_answer() {
+        let policy = Policy { delay: Duration::from_secs(3), ..Policy::default() };
+        let mut state = HostState::default();
+        state.settle(&conduct(Signal::Fine), &policy);
+        assert_eq!(state.not_before, T + Duration::from_millis(3500));
+    }
+
+    #[test]
+    fn a_slow_host_is_asked_less_often_and_within_bounds() {
+        let seconds = Duration::from_secs_f64;
+        let adaptive = Adaptive { factor: 10.0, min: seconds(0.1), max: seconds(20.0) };
+        let policy = Policy { adaptive: Some(adaptive), interval: Duration::ZERO, ..Policy::default() };
+        let mut state = HostState::default();
+        let mut pauses = Vec::new();
+        for latency in [0.3, 0.001, 0.001, 1.0, 9.0, 0.002] {
+            let first_byte_at = Some(T + seconds(latency));
+            state.settle(&Conduct { first_byte_at, ..conduct(Signal::Fine) }, &policy);
+            pauses.push(state.pause(&policy).as_secs_f64());
+        }
+        let expected = [3.0, 2.2525, 1.691_875, 10.0, 20.0, 20.0];
+        assert!(pauses.iter().zip(expected).all(|(is, be)| (is - be).abs() < 1e-3), "{pauses:?}");
+        let quick = HostState { latency: Some(Duration::from_micros(10)), ..HostState::default() };
+        assert_eq!(quick.pause(&policy), seconds(0.1));
+        assert_eq!(HostState::default().pause(&policy), Duration::ZERO, "nothing was measured yet");
+    }
+
+    #[test]
+    fn the_circuit_closes_on_a_good_probe_only() {
+        let policy = Policy::default();
+        let mut state = HostState::default();
+        assert_eq!(state.circuit(T), Circuit::Closed);
+        state.settle(&conduct(Signal::Trouble), &policy);
+        let rested = state.not_before;
+        assert_eq!(state.circuit(T), Circuit::Resting(rested));
+        // The good answer to something that was sent before the trouble is no probe.
+        state.settle(&conduct(Signal::Fine), &policy);
+        assert_eq!(state.circuit(rested), Circuit::HalfOpen);
+        let probe = Conduct {
+            sent_at: rested,
+            first_byte_at: Some(rested),
+            ended_at: rested + Duration::from_millis(10),
+            ..conduct(Signal::Fine)
+        };
+        let mut worse = state.clone();
+        worse.settle(&Conduct { signal: Signal::Trouble, ..probe }, &policy);
+        assert!(matches!(worse.circuit(rested), Circuit::Resting(_)));
+        state.settle(&probe, &policy);
+        assert_eq!(state.circuit(rested), Circuit::Closed);
+        state.given_up = true;
+        assert_eq!(state.circuit(rested), Circuit::GivenUp);
+    }
+
+    #[test]
+    fn retries_have_a_budget_that_grows_with_requests() {
+        let policy = Policy { retries: Some(RetryBudget { free: 2, percent: 50 }), ..Policy::default() };
+        let mut state = HostState::default();
+        let mut n_retries = 0;
+        for _ in 0..10 {
+            state.settle(&conduct(Signal::Faulty), &policy);
+            if state.may_retry(&policy) {
+                state.note_retry();
+                n_retries += 1;
+            }
+        }
+        assert_eq!(n_retries, 7, "two, and half of ten");
+        assert!(state.may_retry(&Policy { retries: None, ..policy }));
+    }
+
+    #[test]
+    fn what_several_know_is_merged() {
+        let mut known = HostState { not_before: T + Duration::from_secs(9), errors_in_row: 3, ..HostState::default() };
+        known.backing_off = true;
+        let mut fresh = HostState::default();
+        fresh.merge(&known);
+        assert_eq!((fresh.not_before, fresh.errors_in_row, fresh.backing_off), (known.not_before, 3, true));
+        let mut well = HostState { requests: 5, ..HostState::default() };
+        well.merge(&known);
+        assert_eq!((well.not_before, well.errors_in_row, well.backing_off), (known.not_before, 0, false));
+    }
+
+    #[test]
+    fn an_older_store_is_read() {
+        let old = r#"{"not_before":7,"refilled_at":0,"backing_off":false,"errors_in_row":1,"given_up":false,"crawl_delay":null}"#;
+        let state: HostState = serde_json::from_str(old).expect("fields that are missing have defaults");
+        assert_eq!((state.not_before, state.errors_in_row, state.requests), (Timestamp(7), 1, 0));
     }
 
     #[test]

@@ -1,0 +1,332 @@
+//! Behind the gate's lock: who is in, which hosts are known, and what they share. Pure.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use tokio::sync::watch;
+
+use super::{
+    super::{Conduct, HostState, Pacer, Policy},
+    Denied, GroupLimit, Hold, Limits, Options,
+    group::{Asker, Group},
+    host::{Charge, Host},
+};
+use crate::{
+    address::{HostId, HostKey},
+    clock::Timestamp,
+};
+
+/// Looked through for what can be forgotten when there are this many more hosts than after the last
+/// time, and twice as many.
+const SWEEP_FROM: usize = 1024;
+
+#[derive(Debug)]
+pub(super) struct Desk {
+    options: Options,
+    members: HashMap<u64, Guest>,
+    next_member: u64,
+    hosts: HashMap<HostId, Host>,
+    addresses: HashMap<IpAddr, Group>,
+    domains: HashMap<Arc<str>, Group>,
+    /// The strictest that any member promises.
+    address_limit: GroupLimit,
+    domain_limit: GroupLimit,
+    all: Till,
+    in_flight: u32,
+    /// Members that wait for a place among all requests.
+    waiting_for_all: BTreeSet<u64>,
+    sweep_at: usize,
+    /// The latest time that anybody has told.
+    latest: Timestamp,
+}
+
+/// A member, seen from behind the lock.
+#[derive(Debug)]
+struct Guest {
+    limits: Limits,
+    till: Till,
+    woken: BTreeSet<HostId>,
+    changes: watch::Sender<()>,
+}
+
+/// A limiter of all requests, of a member or of the process, and the token taken from it and not used.
+#[derive(Debug)]
+struct Till {
+    pacer: Pacer,
+    token: bool,
+}
+
+impl Till {
+    fn take(&mut self, now: Timestamp) -> Result<(), Denied> {
+        if !self.token {
+            self.pacer.take(now).map_err(|at| Denied::Until(at, Hold::AllHosts))?;
+            self.token = true;
+        }
+        Ok(())
+    }
+}
+
+impl Desk {
+    pub(super) fn new(options: Options, now: Timestamp) -> Self {
+        Self {
+            all: Till { pacer: Pacer::new(options.interval, options.burst, now), token: false },
+            options,
+            members: HashMap::new(),
+            next_member: 0,
+            hosts: HashMap::new(),
+            addresses: HashMap::new(),
+            domains: HashMap::new(),
+            address_limit: GroupLimit::default(),
+            domain_limit: GroupLimit::default(),
+            in_flight: 0,
+            waiting_for_all: BTreeSet::new(),
+            sweep_at: SWEEP_FROM,
+            latest: now,
+        }
+    }
+
+    pub(super) fn join(&mut self, limits: Limits, now: Timestamp) -> (u64, watch::Receiver<()>) {
+        self.latest = self.latest.max(now);
+        let number = self.next_member;
+        self.next_member += 1;
+        let till = Till { pacer: Pacer::new(limits.interval, limits.burst, now), token: false };
+        let (changes, receiver) = watch::channel(());
+        self.members.insert(number, Guest { limits, till, woken: BTreeSet::new(), changes });
+        self.agree();
+        (number, receiver)
+    }
+
+    /// A member is gone, and with it all that it held.
+    pub(super) fn part(&mut self, member: u64) {
+        self.members.remove(&member);
+        self.waiting_for_all.remove(&member);
+        let open: Vec<HostId> =
+            self.hosts.iter().filter(|(_, host)| host.is_open_to(member)).map(|(id, _)| *id).collect();
+        for id in open {
+            while self.hosts.get(&id).is_some_and(|host| host.in_flight_of(member) > 0) {
+                self.abandon(member, id, self.latest);
+            }
+            while self.hosts.get(&id).is_some_and(|host| host.is_open_to(member)) {
+                self.close(member, id);
+            }
+        }
+        self.agree();
+    }
+
+    fn agree(&mut self) {
+        let all = |limit: fn(&Limits) -> GroupLimit| {
+            self.members.values().fold(GroupLimit::default(), |all, guest| all.strictest(limit(&guest.limits)))
+        };
+        self.address_limit = all(|limits| limits.address);
+        self.domain_limit = all(|limits| limits.domain);
+    }
+
+    /// # Errors
+    /// When no other host can be remembered.
+    pub(super) fn open(
+        &mut self,
+        member: u64,
+        key: &HostKey,
+        policy: &Policy,
+        known: Option<&HostState>,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
+        self.latest = self.latest.max(now);
+        let id = key.id();
+        if !self.hosts.contains_key(&id) {
+            self.make_room()?;
+            self.hosts.insert(id, Host::new(policy, key.registrable_domain().map(Arc::from)));
+        }
+        if let Some(host) = self.hosts.get_mut(&id) {
+            host.open(member, policy, known, now);
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(&mut self, member: u64, id: HostId) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if host.close(member, self.latest) {
+            let (address, domain) = (host.address, host.domain.clone());
+            if let Some(group) = address.and_then(|address| self.addresses.get_mut(&address)) {
+                group.forget((member, id));
+            }
+            if let Some(group) = domain.and_then(|domain| self.domains.get_mut(&domain)) {
+                group.forget((member, id));
+            }
+            if let Some(guest) = self.members.get_mut(&member) {
+                guest.woken.remove(&id);
+            }
+            self.wake_members_of(id);
+        }
+    }
+
+    /// Whether the member may send a request to the host now; if so, it is counted as sent.
+    pub(super) fn try_enter(&mut self, member: u64, id: HostId, now: Timestamp) -> Result<(), Denied> {
+        self.latest = self.latest.max(now);
+        // Never opened, because nothing more could be remembered then.
+        let Some(host) = self.hosts.get_mut(&id).filter(|host| host.is_open_to(member)) else {
+            return Err(self.memory_denied());
+        };
+        let asker = (member, id);
+        host.ask(member, now)?;
+        let address_limit = self.address_limit;
+        if !address_limit.is_none() {
+            match host.address {
+                Some(address) => {
+                    self.addresses.entry(address).or_default().ask(asker, address_limit, Hold::Address, now)?;
+                }
+                // The first answer tells the address, and until then nobody knows whose limit it is.
+                None if host.in_flight() > 0 => return Err(Denied::Busy(Hold::Address)),
+                None => {}
+            }
+        }
+        let domain = host.domain.clone().filter(|_| !self.domain_limit.is_none());
+        if let Some(domain) = &domain {
+            self.domains.entry(domain.clone()).or_default().ask(asker, self.domain_limit, Hold::Domain, now)?;
+        }
+        if self.options.connections.is_some_and(|most| self.in_flight >= most.get()) {
+            self.waiting_for_all.insert(member);
+            return Err(Denied::Busy(Hold::AllHosts));
+        }
+        let Some(guest) = self.members.get_mut(&member) else { return Err(Denied::Busy(Hold::Memory)) };
+        guest.till.take(now)?;
+        self.all.take(now)?;
+
+        guest.till.token = false;
+        self.all.token = false;
+        self.in_flight += 1;
+        let address = host.address.filter(|_| !address_limit.is_none());
+        host.enter(member, Charge { address, domain: domain.is_some() }, now);
+        if let Some(group) = address.and_then(|address| self.addresses.get_mut(&address)) {
+            group.enter(asker, address_limit, now);
+        }
+        if let Some(group) = domain.and_then(|domain| self.domains.get_mut(&domain)) {
+            group.enter(asker, self.domain_limit, now);
+        }
+        Ok(())
+    }
+
+    /// A request is over.
+    pub(super) fn leave(&mut self, member: u64, id: HostId, conduct: Option<&Conduct>) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if host.in_flight_of(member) == 0 {
+            return;
+        }
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let charged = host.leave(member, conduct);
+        let domain = host.domain.clone();
+        if let Some(conduct) = conduct {
+            self.latest = self.latest.max(conduct.ended_at);
+            if let Some(address) = conduct.remote.filter(|_| !self.address_limit.is_none()) {
+                host.address = Some(address);
+                self.heard(address, conduct);
+            }
+        }
+        let mut woken: Vec<Asker> = Vec::new();
+        if let Some(group) = charged.address.and_then(|address| self.addresses.get_mut(&address)) {
+            woken.extend(group.leave());
+        }
+        if let Some(group) = domain.filter(|_| charged.domain).and_then(|domain| self.domains.get_mut(&domain)) {
+            if let Some(conduct) = conduct.filter(|_| self.domain_limit.connections.is_some_and(|n| n.get() == 1)) {
+                group.hold_until(heard_at(conduct) + self.domain_limit.interval);
+            }
+            woken.extend(group.leave());
+        }
+        woken.into_iter().for_each(|(member, host)| self.wake(member, host));
+        for member in std::mem::take(&mut self.waiting_for_all) {
+            self.signal(member);
+        }
+        self.wake_members_of(id);
+    }
+
+    /// A request that nobody will tell the end of.
+    pub(super) fn abandon(&mut self, member: u64, id: HostId, now: Timestamp) {
+        if let Some(host) = self.hosts.get_mut(&id) {
+            host.distrust(now);
+        }
+        self.leave(member, id, None);
+    }
+
+    /// An answer from an address: what is behind it is owed its interval from then on, also after an
+    /// answer by which the address became known.
+    fn heard(&mut self, address: IpAddr, conduct: &Conduct) {
+        let limit = self.address_limit;
+        let is_alone = limit.connections.is_some_and(|most| most.get() == 1);
+        let at = if is_alone { heard_at(conduct) } else { conduct.sent_at };
+        self.addresses.entry(address).or_default().hold_until(at + limit.interval);
+    }
+
+    pub(super) fn learn_crawl_delay(
+        &mut self,
+        member: u64,
+        id: HostId,
+        delay: Option<std::time::Duration>,
+        heard: Timestamp,
+    ) {
+        let latest = self.latest;
+        if let Some(host) = self.hosts.get_mut(&id) {
+            host.learn_crawl_delay(member, delay, heard, latest);
+            self.wake_members_of(id);
+        }
+    }
+
+    pub(super) fn hold_until(&mut self, id: HostId, at: Timestamp) {
+        if let Some(host) = self.hosts.get_mut(&id) {
+            host.hold_until(at);
+        }
+    }
+
+    pub(super) fn take_woken(&mut self, member: u64) -> BTreeSet<HostId> {
+        self.members.get_mut(&member).map(|guest| std::mem::take(&mut guest.woken)).unwrap_or_default()
+    }
+
+    pub(super) fn n_hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
+    fn wake_members_of(&mut self, id: HostId) {
+        let Some(host) = self.hosts.get(&id) else { return };
+        let members: Vec<u64> = host.members().collect();
+        members.into_iter().for_each(|member| self.wake(member, id));
+    }
+
+    fn wake(&mut self, member: u64, host: HostId) {
+        if let Some(guest) = self.members.get_mut(&member) {
+            guest.woken.insert(host);
+        }
+        self.signal(member);
+    }
+
+    fn signal(&self, member: u64) {
+        if let Some(guest) = self.members.get(&member) {
+            guest.changes.send_replace(());
+        }
+    }
+
+    /// Forgets hosts that nobody has open and that are owed nothing, now and then.
+    fn make_room(&mut self) -> Result<(), Denied> {
+        if self.hosts.len() >= self.sweep_at.min(self.options.max_hosts) {
+            let now = self.latest;
+            self.hosts.retain(|_, host| host.forgettable_at().is_none_or(|at| at > now));
+            self.addresses.retain(|_, group| !group.is_idle(now));
+            self.domains.retain(|_, group| !group.is_idle(now));
+            self.sweep_at = (2 * self.hosts.len()).max(SWEEP_FROM);
+        }
+        if self.hosts.len() >= self.options.max_hosts { Err(self.memory_denied()) } else { Ok(()) }
+    }
+
+    fn memory_denied(&self) -> Denied {
+        let next = self.hosts.values().filter_map(Host::forgettable_at).min();
+        // When all are open, one of them is closed some time.
+        let pause = std::time::Duration::from_secs(1);
+        Denied::Until(next.map_or(self.latest + pause, |at| at.max(self.latest + pause)), Hold::Memory)
+    }
+}
+
+/// By then the server had the request for certain.
+fn heard_at(conduct: &Conduct) -> Timestamp {
+    conduct.first_byte_at.unwrap_or(conduct.ended_at)
+}

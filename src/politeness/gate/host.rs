@@ -1,0 +1,251 @@
+//! One host, as all members know it: how things stand with it, and who has it open.
+
+use std::{collections::VecDeque, net::IpAddr, sync::Arc, time::Duration};
+
+use super::{
+    super::{Conduct, HostState, Pacer, Policy},
+    Denied, Hold,
+};
+use crate::clock::Timestamp;
+
+/// How long one who was let in last stands back for another who was told to wait before: long enough
+/// for that one to be woken, too short to matter if it does not want to any more.
+const COURTESY: Duration = Duration::from_millis(20);
+
+/// A member's part in a host.
+#[derive(Debug)]
+struct Share {
+    member: u64,
+    /// How often the member has opened it.
+    n_open: u32,
+    policy: Policy,
+    crawl_delay: Option<Duration>,
+    in_flight: u32,
+    /// It was told to wait, and has not been let in since.
+    waits: bool,
+}
+
+/// To whose counts a request in flight was added, besides the host's.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Charge {
+    pub(super) address: Option<IpAddr>,
+    pub(super) domain: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Host {
+    state: HostState,
+    shares: Vec<Share>,
+    /// The strictest of the shares'; the last one when there is none.
+    policy: Policy,
+    pacer: Option<Pacer>,
+    /// A token was taken from the pacer and not used yet.
+    token: bool,
+    in_flight: u32,
+    /// To whose counts each request in flight was added, oldest first.
+    charged: VecDeque<Charge>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) domain: Option<Arc<str>>,
+    last: Option<u64>,
+    stands_back_until: Option<Timestamp>,
+}
+
+impl Host {
+    pub(super) fn new(policy: &Policy, domain: Option<Arc<str>>) -> Self {
+        Self {
+            state: HostState::default(),
+            shares: Vec::new(),
+            policy: policy.clone(),
+            pacer: None,
+            token: false,
+            in_flight: 0,
+            charged: VecDeque::new(),
+            address: None,
+            domain,
+            last: None,
+            stands_back_until: None,
+        }
+    }
+
+    /// A member opens it, with what it knows of it.
+    pub(super) fn open(&mut self, member: u64, policy: &Policy, known: Option<&HostState>, now: Timestamp) {
+        // Who knows nothing goes by what was heard last.
+        let crawl_delay = known.map_or(self.state.crawl_delay, |known| known.crawl_delay);
+        match self.share(member) {
+            Some(share) => share.n_open += 1,
+            None => {
+                let policy = policy.clone();
+                self.shares.push(Share { member, n_open: 1, policy, crawl_delay, in_flight: 0, waits: false });
+            }
+        }
+        if let Some(known) = known {
+            self.state.merge(known);
+        }
+        self.agree(now);
+    }
+
+    /// A member closes it. `true` when that was its last time.
+    pub(super) fn close(&mut self, member: u64, now: Timestamp) -> bool {
+        let Some(share) = self.share(member) else { return false };
+        share.n_open = share.n_open.saturating_sub(1);
+        if share.n_open > 0 {
+            return false;
+        }
+        self.shares.retain(|share| share.member != member);
+        self.agree(now);
+        true
+    }
+
+    /// The strictest policy of those who have it open is the one in force.
+    fn agree(&mut self, now: Timestamp) {
+        let before = self.state.pace(&self.policy);
+        if let Some((first, others)) = self.shares.split_first() {
+            self.policy = others.iter().fold(first.policy.clone(), |policy, share| policy.strictest(&share.policy));
+            let delays = self.shares.iter().filter(|share| share.policy.honour_crawl_delay);
+            self.state.crawl_delay = delays.filter_map(|share| share.crawl_delay).max();
+        }
+        let (interval, burst, connections) = self.state.pace(&self.policy);
+        if (interval, burst) != (before.0, before.1) {
+            self.pacer = None;
+            self.token = false;
+            if burst.get() > 1 {
+                // A new bucket is full, and the old one need not have been.
+                self.state.hold_until(self.state.refilled_at.min(now + interval * burst.get()));
+            }
+        }
+        debug_assert!(connections.get() > 0);
+    }
+
+    /// Whether the member may send one request now. A token that it takes stays with the host.
+    pub(super) fn ask(&mut self, member: u64, now: Timestamp) -> Result<(), Denied> {
+        let answer = self.judge(member, now);
+        if answer.is_err()
+            && let Some(share) = self.share(member)
+        {
+            share.waits = true;
+        }
+        answer
+    }
+
+    fn judge(&mut self, member: u64, now: Timestamp) -> Result<(), Denied> {
+        let quiet = self.share(member).and_then(|share| share.policy.quiet.until(now));
+        let (interval, burst, connections) = self.state.pace(&self.policy);
+        if self.in_flight >= connections.get() {
+            return Err(Denied::Busy(Hold::Connections));
+        }
+        if now < self.state.not_before {
+            let hold = if self.state.backing_off { Hold::Resting } else { Hold::Interval };
+            return Err(Denied::Until(self.state.not_before, hold));
+        }
+        if let Some(until) = quiet {
+            return Err(Denied::Until(until, Hold::Quiet));
+        }
+        if self.state.backing_off && self.in_flight > 0 {
+            return Err(Denied::Busy(Hold::Probe));
+        }
+        self.stand_back(member, now)?;
+        if !self.token {
+            let pacer = self.pacer.get_or_insert_with(|| Pacer::new(interval, burst, now));
+            pacer.take(now).map_err(|at| Denied::Until(at, Hold::Interval))?;
+            self.token = true;
+        }
+        Ok(())
+    }
+
+    /// Whoever was let in last lets another one go first that was told to wait, for a moment.
+    fn stand_back(&mut self, member: u64, now: Timestamp) -> Result<(), Denied> {
+        let others_wait = self.shares.iter().any(|share| share.waits && share.member != member);
+        if self.last != Some(member) || !others_wait {
+            return Ok(());
+        }
+        let until = *self.stands_back_until.get_or_insert(now + COURTESY);
+        if now < until {
+            return Err(Denied::Until(until, Hold::Connections));
+        }
+        // Nobody came: they may have thought better of it.
+        self.shares.iter_mut().filter(|share| share.member != member).for_each(|share| share.waits = false);
+        Ok(())
+    }
+
+    /// The member sends one request.
+    pub(super) fn enter(&mut self, member: u64, charge: Charge, now: Timestamp) {
+        self.token = false;
+        self.in_flight += 1;
+        self.charged.push_back(charge);
+        self.last = Some(member);
+        self.stands_back_until = None;
+        if let Some(share) = self.share(member) {
+            share.in_flight += 1;
+            share.waits = false;
+        }
+        // Requests that don't wait for each other's answers are kept apart from here on, whatever tokens
+        // are left over.
+        let (interval, burst, _) = self.state.pace(&self.policy);
+        if burst.get() == 1 {
+            self.state.hold_until(now + interval);
+        }
+    }
+
+    /// A request of the member's is over. Answers with whose counts it was added to.
+    pub(super) fn leave(&mut self, member: u64, conduct: Option<&Conduct>) -> Charge {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if let Some(share) = self.share(member) {
+            share.in_flight = share.in_flight.saturating_sub(1);
+        }
+        if let Some(conduct) = conduct {
+            self.state.settle(conduct, &self.policy);
+        }
+        self.charged.pop_front().unwrap_or_default()
+    }
+
+    /// Somebody went away in the middle of a request: the host may have been asked just now.
+    pub(super) fn distrust(&mut self, now: Timestamp) {
+        self.state.distrust(&self.policy, now);
+    }
+
+    /// What robots.txt asks of the member.
+    pub(super) fn learn_crawl_delay(&mut self, member: u64, delay: Option<Duration>, heard: Timestamp, now: Timestamp) {
+        let before = self.state.pace(&self.policy).0;
+        if let Some(share) = self.share(member) {
+            share.crawl_delay = delay;
+        }
+        self.agree(now);
+        let interval = self.state.pace(&self.policy).0;
+        if interval > before {
+            self.state.hold_until(heard + interval);
+        }
+    }
+
+    pub(super) fn hold_until(&mut self, at: Timestamp) {
+        self.state.hold_until(at);
+    }
+
+    /// When it may be forgotten, as far as is known; `None` while it is open.
+    pub(super) fn forgettable_at(&self) -> Option<Timestamp> {
+        let is_free = self.shares.is_empty() && self.in_flight == 0;
+        is_free.then(|| self.state.not_before.max(self.state.refilled_at))
+    }
+
+    /// Whether the member has it open.
+    pub(super) fn is_open_to(&self, member: u64) -> bool {
+        self.shares.iter().any(|share| share.member == member)
+    }
+
+    /// Requests of the member in flight.
+    pub(super) fn in_flight_of(&self, member: u64) -> u32 {
+        self.shares.iter().find(|share| share.member == member).map_or(0, |share| share.in_flight)
+    }
+
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// Who has it open.
+    pub(super) fn members(&self) -> impl Iterator<Item = u64> + '_ {
+        self.shares.iter().map(|share| share.member)
+    }
+
+    fn share(&mut self, member: u64) -> Option<&mut Share> {
+        self.shares.iter_mut().find(|share| share.member == member)
+    }
+}

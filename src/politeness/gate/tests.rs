@@ -1,0 +1,385 @@
+//! The gate, asked synchronously over handed-in time and waited for under paused time.
+
+use std::net::IpAddr;
+
+use super::{
+    super::{Quiet, Signal},
+    *,
+};
+use crate::{
+    address::{Canonicalizer, HostKey},
+    clock::Clock,
+    politeness::{Conduct, HostState, Policy},
+};
+
+const T: Timestamp = Timestamp(1_700_000_000_000_000);
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+fn n(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("not zero")
+}
+
+fn host(name: &str) -> HostKey {
+    Canonicalizer::default().parse(&format!("http://{name}/")).expect("valid").host()
+}
+
+fn policy(interval: Duration, connections: u32) -> Policy {
+    Policy { interval, connections: n(connections), ..Policy::default() }
+}
+
+/// A request that was sent at `at` and answered at once.
+fn conduct(at: Timestamp, signal: Signal) -> Conduct {
+    Conduct { sent_at: at, first_byte_at: Some(at), ended_at: at, signal, jitter: 1.0, remote: None }
+}
+
+fn from(address: &str, at: Timestamp) -> Conduct {
+    Conduct { remote: Some(address.parse::<IpAddr>().expect("an address")), ..conduct(at, Signal::Fine) }
+}
+
+struct Job(Member);
+
+impl Job {
+    fn new(gate: &Gate) -> Self {
+        Self(gate.join(Limits::default(), T))
+    }
+
+    fn open(self, names: &[&str], policy: &Policy) -> Self {
+        names.iter().for_each(|name| self.0.open(&host(name), policy, None, T).expect("room"));
+        self
+    }
+
+    fn ask(&self, name: &str, at: Timestamp) -> Result<(), Denied> {
+        self.0.try_enter(host(name).id(), at)
+    }
+
+    fn leave(&self, name: &str, conduct: &Conduct) {
+        self.0.leave(host(name).id(), Some(conduct));
+    }
+
+    /// Asks and is answered at once.
+    fn visit(&self, name: &str, at: Timestamp) {
+        assert_eq!(self.ask(name, at), Ok(()), "{name} at {at}");
+        self.leave(name, &conduct(at, Signal::Fine));
+    }
+}
+
+#[test]
+fn one_job_is_held_to_its_policy() {
+    let gate = Gate::default();
+    let job = Job::new(&gate).open(&["a.test"], &policy(ms(1000), 1));
+    assert_eq!(job.ask("a.test", T), Ok(()));
+    assert_eq!(job.ask("a.test", T), Err(Denied::Busy(Hold::Connections)));
+    let slow = Conduct { first_byte_at: Some(T + ms(300)), ended_at: T + ms(400), ..conduct(T, Signal::Fine) };
+    job.leave("a.test", &slow);
+    assert_eq!(job.ask("a.test", T + ms(1200)), Err(Denied::Until(T + ms(1300), Hold::Interval)));
+    assert_eq!(job.ask("a.test", T + ms(1300)), Ok(()));
+}
+
+#[test]
+fn two_jobs_keep_one_promise_the_stricter_one() {
+    let gate = Gate::default();
+    let fast = Job::new(&gate).open(&["a.test"], &policy(ms(10), 4));
+    fast.visit("a.test", T);
+    fast.visit("a.test", T + ms(10));
+    let slow = Job::new(&gate).open(&["a.test"], &policy(ms(1000), 1));
+    fast.visit("a.test", T + ms(2000));
+    assert_eq!(slow.ask("a.test", T + ms(2500)), Err(Denied::Until(T + ms(3000), Hold::Interval)));
+    assert_eq!(fast.ask("a.test", T + ms(2600)), Err(Denied::Until(T + ms(3000), Hold::Interval)));
+    assert_eq!(slow.ask("a.test", T + ms(3000)), Ok(()));
+    assert_eq!(
+        fast.ask("a.test", T + ms(5000)),
+        Err(Denied::Busy(Hold::Connections)),
+        "one connection is left of four"
+    );
+    slow.leave("a.test", &conduct(T + ms(3000), Signal::Fine));
+    // When the strict one has left, the other's promise is all there is.
+    drop(slow);
+    fast.visit("a.test", T + ms(6000));
+    fast.visit("a.test", T + ms(6010));
+}
+
+#[test]
+fn trouble_of_one_job_is_trouble_of_all() {
+    let gate = Gate::default();
+    let one = Job::new(&gate).open(&["a.test"], &policy(ms(1), 4));
+    let two = Job::new(&gate).open(&["a.test"], &policy(ms(1), 4));
+    assert_eq!(one.ask("a.test", T), Ok(()));
+    one.leave("a.test", &conduct(T, Signal::SlowDown(Some(ms(7000)))));
+    assert_eq!(two.ask("a.test", T + ms(50)), Err(Denied::Until(T + ms(7000), Hold::Resting)));
+    // Half open: one request at a time, whatever the policy says.
+    assert_eq!(two.ask("a.test", T + ms(7000)), Ok(()));
+    assert_eq!(one.ask("a.test", T + ms(7001)), Err(Denied::Busy(Hold::Probe)));
+    two.leave("a.test", &conduct(T + ms(7002), Signal::Fine));
+    assert_eq!(one.ask("a.test", T + ms(7100)), Ok(()));
+    assert_eq!(two.ask("a.test", T + ms(7102)), Ok(()), "closed again");
+}
+
+#[test]
+fn the_pauses_of_a_host_that_keeps_failing_grow() {
+    let gate = Gate::default();
+    let job = Job::new(&gate).open(&["a.test"], &policy(ms(1), 4));
+    let mut at = T;
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        assert_eq!(job.ask("a.test", at), Ok(()));
+        job.leave("a.test", &conduct(at, Signal::Trouble));
+        let Err(Denied::Until(next, Hold::Resting)) = job.ask("a.test", at) else { panic!("not resting") };
+        pauses.push(next.since(at).as_secs());
+        at = next;
+    }
+    assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 256, 300]);
+}
+
+#[test]
+fn who_was_let_in_last_stands_back_for_who_waits() {
+    let gate = Gate::default();
+    let none = policy(Duration::ZERO, 1);
+    let (one, two) = (Job::new(&gate).open(&["a.test"], &none), Job::new(&gate).open(&["a.test"], &none));
+    assert_eq!(one.ask("a.test", T), Ok(()));
+    assert_eq!(two.ask("a.test", T), Err(Denied::Busy(Hold::Connections)));
+    one.leave("a.test", &conduct(T, Signal::Fine));
+    let Err(Denied::Until(until, _)) = one.ask("a.test", T) else { panic!("it went first again") };
+    assert!(two.0.take_woken().contains(&host("a.test").id()));
+    assert_eq!(two.ask("a.test", T), Ok(()));
+    two.leave("a.test", &conduct(T, Signal::Fine));
+    // `one` waits, so `two` stands back; but not for ever.
+    assert!(two.ask("a.test", T).is_err());
+    assert_eq!(two.ask("a.test", until), Ok(()));
+}
+
+#[test]
+fn a_member_that_goes_gives_everything_back() {
+    let gate = Gate::new(Options { connections: Some(n(1)), ..Options::default() }, T);
+    let one = Job::new(&gate).open(&["a.test"], &policy(ms(100), 1));
+    let two = Job::new(&gate).open(&["a.test", "b.test"], &policy(ms(100), 1));
+    let changes = two.0.changes();
+    assert_eq!(one.ask("a.test", T), Ok(()));
+    assert_eq!(two.ask("a.test", T), Err(Denied::Busy(Hold::Connections)));
+    assert_eq!(two.ask("b.test", T), Err(Denied::Busy(Hold::AllHosts)));
+    drop(one);
+    assert!(changes.has_changed().expect("the gate is there"));
+    assert_eq!(two.ask("b.test", T), Ok(()));
+    two.leave("b.test", &conduct(T, Signal::Fine));
+    assert_eq!(
+        two.ask("a.test", T),
+        Err(Denied::Until(T + ms(100), Hold::Interval)),
+        "it was asked for certain or not"
+    );
+}
+
+#[test]
+fn an_address_has_a_limit_of_its_own_from_the_first_answer_on() {
+    let gate = Gate::default();
+    let address = GroupLimit { interval: ms(500), connections: Some(n(1)) };
+    let job = Job(gate.join(Limits { address, ..Limits::default() }, T));
+    let names = ["a.test", "b.test", "c.test"];
+    let job = job.open(&names, &policy(ms(1), 4));
+    for name in names {
+        assert_eq!(job.ask(name, T), Ok(()), "nobody knows yet that it is one machine");
+        assert_eq!(job.ask(name, T + ms(5)), Err(Denied::Busy(Hold::Address)), "one question at a time until then");
+    }
+    job.leave("a.test", &from("192.0.2.1", T + ms(10)));
+    job.leave("b.test", &from("192.0.2.1", T + ms(10)));
+    job.leave("c.test", &from("192.0.2.2", T + ms(10)));
+    assert_eq!(job.ask("a.test", T + ms(20)), Err(Denied::Until(T + ms(510), Hold::Address)));
+    assert_eq!(job.ask("b.test", T + ms(20)), Err(Denied::Until(T + ms(1010), Hold::Address)), "in line behind a");
+    assert_eq!(job.ask("a.test", T + ms(510)), Ok(()));
+    assert_eq!(job.ask("c.test", T + ms(510)), Ok(()), "another machine");
+    assert_eq!(job.ask("b.test", T + ms(1010)), Err(Denied::Busy(Hold::Address)));
+    job.leave("a.test", &from("192.0.2.1", T + ms(1020)));
+    assert!(job.0.take_woken().contains(&host("b.test").id()));
+    assert_eq!(job.ask("b.test", T + ms(1020)), Err(Denied::Until(T + ms(1520), Hold::Address)));
+    assert_eq!(job.ask("b.test", T + ms(1520)), Ok(()));
+}
+
+#[test]
+fn those_who_wait_for_an_address_have_their_turns() {
+    let gate = Gate::default();
+    let address = GroupLimit { interval: ms(100), connections: None };
+    let job = Job(gate.join(Limits { address, ..Limits::default() }, T));
+    let names: Vec<String> = (0..5).map(|n| format!("h{n}.test")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let job = job.open(&refs, &policy(ms(1), 1));
+    let mut wake: Vec<(Timestamp, &str)> = Vec::new();
+    for name in &refs {
+        assert_eq!(job.ask(name, T), Ok(()));
+        job.leave(name, &from("192.0.2.1", T));
+        wake.push((T, name));
+    }
+    // All are always hungry, and whoever sorts first is asked first.
+    let (mut counts, mut times) = (std::collections::BTreeMap::new(), Vec::new());
+    while times.len() < 50 {
+        wake.sort_unstable();
+        let (at, name) = wake.remove(0);
+        match job.ask(name, at) {
+            Ok(()) => {
+                job.leave(name, &from("192.0.2.1", at));
+                *counts.entry(name).or_insert(0) += 1;
+                times.push(at);
+                wake.push((at + ms(1), name));
+            }
+            Err(Denied::Until(next, _)) => wake.push((next, name)),
+            Err(busy) => panic!("{busy:?}"),
+        }
+    }
+    assert!(times.windows(2).all(|two| two[1].since(two[0]) >= ms(100)), "{times:?}");
+    assert!(counts.values().all(|n| *n == 10), "{counts:?}");
+    assert!(times[49].since(T) <= ms(5100), "the limit is used: {:?}", times[49].since(T));
+}
+
+#[test]
+fn a_domain_has_a_limit_of_its_own() {
+    let gate = Gate::default();
+    let domain = GroupLimit { interval: ms(200), connections: None };
+    let job = Job(gate.join(Limits { domain, ..Limits::default() }, T));
+    let job = job.open(&["a.example.com", "b.example.com", "example.org", "192.0.2.1"], &policy(ms(1), 1));
+    job.visit("a.example.com", T);
+    assert_eq!(job.ask("b.example.com", T), Err(Denied::Until(T + ms(200), Hold::Domain)));
+    job.visit("example.org", T);
+    job.visit("192.0.2.1", T);
+    job.visit("b.example.com", T + ms(200));
+}
+
+#[test]
+fn quiet_hours_are_the_members_own() {
+    let gate = Gate::default();
+    let night = Quiet::parse(&["22:00-06:00 UTC"]).expect("valid");
+    let quiet = Job::new(&gate).open(&["a.test"], &Policy { quiet: night, ..policy(ms(1), 1) });
+    let other = Job::new(&gate).open(&["a.test"], &policy(ms(1), 1));
+    // 22:13:20 UTC.
+    let morning = Timestamp(1_700_028_000_000_000);
+    assert_eq!(quiet.ask("a.test", T), Err(Denied::Until(morning, Hold::Quiet)));
+    other.visit("a.test", T);
+    quiet.visit("a.test", morning);
+}
+
+#[test]
+fn all_requests_together_have_a_rate() {
+    let gate = Gate::new(Options { interval: ms(100), ..Options::default() }, T);
+    let (one, two) = (Job::new(&gate), Job::new(&gate));
+    let (one, two) = (one.open(&["a.test"], &policy(ms(1), 1)), two.open(&["b.test"], &policy(ms(1), 1)));
+    one.visit("a.test", T);
+    let Err(Denied::Until(at, Hold::AllHosts)) = two.ask("b.test", T) else { panic!("too soon") };
+    assert!(at.since(T) >= ms(100) && at.since(T) < ms(101));
+    two.visit("b.test", at);
+}
+
+#[test]
+fn a_crawl_delay_is_for_all_who_honour_it() {
+    let gate = Gate::default();
+    let one = Job::new(&gate).open(&["a.test"], &policy(ms(1), 2));
+    let two = Job::new(&gate).open(&["a.test"], &Policy { honour_crawl_delay: false, ..policy(ms(1), 2) });
+    one.visit("a.test", T);
+    one.0.learn_crawl_delay(host("a.test").id(), Some(ms(3000)), T);
+    assert_eq!(two.ask("a.test", T + ms(9)), Err(Denied::Until(T + ms(3000), Hold::Interval)));
+    // Who opens it without knowing anything goes by what was heard; who ignores it, alone, does not.
+    drop(one);
+    let three = Job::new(&gate).open(&["a.test"], &policy(ms(1), 2));
+    three.visit("a.test", T + ms(4000));
+    drop(three);
+    two.visit("a.test", T + ms(5000));
+    two.visit("a.test", T + ms(5001));
+}
+
+#[test]
+fn what_a_store_remembers_holds_for_all() {
+    let gate = Gate::default();
+    let job = Job::new(&gate).open(&["a.test"], &policy(ms(1), 1));
+    let known = HostState { not_before: T + ms(9000), ..HostState::default() };
+    let other = gate.join(Limits::default(), T);
+    other.open(&host("a.test"), &policy(ms(1), 1), Some(&known), T).expect("room");
+    assert_eq!(job.ask("a.test", T), Err(Denied::Until(T + ms(9000), Hold::Interval)));
+}
+
+#[test]
+fn memory_follows_what_is_open_or_owed() {
+    let gate = Gate::new(Options { max_hosts: 2000, ..Options::default() }, T);
+    let job = gate.join(Limits::default(), T);
+    let policy = policy(ms(1000), 1);
+    for number in 0..10_000u64 {
+        let (key, at) = (host(&format!("h{number}.test")), T + ms(number));
+        job.open(&key, &policy, None, at).expect("room");
+        assert_eq!(job.try_enter(key.id(), at), Ok(()));
+        job.leave(key.id(), Some(&conduct(at, Signal::Fine)));
+        job.close(key.id());
+    }
+    assert!(gate.n_hosts() <= 2 * 1024 + 1, "{}", gate.n_hosts());
+}
+
+#[test]
+fn a_host_too_many_waits_and_nothing_is_forgotten_for_it() {
+    let gate = Gate::new(Options { max_hosts: 2, ..Options::default() }, T);
+    let job = gate.join(Limits::default(), T);
+    let policy = policy(ms(5000), 1);
+    for name in ["a.test", "b.test"] {
+        let key = host(name);
+        job.open(&key, &policy, None, T).expect("room");
+        assert_eq!(job.try_enter(key.id(), T), Ok(()));
+        job.leave(key.id(), Some(&conduct(T, Signal::Fine)));
+        job.close(key.id());
+    }
+    let late = host("late.test");
+    assert_eq!(job.open(&late, &policy, None, T), Err(Denied::Until(T + ms(5000), Hold::Memory)));
+    assert_eq!(job.try_enter(late.id(), T).map_err(Denied::hold), Err(Hold::Memory));
+    assert_eq!(job.open(&late, &policy, None, T + ms(5000)), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_number_of_callers_wait_in_turn() {
+    let clock = Clock::starting_at(T);
+    let gate = Gate::default();
+    let member = gate.join(Limits::default(), T);
+    let key = host("a.test");
+    let calls = (0..20).map(|_| {
+        let (member, key) = (member.clone(), key.clone());
+        async move {
+            let permit = member.enter(&key, &policy(ms(100), 1), clock, None).await.expect("patience");
+            let sent_at = clock.now();
+            tokio::time::sleep(ms(30)).await;
+            let first_byte_at = Some(clock.now());
+            permit.settle(Some(&Conduct { first_byte_at, ended_at: clock.now(), ..conduct(sent_at, Signal::Fine) }));
+            sent_at
+        }
+    });
+    let mut times = futures::future::join_all(calls).await;
+    times.sort_unstable();
+    assert!(times.windows(2).all(|two| two[1].since(two[0]) >= ms(130)), "{times:?}");
+    assert!(times[19].since(T) < ms(20 * 131), "nobody was forgotten: {times:?}");
+    assert_eq!(gate.n_hosts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_ends_and_a_permit_that_is_dropped_counts() {
+    let clock = Clock::starting_at(T);
+    let gate = Gate::default();
+    let member = gate.join(Limits::default(), T);
+    let (key, policy) = (host("a.test"), policy(ms(1000), 1));
+    let permit = member.enter(&key, &policy, clock, None).await.expect("nobody is there");
+    let busy = member.enter(&key, &policy, clock, Some(T + ms(300))).await.expect_err("the connection is held");
+    assert_eq!((busy, clock.now()), (Denied::Busy(Hold::Connections), T + ms(300)));
+    drop(permit);
+    let early = member.enter(&key, &policy, clock, Some(T + ms(900))).await.expect_err("an interval is owed");
+    assert_eq!(early, Denied::Until(T + ms(1300), Hold::Interval));
+    member.enter(&key, &policy, clock, Some(T + ms(1300))).await.expect("it has passed").settle(None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_waiting_leaves_nothing_behind() {
+    let clock = Clock::starting_at(T);
+    let gate = Gate::default();
+    let member = gate.join(Limits::default(), T);
+    let (key, policy) = (host("a.test"), policy(ms(1000), 1));
+    let permit = member.enter(&key, &policy, clock, None).await.expect("nobody is there");
+    for _ in 0..100 {
+        let waiting = member.enter(&key, &policy, clock, None);
+        assert!(tokio::time::timeout(ms(1), waiting).await.is_err());
+    }
+    permit.settle(Some(&conduct(clock.now(), Signal::Fine)));
+    let other = gate.join(Limits::default(), clock.now());
+    let asked = clock.now();
+    other.enter(&key, &policy, clock, None).await.expect("in time").settle(None);
+    assert_eq!(clock.now().since(asked), ms(1000));
+}
