@@ -3,7 +3,6 @@
 use std::{
     num::{NonZeroU32, NonZeroU64},
     sync::Arc,
-    time::Duration,
 };
 
 use super::files;
@@ -18,10 +17,6 @@ use crate::{
     scope::{self, PatternError, Scope},
     shutdown::Tasks,
 };
-
-/// The cache is swept once a lifetime of its entries, but not more and not less often than this.
-const SWEEP_MIN: Duration = Duration::from_secs(1);
-const SWEEP_MAX: Duration = Duration::from_secs(60);
 
 /// Memory for the digests of bodies that `traps.same_content` compares.
 const TRAP_MEMORY_BYTES: u64 = 8 << 20;
@@ -114,7 +109,7 @@ fn cached(http: Arc<dyn Fetcher>, options: cache::Options, clock: Clock, tasks: 
     let swept = fetcher.clone();
     tasks.spawn("cache", async move {
         loop {
-            tokio::time::sleep(options.ttl.clamp(SWEEP_MIN, SWEEP_MAX)).await;
+            tokio::time::sleep(cache::SWEEP).await;
             swept.sweep().await;
         }
     });

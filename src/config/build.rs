@@ -70,6 +70,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
     let scope = scope::options(raw, checks);
     let politeness = hosts::politeness(raw, checks);
     let fetch = fetch::fetch(raw, &canonicalizer, &politeness, checks);
+    let cache = cache::cache(raw, checks);
     check_agreement(raw, checks);
     let fetch = fetch?;
     let parse = links::parse_options(raw, fetch.max_body_bytes, checks);
@@ -78,7 +79,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> 
         limits: limits(raw),
         parse,
         links: links::links(raw),
-        cache: cache::cache(raw),
+        cache,
         robots: robots_options(&raw.robots),
         sitemaps: sitemap_options(&raw.sitemaps),
         frontier: frontier(&raw.frontier),

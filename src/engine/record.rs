@@ -5,7 +5,11 @@ use std::{borrow::Cow, collections::BTreeMap};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{fetch::Truncation, frontier::Hop, robots::Signals};
+use crate::{
+    fetch::{CacheStatus, Truncation},
+    frontier::Hop,
+    robots::Signals,
+};
 
 /// One line of `pages.jsonl`: one URL, whatever became of it. Fields that don't apply are left out.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
@@ -62,6 +66,10 @@ pub struct Record<'a> {
     /// Length of the body over the wire, bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wire_bytes: Option<u64>,
+    /// What the cache had to do with the answer: `hit`, `stale`, `revalidated`, `collapsed`; left out when
+    /// it is the server's as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheStatus>,
     /// Why the body is not whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<Truncation>,

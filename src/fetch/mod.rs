@@ -72,12 +72,23 @@ pub struct Request {
     pub max_body_bytes: usize,
     /// Whether the body is wanted as it came, too ([`Response::raw`]).
     pub keep_raw: bool,
+    /// Whether a cache may serve what is stale and ask by itself in the background, or hide a failure
+    /// behind it, where the server allows that. Not for whoever promised the host its pace: an exchange
+    /// that nobody asked for is paced by nobody, and one that failed unseen slows nobody down.
+    pub accept_stale: bool,
 }
 
 impl Request {
     /// A GET without headers of its own.
     pub fn get(url: CanonicalUrl, max_body_bytes: usize) -> Self {
-        Self { url, method: Method::GET, headers: HeaderMap::new(), max_body_bytes, keep_raw: false }
+        Self {
+            url,
+            method: Method::GET,
+            headers: HeaderMap::new(),
+            max_body_bytes,
+            keep_raw: false,
+            accept_stale: false,
+        }
     }
 }
 
@@ -105,6 +116,8 @@ pub struct Response {
     pub remote: Option<SocketAddr>,
     /// Whether it was served without an exchange of its own; `wire_bytes` is zero then.
     pub from_cache: bool,
+    /// What a cache had to do with it; none if the server's answer is served as it came.
+    pub cache: Option<CacheStatus>,
     /// Keeps the body accounted for in the fetcher's memory budget until the last clone is dropped.
     pub reservation: Reservation,
 }
@@ -113,6 +126,33 @@ impl Response {
     /// A header's value as text, if it is there and is text.
     pub fn header(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// What a cache had to do with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheStatus {
+    /// Served from memory, fresh.
+    Hit,
+    /// Served from memory although stale: the request or the response allowed it. If that was after an
+    /// exchange that failed, [`Response::from_cache`] is false.
+    Stale,
+    /// Served from memory after the server said that it has not changed: an exchange was made.
+    Revalidated,
+    /// Served with the answer of another's exchange that was under way.
+    Collapsed,
+}
+
+impl CacheStatus {
+    /// As in records: `hit`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Revalidated => "revalidated",
+            Self::Collapsed => "collapsed",
+        }
     }
 }
 

@@ -16,7 +16,7 @@ mod scope;
 mod what;
 
 pub(crate) use auth::Auth;
-pub(crate) use cache::Cache;
+pub(crate) use cache::{Cache, CacheMode};
 pub(crate) use canonical::Canonical;
 pub(crate) use fetch::{Downgrade, Fetch, Header, Secret};
 pub(crate) use how::{

@@ -44,6 +44,7 @@ pub(super) fn answered<'a>(
         charset: page.map(|page| page.charset.name()),
         body_bytes: Some(response.body.len() as u64),
         wire_bytes: Some(response.wire_bytes),
+        cache: response.cache,
         truncated: response.truncated,
         digest: Some(digest_text(digest)),
         title: content.and_then(|page| page.title.as_deref()),
