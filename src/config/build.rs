@@ -127,6 +127,7 @@ fn limits(raw: &Raw) -> Limits {
         directory_levels: raw.directory_levels,
         same_content: traps.same_content.0.map(|n| u32::try_from(n.0).unwrap_or(u32::MAX)),
         interval: raw.rate.interval(),
+        bandwidth: raw.bandwidth.0.map(|n| n.0),
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     address::Canonicalizer,
-    fetch::{guard::Allow, redirect::Downgrade},
+    fetch::{MinRate, guard::Allow, redirect::Downgrade},
     politeness,
 };
 
@@ -59,7 +59,11 @@ pub(crate) fn fetch(
         auth: auth::auth(raw, canonicalizer, checks),
         concurrency: to_usize(fetch.concurrency.into()),
         connect_timeout: fetch.connect_timeout.0,
+        first_byte_timeout: fetch.first_byte_timeout.0,
         idle_timeout: fetch.idle_timeout.0,
+        min_rate: fetch.min_rate.0.map(|rate| MinRate { bytes_per_second: rate.0, window: fetch.min_rate_window.0 }),
+        max_header_fields: to_usize(fetch.max_headers.into()),
+        max_header_bytes: to_usize(fetch.max_header_size.0),
         timeout: fetch.timeout.0,
         max_body_bytes: to_usize(fetch.body.0),
         memory_bytes: fetch.memory.0,

@@ -258,7 +258,8 @@ mod tests {
     fn nearest_key() {
         check("limits.depht", Some("limits.depth"));
         check("limit", Some("limits"));
-        check("fetch.rate", Some("politeness.rate"));
+        check("fetch.rate", Some("fetch.min_rate"));
+        check("fetch.depth", Some("limits.depth"));
         check("limits.max_pages", Some("limits.pages"));
         check("fetch.xylophone", None);
         let host = KeyPath::default().key("host").index(0).key("rat");

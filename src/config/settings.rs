@@ -108,6 +108,8 @@ pub struct Limits {
     pub same_content: Option<u32>,
     /// Least time between two requests to any host at all.
     pub interval: Option<Duration>,
+    /// Body bytes a second, all hosts together.
+    pub bandwidth: Option<u64>,
 }
 
 /// `[fetch]`.
@@ -127,8 +129,16 @@ pub struct Fetch {
     pub concurrency: usize,
     /// Name resolution, connect and TLS.
     pub connect_timeout: Duration,
+    /// From a connection to the end of the head.
+    pub first_byte_timeout: Duration,
     /// Longest silence in a body.
     pub idle_timeout: Duration,
+    /// Least rate of a body.
+    pub min_rate: Option<fetch::MinRate>,
+    /// Most header fields of a response.
+    pub max_header_fields: usize,
+    /// Most bytes of them.
+    pub max_header_bytes: usize,
     /// One exchange.
     pub timeout: Duration,
     /// Longest body kept, decoded.
@@ -175,7 +185,12 @@ impl Settings {
         let fetch = &self.fetch;
         fetch::Options {
             connect_timeout: fetch.connect_timeout,
+            first_byte_timeout: fetch.first_byte_timeout,
             idle_timeout: fetch.idle_timeout,
+            min_rate: fetch.min_rate,
+            max_header_fields: fetch.max_header_fields,
+            max_header_bytes: fetch.max_header_bytes,
+            bandwidth: self.limits.bandwidth,
             timeout: fetch.timeout,
             max_decode_ratio: fetch.max_decode_ratio,
             idle_connections_per_host: fetch.connections_per_host,

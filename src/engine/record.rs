@@ -73,6 +73,10 @@ pub struct Record<'a> {
     /// Why the body is not whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<Truncation>,
+    /// The content encodings of a body that was kept as it came, because one of them is unknown or there
+    /// are too many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undecoded: Option<&'a str>,
     /// SHA-256 of the decoded body, `sha256:` and 64 hex digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,

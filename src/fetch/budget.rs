@@ -39,6 +39,12 @@ impl Budget {
         }
     }
 
+    /// Bytes that are reserved, but for an overdraft.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        (self.total_units as usize - self.units.available_permits()) * UNIT_BYTES
+    }
+
     /// Reserves for the beginning of a body of `declared` bytes, of which at most `max_bytes` will be
     /// kept. The rest is reserved as it comes: a server that promises much and sends little takes little.
     pub(super) async fn reserve(&self, declared: Option<u64>, max_bytes: usize) -> Growing {
@@ -88,8 +94,14 @@ impl Growing {
 
     /// Gives back what a body of `n_bytes` doesn't need.
     pub(super) fn settle(mut self, n_bytes: usize) -> Reservation {
-        let spare = self.permit.num_permits().saturating_sub(units(n_bytes) as usize);
-        drop(self.permit.split(spare));
+        let (have, needed) = (self.permit.num_permits(), units(n_bytes));
+        drop(self.permit.split(have.saturating_sub(needed as usize)));
+        // The turn to overdraw is for the reading; what is held while others read should be paid for.
+        let missing = needed.saturating_sub(u32::try_from(have).unwrap_or(u32::MAX));
+        if let Ok(more) = Arc::clone(&self.budget.units).try_acquire_many_owned(missing) {
+            self.permit.merge(more);
+            self.overdraft = None;
+        }
         Reservation(Some(Arc::new((self.permit, self.overdraft))))
     }
 }
@@ -158,6 +170,21 @@ mod tests {
         assert!(second.grow_to(100 * 1024).now_or_never().is_none(), "only one at a time");
         drop(first.settle(20 << 20));
         second.grow_to(100 * 1024).now_or_never().expect("room again");
+    }
+
+    #[tokio::test]
+    async fn the_turn_to_overdraw_ends_with_the_reading_if_it_can() {
+        let budget = Budget::new(128 * 1024);
+        let mut first = budget.reserve(None, usize::MAX).await;
+        let other = budget.reserve(None, usize::MAX).await;
+        first.grow_to(10 << 20).now_or_never().expect("overdraws");
+        let held = first.settle(1024);
+        assert_eq!((held.bytes(), budget.overdraft.available_permits()), (1024, 1));
+        drop(other);
+        let mut third = budget.reserve(None, usize::MAX).await;
+        third.grow_to(10 << 20).now_or_never().expect("overdraws");
+        let held = third.settle(100 * 1024);
+        assert_eq!((held.bytes(), budget.overdraft.available_permits()), (100 * 1024, 1));
     }
 
     #[tokio::test]

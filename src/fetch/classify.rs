@@ -12,6 +12,9 @@ use super::{ErrorKind, Phase, connect::Trace, resolve::ResolveError};
 /// Longest message; those of TLS may quote what the server sent.
 const MAX_MESSAGE_BYTES: usize = 200;
 
+/// Said of a head that is beyond our bounds, whoever notices.
+pub(super) const HEAD_TOO_LARGE: &str = "the response's header fields are too many or too long";
+
 /// What went wrong, in the three ways in which a record tells it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -87,7 +90,7 @@ fn of_transfer(error: &reqwest::Error, phase: Phase) -> Fault {
     let hyper = find::<hyper::Error>(error);
     if let Some(hyper) = hyper {
         if hyper.is_parse_too_large() {
-            return Fault::new(ErrorKind::Protocol, phase, "the response's header fields are too many or too long");
+            return Fault::new(ErrorKind::Protocol, phase, HEAD_TOO_LARGE);
         }
         if hyper.is_parse() {
             return Fault::new(ErrorKind::Protocol, phase, brief(&hyper.to_string()));

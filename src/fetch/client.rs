@@ -9,40 +9,45 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use rustls::{ClientConfig, RootCertStore, client::Resumption};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use url::Host;
 
 use super::{
     BuildError, ErrorKind, FetchError, Fetcher, Options, Phase, Request, Response, Timings, Truncation,
-    body::{self, BodyRead, End, Limits},
+    bandwidth::Bandwidth,
+    body::{self, BodyRead, End, Limits, Share, Shares},
     budget::Budget,
     classify::{self, Fault},
     connect::{Trace, TraceLayer, TracedSessions},
     decode::{Bounds, Decoder},
     guard::Guard,
+    head::{self, Caps},
     resolve::GuardedResolver,
 };
 
 /// How long an idle connection is kept. Their number follows the hosts asked in this time.
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 
-/// Header fields of a response. hyper bounds their bytes at about 400 KiB in HTTP/1.
-const MAX_HEADER_FIELDS: usize = 256;
+/// What a server may send of one body, and of all on a connection, before we read: what HTTP/2 buffers
+/// is beyond the memory budget.
+const HTTP2_STREAM_WINDOW_BYTES: u32 = 512 * 1024;
+const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
-/// Bytes of header fields in HTTP/2.
-const MAX_HEADER_BYTES_HTTP2: u32 = 256 * 1024;
+/// An HTTP/2 connection in use is probed when it has been silent for this long, and closed when the
+/// probe gets no answer for as long again: the next request should not be sent into the void.
+const HTTP2_PROBE: Duration = Duration::from_secs(15);
 
 /// A [`Fetcher`] that opens connections. Cheap to clone; clones share pool and memory budget.
 #[derive(Debug, Clone)]
 pub struct HttpFetcher {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     client: reqwest::Client,
     guard: Guard,
-    budget: Budget,
+    pub(super) shares: Shares,
     options: Options,
 }
 
@@ -74,11 +79,16 @@ impl HttpFetcher {
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_ignore_invalid_headers_in_responses(true)
-            .http1_max_headers(MAX_HEADER_FIELDS)
-            .http2_max_header_list_size(MAX_HEADER_BYTES_HTTP2)
+            .http1_max_headers(options.max_header_fields)
+            .http2_max_header_list_size(u32::try_from(options.max_header_bytes).unwrap_or(u32::MAX))
+            .http2_initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+            .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+            .http2_keep_alive_interval(HTTP2_PROBE)
+            .http2_keep_alive_timeout(HTTP2_PROBE)
             .build()?;
-        let budget = Budget::new(options.memory_budget_bytes);
-        Ok(Self { shared: Arc::new(Shared { client, guard, budget, options }) })
+        let shares =
+            Shares { memory: Budget::new(options.memory_budget_bytes), bandwidth: Bandwidth::new(options.bandwidth) };
+        Ok(Self { shared: Arc::new(Shared { client, guard, shares, options }) })
     }
 }
 
@@ -95,7 +105,7 @@ impl Shared {
         let trace = Trace::new(clock);
         let mut timings = Timings { sent_at: clock.now(), ..Timings::default() };
 
-        let max_bytes = request.max_body_bytes;
+        let (max_bytes, keep_raw) = (request.max_body_bytes, request.keep_raw);
         let head = self.head(request, &trace, deadline).await;
         trace.write(&mut timings);
         let mut head = match head {
@@ -114,10 +124,14 @@ impl Shared {
             ..Response::default()
         };
         let bounds = Bounds { max_bytes, max_ratio: self.options.max_decode_ratio };
-        let limits = Limits { deadline, idle: self.options.idle_timeout, bounds };
+        let (idle, min_rate) = (self.options.idle_timeout, self.options.min_rate);
+        let limits = Limits { deadline, idle, min_rate, bounds, keep_raw };
         response.headers = std::mem::take(head.headers_mut());
-        let decoder = Decoder::new(&response.headers, bounds);
-        let read = body::read(head, decoder, limits, &self.budget).await;
+        let decoder = Decoder::new(&response.headers, bounds).unwrap_or_else(|codings| {
+            response.undecoded = Some(codings);
+            None
+        });
+        let read = body::read(head, decoder, limits, &self.shares).await;
         timings.ended_at = clock.now();
         response.timings = timings;
         conclude(response, read).map_err(|fault| error(fault, timings))
@@ -127,11 +141,11 @@ impl Shared {
         self.check_literal(&request)?;
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.as_url().clone());
         *outgoing.headers_mut() = request.headers;
-        match timeout_at(deadline, trace.follow(self.client.execute(outgoing))).await {
-            Ok(Ok(head)) => Ok(head),
-            Ok(Err(error)) => Err(classify::of_head(&error, trace)),
-            Err(_) => Err(classify::of_deadline(trace)),
-        }
+        let exchange = trace.follow(self.client.execute(outgoing));
+        let head = head::wait(exchange, trace, deadline, self.options.first_byte_timeout).await?;
+        let caps = Caps { n_fields: self.options.max_header_fields, n_bytes: self.options.max_header_bytes };
+        caps.check(head.headers())?;
+        Ok(head)
     }
 
     /// Checks a host that is an address: the resolver will not see it.
@@ -151,6 +165,7 @@ impl Shared {
 fn conclude(mut response: Response, read: BodyRead) -> Result<Response, Fault> {
     let is_empty = read.body.is_empty();
     response.body = read.body;
+    response.raw = read.raw;
     response.wire_bytes = read.wire_bytes;
     response.reservation = read.reservation;
     let (truncation, fault) = match read.end {
@@ -159,10 +174,14 @@ fn conclude(mut response: Response, read: BodyRead) -> Result<Response, Fault> {
         Some(End::Ratio) => (Truncation::DecodeRatio, None),
         Some(End::Deadline) => (Truncation::Timeout, Some(timed_out("timed out while the body was read"))),
         Some(End::Idle) => (Truncation::Timeout, Some(timed_out("the body stopped coming"))),
-        Some(End::Budget) => (
-            Truncation::Timeout,
-            Some(Fault::new(ErrorKind::Busy, Phase::Body, "no memory was free for the body (fetch.memory)")),
-        ),
+        Some(End::TooSlow) => (Truncation::TooSlow, Some(timed_out("the body came too slowly"))),
+        Some(End::Busy(share)) => {
+            let message = match share {
+                Share::Memory => "no memory was free for the body (fetch.memory)",
+                Share::Bandwidth => "no bandwidth was free for the body (limits.bandwidth)",
+            };
+            (Truncation::Busy, Some(Fault::new(ErrorKind::Busy, Phase::Body, message)))
+        }
         Some(End::Broken(error)) => (Truncation::Incomplete, Some(classify::of_body(&error))),
         Some(End::Corrupt) => {
             let message = "the body doesn't decode";

@@ -20,6 +20,7 @@ use rustls::{
     client::{ClientSessionMemoryCache, ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue},
     pki_types::ServerName,
 };
+use tokio::sync::Notify;
 use tower::{Layer, Service};
 
 use super::{Phase, Timings};
@@ -38,6 +39,8 @@ tokio::task_local! {
 pub(super) struct Trace {
     clock: Clock,
     steps: Mutex<Steps>,
+    /// Told when a connection is begun, made or given up.
+    moved: Notify,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -47,11 +50,12 @@ struct Steps {
     resolved: Option<Timestamp>,
     tls_started: Option<Timestamp>,
     connected: Option<Timestamp>,
+    gave_up: bool,
 }
 
 impl Trace {
     pub(super) fn new(clock: Clock) -> Arc<Self> {
-        Arc::new(Self { clock, steps: Mutex::default() })
+        Arc::new(Self { clock, steps: Mutex::default(), moved: Notify::new() })
     }
 
     /// Runs `future` under this trace.
@@ -75,7 +79,12 @@ impl Trace {
     /// Whether the exchange is waiting for a connection of its own.
     pub(super) fn is_connecting(&self) -> bool {
         let steps = *self.steps();
-        steps.called.is_some() && steps.connected.is_none()
+        steps.called.is_some() && steps.connected.is_none() && !steps.gave_up
+    }
+
+    /// Waits until [`Trace::is_connecting`] may have changed.
+    pub(super) async fn moved(&self) {
+        self.moved.notified().await;
     }
 
     /// Where an exchange that failed on its way to a connection stands.
@@ -138,10 +147,14 @@ where
             // A second connection of one exchange (hyper retries on a pooled one that was closed
             // under it) is traced from its own beginning.
             *trace.steps() = Steps { called: Some(trace.clock.now()), ..Steps::default() };
+            trace.moved.notify_one();
             let result = trace.follow(connecting).await;
-            if result.is_ok() {
-                trace.steps().connected = Some(trace.clock.now());
+            match result {
+                Ok(_) => trace.steps().connected = Some(trace.clock.now()),
+                // The request may be on its way over another connection.
+                Err(_) => trace.steps().gave_up = true,
             }
+            trace.moved.notify_one();
             result
         })
     }

@@ -1,9 +1,11 @@
 //! Content codings (RFC 9110 section 8.4), undone piece by piece.
 //!
 //! A [`Decoder`] is a stack of layers that is pulled: each call gives one piece of at most
-//! [`PIECE_BYTES`], so the caller can stop, or ask for memory, between any two of them. No input
-//! makes it allocate more than its windows (8 MiB for zstd, 16 MiB for brotli), and every layer's
-//! output is bounded by the decode ratio and by the limit on bodies, not only the last one's.
+//! [`PIECE_BYTES`], so the caller can stop between any two of them. Every layer's output is bounded by
+//! the decode ratio and by the limit on bodies, not only the last one's. Windows (up to 8 MiB for
+//! zstd, 16 MiB for brotli) are as large as the first bytes of a stream say; before one is allocated
+//! the caller is asked for room ([`Pulled::Room`]). Beyond that a layer takes some hundred KiB, and
+//! brotli up to 3 MiB for its tables.
 //!
 //! Lenient where browsers are: `deflate` may lack its zlib wrapper, gzip may have several members
 //! and garbage after the last, and what is labelled gzip and plainly isn't is taken as it is.
@@ -15,8 +17,13 @@ use flate2::{Decompress, FlushDecompress, Status};
 use http::{HeaderMap, header::CONTENT_ENCODING};
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation};
 
+use super::windows::{ZSTD_WINDOW_LOG_MAX, ZSTD_WINDOW_MAX, brotli_window, zstd_window};
+
 /// Most codings undone; a longer list is left as it is.
 const MAX_CODINGS: usize = 4;
+
+/// Most characters shown of codings that are not undone.
+const MAX_SHOWN_CHARS: usize = 100;
 
 /// Most output of one pull.
 pub(super) const PIECE_BYTES: usize = 32 * 1024;
@@ -30,8 +37,8 @@ const MAX_GZIP_MEMBERS: u32 = 10_000;
 /// deflate's largest window, 32 KiB, as a power of two.
 const MAX_WINDOW_BITS: u8 = 15;
 
-/// The window that a zstd body may demand, as a power of two: 8 MiB (RFC 9659 section 3).
-const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// What a decoder takes besides its window, about; all of it, where the window is deflate's.
+const STATE_BYTES: usize = 128 * 1024;
 
 /// Why decoding ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +49,18 @@ pub(super) enum Stop {
     Ratio,
     /// Not what the coding says it is.
     Corrupt,
+    /// Not an end: a layer may not go on before it is granted its memory.
+    Room,
+}
+
+/// What a pull gives.
+pub(super) enum Pulled<'a> {
+    /// The next piece, never empty.
+    Piece(&'a [u8]),
+    /// The input is used up.
+    Hungry,
+    /// So much memory is needed in all before it can go on; pull again when there is room for it.
+    Room(usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,19 +87,29 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder for a response with these headers; `None` when the body is to be kept as it comes.
-    pub(super) fn new(headers: &HeaderMap, bounds: Bounds) -> Option<Self> {
-        let codings = content_codings(headers)?;
+    /// A decoder for a response with these headers; `None` when there is nothing to undo.
+    ///
+    /// # Errors
+    /// The codings as sent, in brief, when there is no decoder for one of them, or there are too many:
+    /// the body is to be kept as it comes.
+    pub(super) fn new(headers: &HeaderMap, bounds: Bounds) -> Result<Option<Self>, Box<str>> {
+        let codings = content_codings(headers).ok_or_else(|| as_sent(headers))?;
         let layers: Vec<_> = codings.iter().rev().map(|&coding| Layer::new(coding)).collect();
-        (!layers.is_empty()).then_some(Self { layers, bounds })
+        Ok((!layers.is_empty()).then_some(Self { layers, bounds }))
     }
 
-    /// The next piece that `input`, moved on by what was used, gives; empty when it wants more input.
-    /// `wire_bytes` is how many bytes of the body have come so far, these included.
-    pub(super) fn pull(&mut self, input: &mut &[u8], wire_bytes: u64) -> Result<&[u8], Stop> {
-        let n = pull(&mut self.layers, input, self.bounds, wire_bytes)?;
-        let piece = self.layers.last().map_or(&[][..], |last| &last.scratch[..n]);
-        Ok(piece)
+    /// What `input`, moved on by what was used, gives. `wire_bytes` is how many bytes of the body have
+    /// come so far, these included.
+    pub(super) fn pull(&mut self, input: &mut &[u8], wire_bytes: u64) -> Result<Pulled<'_>, Stop> {
+        match pull(&mut self.layers, input, self.bounds, wire_bytes) {
+            Ok(0) => Ok(Pulled::Hungry),
+            Ok(n) => Ok(Pulled::Piece(self.layers.last().map_or(&[], |last| &last.scratch[..n]))),
+            Err(Stop::Room) => {
+                self.layers.iter_mut().for_each(|layer| layer.granted = layer.claim);
+                Ok(Pulled::Room(self.layers.iter().map(|layer| layer.claim).sum()))
+            }
+            Err(stop) => Err(stop),
+        }
     }
 
     /// Whether the body ended where its codings say it should.
@@ -141,6 +170,13 @@ fn pull(layers: &mut [Layer], input: &mut &[u8], bounds: Bounds, wire_bytes: u64
     }
 }
 
+/// `Content-Encoding` as sent, printable and of bounded length.
+fn as_sent(headers: &HeaderMap) -> Box<str> {
+    let values: Vec<_> =
+        headers.get_all(CONTENT_ENCODING).iter().map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
+    values.join(", ").chars().filter(|c| !c.is_control()).take(MAX_SHOWN_CHARS).collect()
+}
+
 /// One coding being undone, and its output that nobody has taken yet.
 struct Layer {
     codec: Codec,
@@ -151,10 +187,13 @@ struct Layer {
     n_out: u64,
     touched: bool,
     ended: bool,
+    /// The memory that it needs, as far as it is known, and how much of that the caller knows of.
+    claim: usize,
+    granted: usize,
 }
 
 enum Codec {
-    /// Gzip or deflate before its first two bytes, which tell what it really is.
+    /// A stream before its first bytes, which tell what it really is and how large its window.
     Opening(Coding),
     /// Labelled as gzip, and not gzip.
     Plain,
@@ -171,16 +210,17 @@ enum Codec {
 
 impl Layer {
     fn new(coding: Coding) -> Self {
-        let codec = match coding {
-            Coding::Gzip | Coding::Deflate => Codec::Opening(coding),
-            Coding::Brotli => {
-                let alloc = StandardAlloc::default;
-                Codec::Brotli(Box::new(BrotliState::new(alloc(), alloc(), alloc())))
-            }
-            Coding::Zstd => new_zstd().map_or(Codec::Broken, Codec::Zstd),
-        };
-        let scratch = vec![0; PIECE_BYTES].into_boxed_slice();
-        Self { codec, head: Vec::new(), scratch, pending: 0..0, n_out: 0, touched: false, ended: false }
+        Self {
+            codec: Codec::Opening(coding),
+            head: Vec::new(),
+            scratch: vec![0; PIECE_BYTES].into_boxed_slice(),
+            pending: 0..0,
+            n_out: 0,
+            touched: false,
+            ended: false,
+            claim: PIECE_BYTES,
+            granted: 0,
+        }
     }
 
     fn check(&self, bounds: Bounds, wire_bytes: u64) -> Result<(), Stop> {
@@ -198,22 +238,30 @@ impl Layer {
     /// of `input` is used and more is wanted.
     fn step(&mut self, input: &[u8]) -> Result<(usize, usize), Stop> {
         self.touched |= !input.is_empty();
+        if self.claim > self.granted {
+            return Err(Stop::Room);
+        }
         if let Codec::Opening(coding) = self.codec {
-            let n = input.len().min(2 - self.head.len());
-            self.head.extend_from_slice(&input[..n]);
-            if self.head.len() == 2 {
-                self.codec = open(coding, &self.head);
+            let mut n = 0;
+            while let Some(byte) = input.get(n) {
+                self.head.push(*byte);
+                n += 1;
+                if let Some((codec, window)) = open(coding, &self.head) {
+                    self.codec = codec;
+                    self.claim += window;
+                    break;
+                }
             }
             return Ok((n, 0));
         }
-        if !self.head.is_empty() {
-            let mut head = std::mem::take(&mut self.head);
-            let (n_in, n_out) = self.step_codec(&head)?;
-            head.drain(..n_in);
-            self.head = head;
-            if n_out > 0 {
+        while !self.head.is_empty() {
+            let head = std::mem::take(&mut self.head);
+            let stepped = self.step_codec(&head);
+            let (n_in, n_out) = stepped.as_ref().copied().unwrap_or_default();
+            self.head = head[n_in..].to_vec();
+            if stepped.is_err() || n_out > 0 {
                 // The head was counted as used when it was held back.
-                return Ok((0, n_out));
+                return stepped.map(|_| (0, n_out));
             }
         }
         self.step_codec(input)
@@ -256,6 +304,11 @@ impl Layer {
                 if self.ended && !matches!(input.first(), Some(0x28 | 0x50..=0x5f)) {
                     return Ok((input.len(), 0));
                 }
+                // Only the first frame was looked at; another one may ask for more.
+                if self.ended && self.claim < PIECE_BYTES + ZSTD_WINDOW_MAX + STATE_BYTES {
+                    self.claim = PIECE_BYTES + ZSTD_WINDOW_MAX + STATE_BYTES;
+                    return Err(Stop::Room);
+                }
                 let status = decoder.run_on_buffers(input, scratch).map_err(|_| Stop::Corrupt)?;
                 self.ended = status.remaining == 0;
                 (status.bytes_read, status.bytes_written)
@@ -266,15 +319,31 @@ impl Layer {
     }
 }
 
-/// Decides by the first two bytes what a body labelled gzip or deflate really is.
-fn open(coding: Coding, head: &[u8]) -> Codec {
-    match coding {
-        Coding::Gzip if head == [0x1f, 0x8b] => {
-            Codec::Inflate { stream: Decompress::new_gzip(MAX_WINDOW_BITS), members_left: MAX_GZIP_MEMBERS }
+/// Decides by its first bytes what a body really is, and how much memory that takes; `None` if more of
+/// them must be seen.
+fn open(coding: Coding, head: &[u8]) -> Option<(Codec, usize)> {
+    let opened = match (coding, head) {
+        (Coding::Gzip, [0x1f, 0x8b]) => {
+            let stream = Decompress::new_gzip(MAX_WINDOW_BITS);
+            (Codec::Inflate { stream, members_left: MAX_GZIP_MEMBERS }, STATE_BYTES)
         }
-        Coding::Gzip => Codec::Plain,
-        _ => Codec::Inflate { stream: Decompress::new(is_zlib(head)), members_left: 0 },
-    }
+        (Coding::Gzip, [_, _]) => (Codec::Plain, 0),
+        (Coding::Deflate, [_, _]) => {
+            (Codec::Inflate { stream: Decompress::new(is_zlib(head)), members_left: 0 }, STATE_BYTES)
+        }
+        (Coding::Gzip | Coding::Deflate, _) => return None,
+        (Coding::Brotli, head) => {
+            let alloc = StandardAlloc::default;
+            // Strict: the other constructor also takes windows of up to 1 GiB, which HTTP's `br` has not.
+            let state = BrotliState::new_strict(alloc(), alloc(), alloc());
+            (Codec::Brotli(Box::new(state)), brotli_window(*head.first()?) + STATE_BYTES)
+        }
+        (Coding::Zstd, head) => {
+            let window = zstd_window(head)?;
+            (new_zstd().map_or(Codec::Broken, Codec::Zstd), window + STATE_BYTES)
+        }
+    };
+    Some(opened)
 }
 
 /// Whether two bytes are a zlib header (RFC 1950 section 2.2).

@@ -8,17 +8,21 @@
 //! - an exchange ends within `Options::timeout`, whatever the server does;
 //! - a body is never longer in memory than `Request::max_body_bytes`, compressed or not; one that
 //!   was cut says so in [`Response::truncated`];
-//! - all bodies that are being read or still held by a [`Response`] fit in
-//!   `Options::memory_budget_bytes`, plus one body of the greatest length ([`Reservation`]);
+//! - all bodies that are being read or still held by a [`Response`], and the windows of their
+//!   decoders, fit in `Options::memory_budget_bytes`, plus one body of the greatest length
+//!   ([`Reservation`]);
+//! - while we wait for memory or bandwidth of our own, no server is called slow;
 //! - no error message contains credentials, or the URL;
 //! - what is secret goes to the origins that it is for, and to no other.
 //!
 //! Two fetchers: [`IdentityFetcher`] says who asks, and what stands behind it down to [`HttpFetcher`]
 //! brings that to the server as it is.
 //!
-//! Reading order: `identity` (the head of a request), `client` (one exchange), `resolve` and `connect` (how a socket comes about),
-//! `body` and `decode` (how bytes become a body), `budget`, `classify` (how failures get a name).
+//! Reading order: `identity` (the head of a request), `client` (one exchange), `resolve` and `connect`
+//! (how a socket comes about), `head`, `body` and `decode` (how bytes become a body), `pace`,
+//! `bandwidth` and `budget` (what bounds it), `classify` (how failures get a name).
 
+mod bandwidth;
 mod body;
 mod budget;
 mod classify;
@@ -27,12 +31,16 @@ mod connect;
 mod decode;
 mod error;
 pub mod guard;
+mod head;
 mod identity;
+mod kept;
+mod pace;
 pub mod redirect;
 mod resolve;
 pub mod retry;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 pub use budget::Reservation;
 pub use client::HttpFetcher;
@@ -101,8 +109,12 @@ pub struct Response {
     pub version: http::Version,
     /// All header fields; `Content-Encoding` as sent although `body` is decoded.
     pub headers: HeaderMap,
-    /// The body, decoded from its content encodings; as it came if one of them is unknown.
+    /// The body, decoded from its content encodings; as it came if one of them is unknown
+    /// ([`Response::undecoded`]).
     pub body: Bytes,
+    /// The content encodings that were not undone because one is unknown or there are too many, as
+    /// sent, at most a hundred characters.
+    pub undecoded: Option<Box<str>>,
     /// The body as it came, before its content encodings were undone (transfer codings are), when it
     /// was asked for.
     pub raw: Option<Bytes>,
@@ -169,6 +181,10 @@ pub enum Truncation {
     Incomplete,
     /// A time limit ran out after some of it.
     Timeout,
+    /// It came more slowly than [`Options::min_rate`].
+    TooSlow,
+    /// Time ran out while dragline waited for memory or bandwidth of its own.
+    Busy,
 }
 
 impl Truncation {
@@ -179,8 +195,30 @@ impl Truncation {
             Self::DecodeRatio => "decode-ratio",
             Self::Incomplete => "incomplete",
             Self::Timeout => "timeout",
+            Self::TooSlow => "too-slow",
+            Self::Busy => "busy",
         }
     }
+
+    /// What went wrong, if another attempt might get more; `None` where a limit of ours was reached,
+    /// which it would reach again.
+    pub fn failure(self) -> Option<ErrorKind> {
+        match self {
+            Self::BodyLimit | Self::DecodeRatio => None,
+            Self::Incomplete => Some(ErrorKind::Closed),
+            Self::Timeout | Self::TooSlow => Some(ErrorKind::Timeout),
+            Self::Busy => Some(ErrorKind::Busy),
+        }
+    }
+}
+
+/// The least that must come of a body, unless it ends before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MinRate {
+    /// Bytes of the wire.
+    pub bytes_per_second: u64,
+    /// Over so much time of waiting for the server, again and again.
+    pub window: Duration,
 }
 
 /// When an exchange took place and how long its phases took.
@@ -205,15 +243,25 @@ pub struct Timings {
 pub struct Options {
     /// Name resolution, TCP and TLS together.
     pub connect_timeout: Duration,
+    /// From the moment when there is a connection for the request to the end of the response's head.
+    pub first_byte_timeout: Duration,
     /// Longest silence while a body is read.
     pub idle_timeout: Duration,
+    /// The least rate of a body.
+    pub min_rate: Option<MinRate>,
     /// The whole exchange, from call to last byte.
     pub timeout: Duration,
+    /// Most header fields of a response.
+    pub max_header_fields: usize,
+    /// Most bytes of them; 384 KiB are the most that can be had.
+    pub max_header_bytes: usize,
     /// Most bytes out for one byte in, once 1 MiB has come out.
     pub max_decode_ratio: u32,
     /// Most bytes of bodies in memory, in the reading or held by responses. A body that finds no
     /// room waits, and its exchange may time out.
     pub memory_budget_bytes: u64,
+    /// Bytes of bodies a second, all exchanges of a fetcher together.
+    pub bandwidth: Option<u64>,
     /// Idle connections kept for each host.
     pub idle_connections_per_host: usize,
     /// What the address guard lets through besides the public internet.

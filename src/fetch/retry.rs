@@ -110,8 +110,8 @@ fn of_answer(status: u16, cut: Option<Truncation>) -> Meaning {
     let (url, host) = match status {
         // The status says enough by itself where it is no success.
         200..=299 => match cut {
-            Some(Truncation::Incomplete | Truncation::Timeout) => (ForUrl::Again, ForHost::Fine),
-            None | Some(Truncation::BodyLimit | Truncation::DecodeRatio) => (ForUrl::Final, ForHost::Fine),
+            Some(cut) if cut.failure().is_some() => (ForUrl::Again, ForHost::Fine),
+            _ => (ForUrl::Final, ForHost::Fine),
         },
         // RFC 6585 section 4, RFC 9110 section 15.6.4: the server asks for a slower pace.
         429 | 503 => (ForUrl::Again, ForHost::SlowDown),
@@ -189,8 +189,14 @@ mod tests {
 
     use super::*;
 
-    const CUTS: [Truncation; 4] =
-        [Truncation::BodyLimit, Truncation::DecodeRatio, Truncation::Incomplete, Truncation::Timeout];
+    const CUTS: [Truncation; 6] = [
+        Truncation::BodyLimit,
+        Truncation::DecodeRatio,
+        Truncation::Incomplete,
+        Truncation::Timeout,
+        Truncation::TooSlow,
+        Truncation::Busy,
+    ];
     const PHASES: [Phase; 4] = [Phase::Resolve, Phase::Connect, Phase::Head, Phase::Body];
 
     /// Every kind: a new one does not compile until it has its place here.

@@ -36,6 +36,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes that a byte may unpack to.
 const MAX_DECODE_RATIO: u32 = 1000;
+/// Most header fields, and bytes of them.
+const MAX_HEADER_FIELDS: usize = 256;
+const MAX_HEADER_BYTES: usize = 256 << 10;
 
 /// How a URL is asked for.
 #[derive(Debug, Clone, Args)]
@@ -168,7 +171,12 @@ async fn follow(mut url: CanonicalUrl, reach: &Reach, max_redirects: u8) -> Resu
 fn options(reach: &Reach) -> fetch::Options {
     fetch::Options {
         connect_timeout: CONNECT_TIMEOUT,
+        first_byte_timeout: TIMEOUT,
         idle_timeout: TIMEOUT,
+        min_rate: None,
+        max_header_fields: MAX_HEADER_FIELDS,
+        max_header_bytes: MAX_HEADER_BYTES,
+        bandwidth: None,
         timeout: TIMEOUT,
         max_decode_ratio: MAX_DECODE_RATIO,
         memory_budget_bytes: MAX_BYTES as u64,

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::config::units::{Bytes, Span};
+use crate::config::units::{Bytes, Limit, Span};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -23,12 +23,28 @@ pub(crate) struct Fetch {
     /// Name resolution, connect and TLS handshake together.
     #[schemars(extend("x-min" = "10ms", "x-max" = "10m"))]
     pub(crate) connect_timeout: Span,
+    /// From the moment when there is a connection for a request to the end of the response's head.
+    #[schemars(extend("x-min" = "10ms", "x-max" = "1day"))]
+    pub(crate) first_byte_timeout: Span,
     /// Longest silence while a body is read.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1h"))]
     pub(crate) idle_timeout: Span,
     /// One whole exchange, from call to last byte.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1day"))]
     pub(crate) timeout: Span,
+    /// Least bytes a second of a body, as they come over the wire; one that comes more slowly is cut.
+    #[schemars(extend("x-min" = "1 B", "x-max" = "1 GiB"))]
+    pub(crate) min_rate: Limit<Bytes>,
+    /// Over how much time that is measured, again and again. Waiting for `memory` or
+    /// `limits.bandwidth` doesn't count.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
+    pub(crate) min_rate_window: Span,
+    /// Most header fields of a response; one with more fails.
+    #[schemars(range(min = 16, max = 4096))]
+    pub(crate) max_headers: u32,
+    /// Most bytes of a response's header fields.
+    #[schemars(extend("x-min" = "4 KiB", "x-max" = "384 KiB"))]
+    pub(crate) max_header_size: Bytes,
     /// Longest body kept, decoded; more is cut and the record says so.
     #[schemars(extend("x-min" = "1 KiB", "x-max" = "4 GiB"))]
     pub(crate) body: Bytes,
@@ -69,8 +85,13 @@ impl Default for Fetch {
             headers: BTreeMap::new(),
             concurrency: 64,
             connect_timeout: Span::secs(10),
+            first_byte_timeout: Span::secs(30),
             idle_timeout: Span::secs(15),
             timeout: Span::secs(60),
+            min_rate: Limit(Some(Bytes(256))),
+            min_rate_window: Span::secs(20),
+            max_headers: 256,
+            max_header_size: Bytes::kib(256),
             body: Bytes::mib(10),
             memory: Bytes::mib(256),
             decode_ratio: 200,

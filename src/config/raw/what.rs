@@ -77,6 +77,9 @@ pub(crate) struct Limits {
     /// Requests to all hosts together.
     #[schemars(extend("x-min" = "1/h", "x-max" = "1000000/s"))]
     pub(crate) rate: Rate,
+    /// Bytes of bodies a second, all hosts together, as they come over the wire.
+    #[schemars(extend("x-min" = "1 KiB", "x-max" = "100 GiB"))]
+    pub(crate) bandwidth: Limit<Bytes>,
 }
 
 impl Default for Limits {
@@ -96,6 +99,7 @@ impl Default for Limits {
             parameters: Limit(Some(Count(100))),
             links_per_page: 50_000,
             rate: Rate::UNLIMITED,
+            bandwidth: Limit::NONE,
         }
     }
 }

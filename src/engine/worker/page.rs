@@ -49,11 +49,8 @@ impl Worker {
         let signal = signal_of(meaning.host, asked_pause).filter(|_| !response.from_cache);
         let conduct = signal.map(|signal| conduct(&response.timings, signal, queued.fingerprint));
         if meaning.url == ForUrl::Again && self.may_retry(queued) {
-            let why = match response.truncated.filter(|_| retry::is_success(response.status)) {
-                Some(Truncation::Timeout) => Failure::Error(ErrorKind::Timeout),
-                Some(_) => Failure::Error(ErrorKind::Closed),
-                None => Failure::Status(response.status),
-            };
+            let cut = response.truncated.filter(|_| retry::is_success(response.status));
+            let why = cut.and_then(Truncation::failure).map_or(Failure::Status(response.status), Failure::Error);
             let pause = self.pause(queued, meaning.host, asked_pause, response.timings.ended_at);
             return (conduct, again(queued, why, pause, response.timings.ended_at), Vec::new());
         }

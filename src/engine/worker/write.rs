@@ -46,6 +46,7 @@ pub(super) fn answered<'a>(
         wire_bytes: Some(response.wire_bytes),
         cache: response.cache,
         truncated: response.truncated,
+        undecoded: response.undecoded.as_deref(),
         digest: Some(digest_text(digest)),
         title: content.and_then(|page| page.title.as_deref()),
         description: content.and_then(|page| page.description.as_deref()),

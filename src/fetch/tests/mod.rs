@@ -4,6 +4,7 @@
 //! The pure parts (guard, retry table, decoding of single codings) are tested beside their code.
 
 mod bodies;
+mod bounds;
 mod codings;
 mod egress;
 mod heads;
@@ -130,10 +131,15 @@ async fn play(mut stream: TcpStream, script: Vec<Step>, seen: Arc<std::sync::Mut
 fn options() -> Options {
     Options {
         connect_timeout: Duration::from_secs(5),
+        first_byte_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(5),
+        min_rate: None,
+        max_header_fields: 256,
+        max_header_bytes: 256 << 10,
         timeout: Duration::from_secs(10),
         max_decode_ratio: 100,
         memory_budget_bytes: 64 << 20,
+        bandwidth: None,
         idle_connections_per_host: 4,
         allow: vec![guard::Allow::Loopback],
         resolve: vec![],
