@@ -27,6 +27,7 @@
 //!   queued.
 
 mod book;
+pub mod courier;
 mod dispatcher;
 pub mod event;
 pub mod explain;

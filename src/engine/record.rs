@@ -1,12 +1,12 @@
 //! The record: what the outputs say of one URL.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    fetch::{CacheStatus, Truncation},
+    fetch::{CacheStatus, Timings, Truncation},
     frontier::Hop,
     robots::Signals,
 };
@@ -183,6 +183,25 @@ pub struct RecordTimings {
     pub first_byte_ms: Option<f64>,
     /// From sending the request to the last byte.
     pub total_ms: f64,
+}
+
+impl RecordTimings {
+    /// What an exchange took, to the microsecond, which is what the clock gives.
+    pub fn of(taken: &Timings) -> Self {
+        Self {
+            dns_ms: taken.dns.map(millis),
+            connect_ms: taken.connect.map(millis),
+            tls_ms: taken.tls.map(millis),
+            first_byte_ms: taken.first_byte_at.map(|at| millis(at.since(taken.sent_at))),
+            total_ms: millis(taken.ended_at.since(taken.sent_at)),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "an exchange takes less than 2^52 microseconds")]
+    let micros = duration.as_micros() as f64;
+    micros / 1000.0
 }
 
 impl Record<'_> {

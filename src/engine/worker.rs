@@ -148,7 +148,7 @@ fn conduct(timings: &Timings, signal: Signal, fingerprint: Fingerprint) -> Condu
 
 /// What came of a request, in politeness's words; `None` when the host was not asked. `asked_pause` is
 /// what its `Retry-After` says.
-fn signal_of(host: ForHost, asked_pause: Option<Duration>) -> Option<Signal> {
+pub(super) fn signal_of(host: ForHost, asked_pause: Option<Duration>) -> Option<Signal> {
     Some(match host {
         ForHost::Unasked => return None,
         ForHost::Fine => Signal::Fine,
@@ -160,7 +160,7 @@ fn signal_of(host: ForHost, asked_pause: Option<Duration>) -> Option<Signal> {
 
 /// A number in 0..1 that spreads what would otherwise happen at once; the same input gives the
 /// same, so a run can be repeated.
-fn chance(fingerprint: Fingerprint, at: Timestamp) -> f64 {
+pub(super) fn chance(fingerprint: Fingerprint, at: Timestamp) -> f64 {
     let hash = xxh3_64_with_seed(&fingerprint.to_bytes(), at.0);
     #[expect(clippy::cast_precision_loss, reason = "53 bits of chance are plenty")]
     let share = (hash >> 11) as f64 / (1u64 << 53) as f64;

@@ -1,6 +1,6 @@
 //! From a visit to its record.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _};
 
 use http::{HeaderMap, header::CONTENT_TYPE};
 use sha2::{Digest, Sha256};
@@ -58,7 +58,7 @@ pub(super) fn answered<'a>(
         sniffed_type: reading.sniffed_type.as_deref(),
         outlinks: reading.n_outlinks,
         outlinks_truncated: reading.outlinks_truncated,
-        timings: Some(timings(&response.timings)),
+        timings: Some(RecordTimings::of(&response.timings)),
         attempts: queued.attempts + 1,
         text: content.filter(|_| extras.text).and_then(|page| page.text.as_deref()),
         links: extras.links.then(|| reading.found.iter().map(|found| found.url.as_str()).collect()),
@@ -79,7 +79,7 @@ pub(super) fn without_answer<'a>(
 ) -> Record<'a> {
     Record {
         error,
-        timings: taken.map(timings),
+        timings: taken.map(RecordTimings::of),
         attempts: queued.attempts + u32::from(taken.is_some()),
         ..blank(queued, outcome, taken.map_or(at, |taken| taken.sent_at))
     }
@@ -153,23 +153,6 @@ fn digest_text(digest: &[u8]) -> String {
         write!(text, "{byte:02x}").expect("writing to a string can't fail");
         text
     })
-}
-
-fn timings(taken: &Timings) -> RecordTimings {
-    RecordTimings {
-        dns_ms: taken.dns.map(millis),
-        connect_ms: taken.connect.map(millis),
-        tls_ms: taken.tls.map(millis),
-        first_byte_ms: taken.first_byte_at.map(|at| millis(at.since(taken.sent_at))),
-        total_ms: millis(taken.ended_at.since(taken.sent_at)),
-    }
-}
-
-/// To the microsecond, which is what the clock gives.
-fn millis(duration: Duration) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "an exchange takes less than 2^52 microseconds")]
-    let micros = duration.as_micros() as f64;
-    micros / 1000.0
 }
 
 fn headers(headers: &HeaderMap) -> BTreeMap<&str, Vec<Cow<'_, str>>> {

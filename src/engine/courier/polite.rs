@@ -1,0 +1,99 @@
+//! Politeness as a layer: a fetcher that waits for the host's turn and tells how it went.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt, future::BoxFuture};
+use moka::future::Cache;
+use tokio::{sync::Semaphore, time::sleep_until};
+
+use super::conduct::conduct;
+use crate::{
+    address::{HostId, HostKey},
+    clock::{Clock, Timestamp},
+    fetch::{ErrorKind, FetchError, Fetcher, Phase, Request, Response, Timings},
+    politeness::{self, Policy, gate::Member},
+};
+
+/// A [`Fetcher`] whose requests reach no server before the gate lets them. Stands directly in front of
+/// the one that opens connections. See the module's contract.
+pub struct PoliteFetcher {
+    inner: Arc<dyn Fetcher>,
+    member: Member,
+    policies: politeness::Options,
+    /// Crawl-delays that were heard, the most recently used of them.
+    delays: Cache<HostId, Delay>,
+    /// Requests in flight, all hosts together.
+    slots: Semaphore,
+    clock: Clock,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Delay {
+    delay: Duration,
+    heard: Timestamp,
+}
+
+impl PoliteFetcher {
+    /// In front of `inner`: the promises of `policies`, and at most `concurrency` requests in flight. Of at
+    /// most `max_hosts` hosts a crawl-delay is remembered.
+    pub fn new(
+        inner: Arc<dyn Fetcher>,
+        member: Member,
+        policies: politeness::Options,
+        concurrency: usize,
+        max_hosts: u64,
+        clock: Clock,
+    ) -> Self {
+        let (delays, slots) = (Cache::new(max_hosts), Semaphore::new(concurrency));
+        Self { inner, member, policies, delays, slots, clock }
+    }
+
+    /// What a robots.txt of the host, heard just now, says about the time between requests.
+    pub(super) async fn learn_crawl_delay(&self, host: &HostKey, delay: Option<Duration>) {
+        match delay {
+            Some(delay) => self.delays.insert(host.id(), Delay { delay, heard: self.clock.now() }).await,
+            None => self.delays.invalidate(&host.id()).await,
+        }
+    }
+
+    async fn fetch_politely(&self, request: Request) -> Result<Response, FetchError> {
+        let host = request.url.host();
+        let (policy, not_before) = self.promise(&host).await;
+        sleep_until(self.clock.instant(not_before)).await;
+        // Nobody is in a hurry here: whoever is drops the future.
+        let permit = self.member.enter(&host, &policy, self.clock, None).await.map_err(|_| self.busy())?;
+        let slot = self.slots.acquire().await.map_err(|_| self.busy())?;
+        let url = request.url.clone();
+        let result = self.inner.fetch(request).await;
+        drop(slot);
+        permit.settle(conduct(&url, &result).as_ref());
+        result
+    }
+
+    /// The policy for a host, with what its robots.txt asks for, and until when it is to be left alone
+    /// since that was heard.
+    async fn promise(&self, host: &HostKey) -> (Policy, Timestamp) {
+        let policy = self.policies.policy(host.as_str()).clone();
+        let asked = self.delays.get(&host.id()).await.filter(|_| policy.honour_crawl_delay);
+        let Some(Delay { delay, heard }) = asked else { return (policy, Timestamp::default()) };
+        let delay = delay.min(policy.max_delay);
+        if delay <= policy.interval {
+            return (policy, Timestamp::default());
+        }
+        let one = std::num::NonZeroU32::MIN;
+        (Policy { interval: delay, burst: one, connections: one, ..policy }, heard + delay)
+    }
+
+    fn busy(&self) -> FetchError {
+        let now = self.clock.now();
+        let timings = Timings { sent_at: now, ended_at: now, ..Timings::default() };
+        let message = "more hosts are being asked than can be remembered".to_owned();
+        FetchError { kind: ErrorKind::Busy, phase: Phase::Connect, message, timings }
+    }
+}
+
+impl Fetcher for PoliteFetcher {
+    fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>> {
+        self.fetch_politely(request).boxed()
+    }
+}
