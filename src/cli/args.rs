@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 use clap_complete::Shell;
 
-use super::{Exit, Start, inspect::InspectCommand};
+use super::{Exit, Start, fetch::FetchArgs, inspect::InspectCommand};
 use crate::config::Flags;
 
 /// A polite, crash-proof web crawler.
@@ -36,6 +36,7 @@ fn after_help() -> String {
 pub(crate) enum Command {
     Run(RunArgs),
     Crawl(Box<CrawlArgs>),
+    Fetch(Box<FetchArgs>),
     Check(CheckArgs),
     Demo(DemoArgs),
     Explain(ExplainArgs),
@@ -176,7 +177,7 @@ pub(crate) struct CrawlArgs {
 }
 
 /// `Name: value`.
-fn parse_header(text: &str) -> Result<(String, String), String> {
+pub(super) fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("expected \"Name: value\"")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
@@ -191,9 +192,9 @@ pub(crate) struct CheckArgs {
     /// The configuration file (.toml, .yaml, .yml or .json)
     #[arg(required_unless_present_any = ["schema", "reference"])]
     pub(crate) config: Option<PathBuf>,
-    /// Print the JSON Schema of configuration files (for editors), of records or of receipts
+    /// Print the JSON Schema of configuration files (for editors), of records, receipts or results of fetch
     #[arg(long, value_name = "OF", num_args = 0..=1, require_equals = true, default_missing_value = "config",
-        conflicts_with_all = ["config", "reference"], value_parser = PossibleValuesParser::new(["config", "record", "receipt"]))]
+        conflicts_with_all = ["config", "reference"], value_parser = PossibleValuesParser::new(["config", "record", "receipt", "fetch"]))]
     pub(crate) schema: Option<String>,
     /// Print a file with every key, its documentation and default
     #[arg(long, hide = true, conflicts_with = "config")]

@@ -5,18 +5,28 @@ use std::{
     sync::Arc,
 };
 
+use http::HeaderMap;
+
 use super::files;
 use crate::{
     address::{CanonicalUrl, Canonicalizer},
     cache::{self, CachedFetcher},
     clock::{Clock, Timestamp},
     config::{Identity, SeedError, Settings},
-    engine::{Extras, Options, Seed, Stack, groups},
+    engine::{
+        Extras, Options, Seed, Stack,
+        courier::{self, Courier, PoliteFetcher},
+        groups,
+    },
     fetch::{BuildError, Fetcher, HttpFetcher, IdentityFetcher},
     frontier::{Kind, workbench},
+    politeness::{Gate, gate},
     scope::{self, PatternError, Scope},
     shutdown::Tasks,
 };
+
+/// Origins whose robots.txt is kept, and hosts whose crawl-delay is, when URLs are fetched by hand.
+const MAX_ORIGINS: u64 = 10_000;
 
 /// Memory for the digests of bodies that `traps.same_content` compares.
 const TRAP_MEMORY_BYTES: u64 = 8 << 20;
@@ -92,6 +102,41 @@ pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock, tasks: &T
     let fetcher = Arc::new(IdentityFetcher::new(cached, settings.identity_options(&pages)));
     let scope = scope(settings, &pages, clock.now()).map_err(StackError::Patterns)?;
     Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::new(&settings.canonical), clock })
+}
+
+/// What one URL passes that somebody asks for by hand, the last first; and the secret headers of the
+/// configuration, which are for the origins of what is asked for and so for each order to hold.
+///
+/// # Errors
+/// When the client can't be built; with a checked configuration it can.
+pub(super) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Result<(Courier, HeaderMap), StackError> {
+    // One exchange: guard, connection, deadlines, bounds.
+    let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(clock))?);
+    // In front of it, so that whatever reaches a server has waited for its turn there.
+    let member = Gate::default().join(gate::Limits::default(), clock.now());
+    let concurrency = files::concurrency(settings.fetch.concurrency);
+    let politeness = settings.politeness.clone();
+    let polite = Arc::new(PoliteFetcher::new(http, member, politeness, concurrency, MAX_ORIGINS, clock));
+    // In front of that, so that a hit waits for nobody.
+    let cached = match settings.cache {
+        Some(options) => cached(polite.clone(), options, clock, tasks),
+        None => polite.clone(),
+    };
+    // First of all, so that the cache sees the head of a request as the server will.
+    let fetcher = Arc::new(IdentityFetcher::new(cached, settings.identity_options(&[])));
+    let options = courier::Options {
+        robots: settings.robots.clone(),
+        max_origins: MAX_ORIGINS,
+        max_redirects: usize::from(settings.fetch.max_redirects),
+        downgrade: settings.fetch.downgrade,
+        retries: settings.fetch.retries,
+        retry_base: settings.fetch.retry_base,
+        retry_max: settings.fetch.retry_max,
+    };
+    let canonicalizer = Canonicalizer::new(&settings.canonical);
+    let headers = settings.fetch.headers.iter().filter(|(_, value)| value.is_sensitive());
+    let secrets = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
+    Ok((Courier::new(fetcher, polite, canonicalizer, clock, options), secrets))
 }
 
 /// Which URLs a crawl from `seeds` may visit.

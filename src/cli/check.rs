@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Exit, args::CheckArgs, print, with_config};
+use super::{Exit, args::CheckArgs, fetch, print, with_config};
 use crate::{
     config::{Loaded, Row, Sources, json_schema, reference},
     engine::record::Record,
@@ -17,6 +17,7 @@ pub(super) fn execute(args: &CheckArgs) -> Exit {
         let schema = match of.as_str() {
             "record" => pretty(&schemars::schema_for!(Record<'_>)),
             "receipt" => pretty(&schemars::schema_for!(Receipt)),
+            "fetch" => fetch::schema(),
             _ => json_schema(),
         };
         return print(schema.as_bytes());

@@ -21,11 +21,13 @@ pub enum Exit {
     /// The output folder was refused: it holds a finished crawl or another one, is in use by another
     /// process, damaged, or can't be written.
     OutputRefused = 6,
+    /// With `fetch --fail`: some URL did not end with 2xx.
+    SomeFailed = 7,
 }
 
 impl Exit {
     /// Every code, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Finished,
         Self::Internal,
         Self::Usage,
@@ -33,6 +35,7 @@ impl Exit {
         Self::Interrupted,
         Self::NothingFetched,
         Self::OutputRefused,
+        Self::SomeFailed,
     ];
 
     /// The number.
@@ -52,6 +55,7 @@ impl Exit {
             Self::OutputRefused => {
                 "output folder refused (finished, of another configuration, in use, damaged, not writable)"
             }
+            Self::SomeFailed => "with fetch --fail: some URL did not end with 2xx",
         }
     }
 
@@ -74,6 +78,6 @@ mod tests {
 
     #[test]
     fn numbers_are_for_ever() {
-        assert_eq!(Exit::ALL.map(Exit::code), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(Exit::ALL.map(Exit::code), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 }

@@ -17,6 +17,7 @@ mod crawl;
 mod demo;
 mod exit;
 mod explain;
+mod fetch;
 mod files;
 mod folder;
 mod human;
@@ -70,6 +71,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             with_config(&sources, |loaded| run::execute(&loaded.settings, args.start.start()))
         }
         Command::Crawl(args) => crawl::execute(&args),
+        Command::Fetch(args) => fetch::execute(*args),
         Command::Check(args) => check::execute(&args),
         Command::Demo(args) => demo::execute(&args),
         Command::Explain(args) => explain::execute(&args),

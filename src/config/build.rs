@@ -12,6 +12,7 @@ use super::{
     Fault, Identity, Problem, cache, canonical, contact, fetch, hosts,
     layers::{Environment, Merged},
     links,
+    load::Purpose,
     raw::{self, Raw},
     scope, seeds,
     settings::{Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
@@ -61,10 +62,13 @@ impl<'a> Checks<'a> {
 }
 
 /// The settings; `None` only if something was reported.
-pub(crate) fn build(raw: &Raw, file: Option<&Path>, checks: &mut Checks<'_>) -> Option<Settings> {
+pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &mut Checks<'_>) -> Option<Settings> {
     let canonical = canonical::options(raw, checks);
     let canonicalizer = Canonicalizer::new(&canonical);
-    let seeds = seeds::check(raw, &canonicalizer, checks);
+    let seeds = match purpose {
+        Purpose::Crawl => seeds::check(raw, &canonicalizer, checks),
+        Purpose::Fetch => Seeds::none(),
+    };
     contact::demand(raw, &seeds, &canonicalizer, checks);
     let job = job(raw, file, &seeds, checks);
     let scope = scope::options(raw, checks);

@@ -9,7 +9,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::Host;
 
-use super::{build::Checks, raw::Raw, seeds, settings::Seeds};
+use super::{
+    build::Checks,
+    raw::Raw,
+    seeds,
+    settings::{Seeds, Settings},
+};
 use crate::address::{CanonicalUrl, Canonicalizer};
 
 /// Domains that are never on the public internet.
@@ -18,10 +23,11 @@ const SPECIAL_USE: [&str; 6] = ["localhost", "test", "example", "invalid", "inte
 /// Reports a contact that is missing or is none. Reads the files of seeds for their hosts.
 pub(crate) fn demand(raw: &Raw, seeds: &Seeds, canonicalizer: &Canonicalizer, checks: &mut Checks<'_>) {
     let contact = raw.job.contact.trim();
-    let mut public = seeds.urls.iter().chain(&seeds.sitemaps).find(|url| is_public(url, raw)).cloned();
+    let is_public = |url: &CanonicalUrl| is_public(url, raw.fetch.resolve.keys().map(String::as_str));
+    let mut public = seeds.urls.iter().chain(&seeds.sitemaps).find(|url| is_public(url)).cloned();
     for (i, path) in seeds.files.iter().enumerate() {
         seeds::check_file(path, &format!("seeds.files[{i}]"), canonicalizer, checks, &mut |url| {
-            if public.is_none() && is_public(&url, raw) {
+            if public.is_none() && is_public(&url) {
                 public = Some(url);
             }
         });
@@ -49,6 +55,18 @@ pub(crate) fn demand(raw: &Raw, seeds: &Seeds, canonicalizer: &Canonicalizer, ch
     );
 }
 
+impl Settings {
+    /// Whether the owners of servers find in the user agent how to reach whoever asks.
+    pub fn can_be_reached(&self) -> bool {
+        self.job.contact.is_some() || self.fetch.user_agent.to_str().is_ok_and(is_contact)
+    }
+
+    /// Whether asking `url` may reach a stranger's server.
+    pub fn is_public(&self, url: &CanonicalUrl) -> bool {
+        is_public(url, self.fetch.resolve.iter().map(|(pattern, _)| pattern.as_str()))
+    }
+}
+
 /// Whether some word of `text` is a URL with a scheme or looks like a mail address.
 fn is_contact(text: &str) -> bool {
     text.split([' ', '(', ')', ';', ',', '<', '>', '+']).any(|word| {
@@ -67,14 +85,14 @@ fn is_mail(word: &str) -> bool {
 }
 
 /// Whether asking `url` may reach a stranger's server.
-fn is_public(url: &CanonicalUrl, raw: &Raw) -> bool {
+fn is_public<'a>(url: &CanonicalUrl, mut resolved: impl Iterator<Item = &'a str>) -> bool {
     match url.as_url().host() {
         Some(Host::Ipv4(ip)) => is_global(IpAddr::V4(ip)),
         Some(Host::Ipv6(ip)) => is_global(IpAddr::V6(ip)),
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.');
             let top = name.rsplit('.').next().unwrap_or(name);
-            let answered = raw.fetch.resolve.keys().any(|pattern| match pattern.strip_prefix('*') {
+            let answered = resolved.any(|pattern| match pattern.strip_prefix('*') {
                 Some(suffix) => name.ends_with(&suffix.to_ascii_lowercase()),
                 None => name.eq_ignore_ascii_case(pattern),
             });
@@ -124,7 +142,7 @@ mod tests {
         raw.fetch.resolve.insert("*.lab.example.org".into(), "10.0.0.1".into());
         let check = |url: &str, expected: bool| {
             let url = Canonicalizer::default().parse(url).expect("valid");
-            assert_eq!(is_public(&url, &raw), expected, "{url}");
+            assert_eq!(is_public(&url, raw.fetch.resolve.keys().map(String::as_str)), expected, "{url}");
         };
         check("http://example.org/", true);
         check("http://8.8.8.8/", true);

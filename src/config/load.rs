@@ -31,6 +31,19 @@ pub struct Sources {
     pub environment: Environment,
     /// The flags.
     pub flags: Flags,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What a configuration is for, which says what it must hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A crawl: it has seeds, and whoever is asked can reach its owner.
+    #[default]
+    Crawl,
+    /// `dragline fetch`: its URLs come from elsewhere. Seeds are not looked at, and whether a contact
+    /// is needed shows when the URLs are known ([`Settings::can_be_reached`](super::Settings::can_be_reached)).
+    Fetch,
 }
 
 impl Sources {
@@ -65,7 +78,7 @@ impl Sources {
         };
         let home = self.file.as_ref().map_or_else(|| "command line".to_owned(), |path| path.display().to_string());
         let mut checks = Checks::new(&merged, &self.environment, home.clone(), problems);
-        let settings = build::build(&raw, self.file.as_deref(), &mut checks);
+        let settings = build::build(&raw, self.file.as_deref(), self.purpose, &mut checks);
         let mut problems = checks.into_problems();
         problems.sort_by_key(|problem| place(problem, &home));
         match settings {

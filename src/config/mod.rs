@@ -40,7 +40,7 @@ mod units;
 
 pub use identity::Identity;
 pub use layers::{Environment, Flags};
-pub use load::Sources;
+pub use load::{Purpose, Sources};
 pub use reference::{json_schema, reference};
 pub use rows::Row;
 pub use seeds::SeedError;

@@ -82,6 +82,13 @@ pub struct Seeds {
     pub sitemaps: Vec<CanonicalUrl>,
 }
 
+impl Seeds {
+    /// No seeds, of what is no crawl.
+    pub(crate) fn none() -> Self {
+        Self { urls: Vec::new(), files: Vec::new(), stdin: false, sitemaps: Vec::new() }
+    }
+}
+
 /// `[limits]`, but for those of URLs ([`scope::Options`]) and pages ([`parse::Options`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {

@@ -67,11 +67,15 @@ impl Terminal {
 
     /// Writes to standard error, above the display if there is one.
     pub fn write(&self, text: &[u8]) {
-        let write = || {
+        self.without_display(|| {
             let mut stderr = io::stderr().lock();
             // There is nobody to tell.
             let _ = stderr.write_all(text).and_then(|()| stderr.flush());
-        };
+        });
+    }
+
+    /// Does `write`, which may write to the same screen by another way, while the display is away.
+    pub fn without_display<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.screen {
             Some(screen) => screen.display.suspend(write),
             None => write(),

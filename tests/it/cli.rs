@@ -280,7 +280,7 @@ fn a_printed_configuration_comes_to_the_same_settings() {
         ("DRAGLINE__CACHE__ENABLED", "true"),
         ("DRAGLINE__LIMITS__DEPTH", "9"),
     ]);
-    let first = Sources { file: None, environment, flags }.load().expect("good");
+    let first = Sources { environment, flags, ..Sources::default() }.load().expect("good");
     assert_eq!(first.settings.limits.depth, Some(3), "flags win over the environment");
     let dir = folder(&[("printed.toml", &first.to_toml())]);
     let file = Some(dir.path().join("printed.toml"));
@@ -376,7 +376,7 @@ fn the_schema_documents_every_key() {
 #[test]
 fn help_has_examples() {
     let dir = folder(&[]);
-    let commands = ["", "run", "crawl", "check", "demo", "explain", "completions", "man"];
+    let commands = ["", "run", "crawl", "fetch", "check", "demo", "explain", "completions", "man"];
     let subjects = ["inspect", "inspect robots", "inspect url", "inspect links", "inspect sitemap", "inspect charset"];
     for command in commands.into_iter().chain(subjects) {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();

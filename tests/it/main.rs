@@ -6,6 +6,7 @@ mod cli;
 mod conformance;
 mod docs_site;
 mod explain;
+mod fetch;
 mod house;
 mod identity;
 mod pages;

@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 #[test]
 fn the_committed_schemas_are_those_of_the_code() {
-    for of in ["config", "record", "receipt"] {
+    for of in ["config", "record", "receipt", "fetch"] {
         let printed = Command::new(env!("CARGO_BIN_EXE_dragline")).args(["check", &format!("--schema={of}")]).output();
         let printed = String::from_utf8(printed.expect("the binary runs").stdout).expect("JSON is text");
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schemas/{of}.schema.json"));
