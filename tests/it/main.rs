@@ -8,6 +8,7 @@ mod docs_site;
 mod explain;
 mod fetch;
 mod house;
+mod httpbin;
 mod identity;
 mod pages;
 mod polite;
