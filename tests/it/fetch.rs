@@ -207,7 +207,7 @@ async fn the_cache_answers_when_there_is_one() {
     assert_eq!(said.code, 0, "{}", said.errors);
     assert_eq!(site.paths(), ["/robots.txt", "/a"]);
     let caches: BTreeSet<&str> = said.results.iter().map(|it| it["cache"].as_str().unwrap()).collect();
-    assert_eq!(caches, BTreeSet::from(["hit", "miss"]));
+    assert!(caches.contains("miss") && (caches.contains("collapsed") || caches.contains("hit")), "{caches:?}");
 }
 
 #[tokio::test]

@@ -91,7 +91,9 @@ pub(crate) struct FetchResult {
     /// Every URL on the way, the first one included (`--show redirects`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hops: Option<Vec<HopResult>>,
-    /// `hit` when the cache answered, `miss` when the server did, `off` without a cache (`--show cache`).
+    /// What the cache had to do with it: `hit`, `stale`, `revalidated` (the server said that it has not
+    /// changed), `collapsed` (another's exchange was waited for), `miss`, or `off` without a cache
+    /// (`--show cache`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cache: Option<&'static str>,
     /// What robots.txt says about the URL that was asked last (`--show robots`).
@@ -187,10 +189,10 @@ impl FetchResult {
             timings: last.timings.as_ref().filter(|_| args.shows(Show::Timings)).map(RecordTimings::of),
             hops: args.shows(Show::Redirects).then(|| delivery.hops.iter().map(hop).collect()),
             robots: args.shows(Show::Robots).then(|| robots(last.robots.as_ref())),
-            cache: args.shows(Show::Cache).then_some(match last.from_cache {
-                true => "hit",
-                false if has_cache => "miss",
-                false => "off",
+            cache: args.shows(Show::Cache).then_some(match last.cache {
+                Some(status) => status.as_str(),
+                None if has_cache => "miss",
+                None => "off",
             }),
             ..Self::default()
         };

@@ -115,7 +115,7 @@ impl Courier {
                     hop.status = Some(response.status);
                     hop.timings = Some(response.timings);
                     hop.remote = response.remote;
-                    hop.from_cache = response.from_cache;
+                    hop.cache = response.cache;
                 }
                 Err(error) => {
                     hop.status = None;

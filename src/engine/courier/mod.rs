@@ -48,7 +48,7 @@ use http::{HeaderMap, Method};
 use crate::{
     address::CanonicalUrl,
     fetch::{
-        FetchError, Response, Timings,
+        CacheStatus, FetchError, Response, Timings,
         redirect::{DeadEnd, DeadEndKind, Downgrade},
     },
     robots,
@@ -141,13 +141,13 @@ pub struct Hop {
     pub timings: Option<Timings>,
     /// The address that answered last.
     pub remote: Option<SocketAddr>,
-    /// Whether the cache answered.
-    pub from_cache: bool,
+    /// What the cache had to do with the last answer.
+    pub cache: Option<CacheStatus>,
 }
 
 impl Hop {
     fn new(url: CanonicalUrl) -> Self {
-        Self { url, robots: None, attempts: 0, status: None, timings: None, remote: None, from_cache: false }
+        Self { url, robots: None, attempts: 0, status: None, timings: None, remote: None, cache: None }
     }
 }
 
