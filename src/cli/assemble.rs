@@ -18,7 +18,7 @@ use crate::{
         courier::{self, Courier, PoliteFetcher},
         groups,
     },
-    fetch::{BuildError, Fetcher, HttpFetcher, IdentityFetcher},
+    fetch::{BuildError, Fetcher, HttpFetcher, IdentityFetcher, IdentityOptions, cookies::CookieJar},
     frontier::{Kind, workbench},
     politeness::{Gate, gate},
     scope::{self, PatternError, Scope},
@@ -89,7 +89,13 @@ pub(super) fn options(settings: &Settings) -> Options {
 ///
 /// # Errors
 /// When the client or a pattern can't be built; a checked configuration has neither.
-pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock, tasks: &Tasks) -> Result<Stack, StackError> {
+pub(super) fn stack(
+    settings: &Settings,
+    seeds: &[Seed],
+    clock: Clock,
+    jar: Option<Arc<CookieJar>>,
+    tasks: &Tasks,
+) -> Result<Stack, StackError> {
     let pages: Vec<CanonicalUrl> = seeds.iter().map(|seed| seed.url.clone()).collect();
     // One exchange: guard, connection, deadlines, bounds.
     let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(clock))?);
@@ -99,7 +105,8 @@ pub(super) fn stack(settings: &Settings, seeds: &[Seed], clock: Clock, tasks: &T
         None => http,
     };
     // First of all, so that the cache sees the head of a request as the server will.
-    let fetcher = Arc::new(IdentityFetcher::new(cached, settings.identity_options(&pages)));
+    let identity = IdentityOptions { cookies: jar, ..settings.identity_options(&pages) };
+    let fetcher = Arc::new(IdentityFetcher::new(cached, identity));
     let scope = scope(settings, &pages, clock.now()).map_err(StackError::Patterns)?;
     Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::new(&settings.canonical), clock })
 }
@@ -123,7 +130,14 @@ pub(super) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Resul
         None => polite.clone(),
     };
     // First of all, so that the cache sees the head of a request as the server will.
-    let fetcher = Arc::new(IdentityFetcher::new(cached, settings.identity_options(&[])));
+    // Nothing is kept of its cookies: orders by hand have no folder.
+    let jar = settings.cookies.as_ref().map(|cookies| {
+        let jar = CookieJar::new(cookies.options, clock);
+        jar.add(cookies.preset.iter().cloned());
+        Arc::new(jar)
+    });
+    let identity = IdentityOptions { cookies: jar, ..settings.identity_options(&[]) };
+    let fetcher = Arc::new(IdentityFetcher::new(cached, identity));
     let options = courier::Options {
         robots: settings.robots.clone(),
         max_origins: MAX_ORIGINS,

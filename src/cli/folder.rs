@@ -26,12 +26,15 @@ const STATE: &str = "state";
 const STORE: &str = "frontier.redb";
 const UNFINISHED_STORE: &str = "frontier.redb.new";
 const LOCK: &str = "lock";
+const COOKIES: &str = "cookies.json";
 const RECEIPT: &str = "receipt.json";
 const REPORT: &str = "report.html";
 
 /// Why a folder can't be crawled into. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FolderError {
+    #[error("{} can't be used: {source}", .path.display())]
+    Cookies { path: PathBuf, source: io::Error },
     #[error("{} can't be written: {source}", .path.display())]
     Unwritable { path: PathBuf, source: io::Error },
     #[error("another process is crawling into {}", .0.display())]
@@ -181,10 +184,16 @@ impl Folder {
         let state = self.path.join(STATE);
         remove(&state.join(STORE))?;
         remove(&state.join(UNFINISHED_STORE))?;
+        remove(&state.join(COOKIES))?;
         for name in self.outputs()? {
             remove(&self.path.join(name))?;
         }
         Ok(())
+    }
+
+    /// Where the job's cookies are kept.
+    pub(super) fn cookies(&self) -> PathBuf {
+        self.path.join(STATE).join(COOKIES)
     }
 
     fn holds_outputs(&self) -> Result<bool, FolderError> {

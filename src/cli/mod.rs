@@ -13,6 +13,7 @@ mod args;
 mod assemble;
 mod check;
 mod completions;
+mod cookies;
 mod crawl;
 mod demo;
 mod exit;

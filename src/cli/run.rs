@@ -1,6 +1,6 @@
 //! `dragline run` and the end of `dragline crawl`: a checked configuration is crawled.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
 use tokio::{
     runtime::Runtime,
@@ -10,14 +10,16 @@ use tokio::{
 
 use super::{
     Exit, Start, assemble, complain,
+    cookies::Keeper,
     folder::{Folder, FolderError, Opened},
     progress::{Display, Mode},
     summary,
 };
 use crate::{
     clock::Clock,
-    config::{self, LogFormat, Settings},
+    config::{self, LogFormat, Settings, Store},
     engine::{self, End, EngineError, Finished, Job, stats::Progress},
+    fetch::cookies::CookieJar,
     report::{self, Receipt},
     shutdown::{Shutdown, Tasks},
     telemetry::{self, Terminal},
@@ -102,8 +104,18 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
     }
     let clock = Clock::system();
     let tasks = Tasks::new();
-    let stack = assemble::stack(settings, &seeds, clock, &tasks)?;
+    let jar = settings.cookies.as_ref().map(|cookies| Arc::new(CookieJar::new(cookies.options, clock)));
+    let stack = assemble::stack(settings, &seeds, clock, jar.clone(), &tasks)?;
     let Opened { frontier, sink, book } = folder.open(settings, &identity, start.fresh)?;
+    let keeper = match (jar, &settings.cookies) {
+        (Some(jar), Some(cookies)) => Some(Keeper::open(jar, folder.cookies(), &cookies.preset)?),
+        _ => None,
+    };
+    // A crawl in memory leaves nothing to go on with.
+    let keeper = keeper.filter(|_| settings.frontier.store == Store::Disk);
+    if let Some(keeper) = &keeper {
+        keeper.watch(settings.frontier.commit_every, &tasks);
+    }
     if book.runs > 0 {
         tracing::info!(folder = %out.display(), pending = book.tally.n_pending(), "resuming");
     }
@@ -130,6 +142,9 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
         shutdown,
     };
     let (finished, ()) = tokio::join!(engine::run(job), display.show(picture));
+    if let Some(keeper) = &keeper {
+        keeper.save()?;
+    }
     let finished = finished.map_err(|source| Failure::Engine { source: Box::new(source), out: out.clone() })?;
     conclude(settings, start, &folder, &finished, terminal)
 }

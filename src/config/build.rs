@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Fault, Identity, Problem, cache, canonical, contact, fetch, hosts,
+    Fault, Identity, Problem, cache, canonical, contact, cookies, fetch, hosts,
     layers::{Environment, Merged},
     links,
     load::Purpose,
@@ -83,6 +83,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &m
         limits: limits(raw),
         parse,
         links: links::links(raw),
+        cookies: cookies::cookies(raw, checks),
         cache,
         robots: robots_options(&raw.robots),
         sitemaps: sitemap_options(&raw.sitemaps),

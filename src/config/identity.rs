@@ -65,6 +65,8 @@ impl Identity {
         if !raw.fetch.accept_language.is_empty() {
             of.add("fetch.accept_language", &json!(raw.fetch.accept_language));
         }
+        let budgets = ["max", "max_per_domain"];
+        of.add_changed("cookies", &json!(raw.cookies), &json!(super::raw::Cookies::default()), &budgets);
         for auth in &raw.auth {
             of.add(&format!("auth.{}", auth.origin), &json!(HIDDEN));
         }

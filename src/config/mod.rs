@@ -19,6 +19,7 @@ mod build;
 mod cache;
 mod canonical;
 mod contact;
+mod cookies;
 mod fetch;
 mod headers;
 mod hosts;
@@ -45,7 +46,8 @@ pub use reference::{json_schema, reference};
 pub use rows::Row;
 pub use seeds::SeedError;
 pub use settings::{
-    Fetch, Format, Frontier, Job, Limits, Links, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry,
+    Cookies, Fetch, Format, Frontier, Job, Limits, Links, LogFormat, Outputs, Progress, Seeds, Settings, Store,
+    Telemetry,
 };
 
 use std::fmt;

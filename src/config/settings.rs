@@ -11,7 +11,12 @@ use crate::{
     address::{self, CanonicalUrl, HostPattern, Origin},
     cache,
     clock::Clock,
-    fetch::{self, IdentityOptions, guard::Allow, redirect::Downgrade},
+    fetch::{
+        self, IdentityOptions,
+        cookies::{Cookie, CookieOptions},
+        guard::Allow,
+        redirect::Downgrade,
+    },
     parse, politeness, robots, scope,
     sink::Compression,
     sitemap,
@@ -36,6 +41,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How pages are asked for.
     pub fetch: Fetch,
+    /// The cookies, if any are to be taken.
+    pub cookies: Option<Cookies>,
     /// The cache of responses, if there is to be one.
     pub cache: Option<cache::Options>,
     /// How robots.txt is treated.
@@ -174,8 +181,17 @@ pub struct Fetch {
     pub connections_per_host: usize,
 }
 
+/// `[cookies]`, when they are enabled.
+#[derive(Debug, Clone)]
+pub struct Cookies {
+    /// Bounds of the jar.
+    pub options: CookieOptions,
+    /// Cookies to begin with.
+    pub preset: Vec<Cookie>,
+}
+
 impl Settings {
-    /// Who asks. Secret headers are for the origins of `seeds`.
+    /// Who asks. Secret headers are for the origins of `seeds`; the jar, if there is to be one, is the caller's.
     pub fn identity_options(&self, seeds: &[CanonicalUrl]) -> IdentityOptions {
         IdentityOptions {
             user_agent: self.fetch.user_agent.clone(),
@@ -184,6 +200,7 @@ impl Settings {
             seed_origins: seeds.iter().map(CanonicalUrl::origin).collect(),
             hosts: self.fetch.host_headers.clone(),
             auth: self.fetch.auth.clone(),
+            cookies: None,
         }
     }
 

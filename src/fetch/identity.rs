@@ -6,7 +6,7 @@
 //! secret follows to another origin. It opens no connection and reads no body.
 //!
 //! Later ones win, field by field: the defaults; the headers of the configuration; what is set for the
-//! host; secrets of the seeds' origins; what is bound to the origin; the request's own.
+//! host; secrets of the seeds' origins; what is bound to the origin; cookies; the request's own.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,10 +16,10 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, PROXY_AUTHORIZATION, USER_AGENT},
+    header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE, USER_AGENT},
 };
 
-use super::{FetchError, Fetcher, Request, Response};
+use super::{FetchError, Fetcher, Request, Response, cookies::CookieJar};
 use crate::address::{CanonicalUrl, HostPattern, Origin};
 
 /// What a crawler can make use of, in the words of browsers.
@@ -43,6 +43,8 @@ pub struct IdentityOptions {
     pub hosts: Vec<(HostPattern, HeaderMap)>,
     /// Secrets of one origin each: `Authorization` and the like, all marked sensitive.
     pub auth: HashMap<Origin, HeaderMap>,
+    /// The job's cookies, if it takes any.
+    pub cookies: Option<Arc<CookieJar>>,
 }
 
 impl IdentityOptions {
@@ -55,6 +57,7 @@ impl IdentityOptions {
             seed_origins: HashSet::new(),
             hosts: Vec::new(),
             auth: HashMap::new(),
+            cookies: None,
         }
     }
 }
@@ -98,6 +101,9 @@ impl IdentityFetcher {
         if let Some(of_origin) = self.options.auth.get(&origin) {
             lay(&mut head, of_origin);
         }
+        if let Some(field) = self.options.cookies.as_ref().and_then(|jar| jar.field(url)) {
+            add_cookies(&mut head, &field);
+        }
         lay(&mut head, own);
         // For a proxy, which gets it on the connection to it; never for a server.
         head.remove(PROXY_AUTHORIZATION);
@@ -108,13 +114,44 @@ impl IdentityFetcher {
 impl Fetcher for IdentityFetcher {
     fn fetch(&self, mut request: Request) -> BoxFuture<'_, Result<Response, FetchError>> {
         request.headers = self.head(&request.url, &request.headers);
-        async move { self.inner.fetch(request).await }.boxed()
+        async move {
+            let Some(jar) = &self.options.cookies else { return self.inner.fetch(request).await };
+            let url = request.url.clone();
+            let mut response = self.inner.fetch(request).await?;
+            take_cookies(jar, &url, &mut response);
+            Ok(response)
+        }
+        .boxed()
     }
 }
 
 impl std::fmt::Debug for IdentityFetcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("IdentityFetcher").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Puts the jar's cookies behind those that the configuration sends: there is one field (RFC 6265bis
+/// section 5.8.1).
+fn add_cookies(head: &mut HeaderMap, field: &HeaderValue) {
+    let mut bytes = head.get(COOKIE).map(|given| given.as_bytes().to_vec()).unwrap_or_default();
+    bytes.extend_from_slice(if bytes.is_empty() { b"" } else { b"; " });
+    bytes.extend_from_slice(field.as_bytes());
+    let mut value = HeaderValue::from_bytes(&bytes).expect("two valid values make one");
+    value.set_sensitive(true);
+    head.insert(COOKIE, value);
+}
+
+/// Takes what the server asked for. A cached answer asks for what was asked for when it was stored.
+fn take_cookies(jar: &CookieJar, url: &CanonicalUrl, response: &mut Response) {
+    for value in response.headers.iter_mut().filter(|(name, _)| *name == SET_COOKIE).map(|(_, value)| value) {
+        if !response.from_cache
+            && let Err(reason) = jar.set(url, value.as_bytes())
+        {
+            tracing::debug!(host = url.host_str(), %reason, "a cookie is not taken");
+        }
+        // What opens a session for us is as secret as a password: no record tells it.
+        value.set_sensitive(true);
     }
 }
 

@@ -28,6 +28,7 @@ mod budget;
 mod classify;
 mod client;
 mod connect;
+pub mod cookies;
 mod decode;
 mod error;
 pub mod guard;

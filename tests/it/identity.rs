@@ -214,3 +214,87 @@ async fn some_hosts_are_told_something_else() {
     crawl(&config("www.shop.test")).await;
     server.verify().await;
 }
+
+#[tokio::test]
+async fn cookies_are_sent_back_saved_and_in_no_record() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let server = MockServer::start().await;
+    let uri = server.uri();
+    let by_name = uri.replace("127.0.0.1", "other.test");
+    let page = |links: String| ResponseTemplate::new(200).set_body_raw(links, "text/html");
+    let login = page(format!("<a href='/in'></a><a href='{by_name}/in'></a>"))
+        .append_header("set-cookie", "sid=sesame; Max-Age=100; Path=/; HttpOnly")
+        .append_header("set-cookie", "wide=sesame; Domain=other.test");
+    Mock::given(path("/")).respond_with(login).mount(&server).await;
+    Mock::given(path("/in")).respond_with(page("in".into())).mount(&server).await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("site.toml"), folder.path().join("out"));
+    let preset = folder.path().join("cookies.txt");
+    std::fs::write(&preset, "127.0.0.1\tFALSE\t/\tFALSE\t0\tgiven\tsesame\n").unwrap();
+    let config = format!(
+        "seeds.urls = ['{uri}/']\nscope.mode = 'any'\npoliteness.rate = 'unlimited'\nrobots.mode = 'ignore'\n\
+         fetch.allow_addresses = ['loopback']\nfetch.resolve.'other.test' = '127.0.0.1'\noutputs.headers = true\n\
+         telemetry.log = 'debug'\ncookies.enabled = true\ncookies.file = '{}'\n",
+        preset.display()
+    );
+    std::fs::write(&file, config).unwrap();
+    let output = binary::run(["run".as_ref(), file.as_os_str(), "--out".as_ref(), out.as_os_str()]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("sesame"), "{output:?}");
+
+    let mut seen = Vec::new();
+    for request in server.received_requests().await.unwrap() {
+        let cookies = request.headers.get("cookie").map_or("-", |value| value.to_str().unwrap()).to_owned();
+        let host = request.headers["host"].to_str().unwrap().split(':').next().unwrap().to_owned();
+        seen.push(format!("{host}{} {cookies}", request.url.path()));
+    }
+    seen.sort();
+    assert_eq!(seen, ["127.0.0.1/ given=sesame", "127.0.0.1/in given=sesame; sid=sesame", "other.test/in -"]);
+
+    let records = binary::by_url(binary::read_records(&out));
+    assert_eq!(records[&format!("{uri}/")]["headers"]["set-cookie"], serde_json::json!(["<secret>", "<secret>"]));
+    assert!(!format!("{records:?}").contains("sesame"));
+    let saved = out.join("state/cookies.json");
+    assert_eq!(std::fs::metadata(&saved).unwrap().permissions().mode() & 0o777, 0o600);
+    let saved: serde_json::Value = serde_json::from_slice(&std::fs::read(&saved).unwrap()).unwrap();
+    assert_eq!(saved["cookies"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_resumed_job_has_its_cookies_and_a_fresh_one_has_not() {
+    let server = MockServer::start().await;
+    let next = ResponseTemplate::new(200)
+        .set_body_raw("<a href='/next'>next</a>", "text/html")
+        .append_header("set-cookie", "sid=1; Path=/");
+    Mock::given(path("/")).respond_with(next).mount(&server).await;
+    let end = ResponseTemplate::new(200).set_body_raw("the end", "text/html");
+    Mock::given(path("/next")).and(header("cookie", "sid=1")).respond_with(end).expect(1).mount(&server).await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("site.toml"), folder.path().join("out"));
+    let run = async |pages: u32, extra: &[&str]| {
+        let config = format!(
+            "seeds.urls = ['{}/']\nrobots.mode = 'ignore'\nfetch.allow_addresses = ['loopback']\n\
+             cookies.enabled = true\nlimits.pages = {pages}\npoliteness.rate = 'unlimited'\n",
+            server.uri()
+        );
+        std::fs::write(&file, config).unwrap();
+        let args = ["run".as_ref(), file.as_os_str(), "--out".as_ref(), out.as_os_str()];
+        binary::run(args.into_iter().chain(extra.iter().map(AsRef::as_ref))).await
+    };
+    assert_eq!(run(1, &[]).await.status.code(), Some(3));
+    let output = run(9, &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    server.verify().await;
+    assert_eq!(run(1, &["--fresh"]).await.status.code(), Some(3));
+    assert!(!server.received_requests().await.unwrap().last().unwrap().headers.contains_key("cookie"));
+
+    // A jar that can't be read stops the crawl and is left as it is.
+    std::fs::write(out.join("state/cookies.json"), "{ sesame").unwrap();
+    let output = run(9, &[]).await;
+    assert_eq!(output.status.code(), Some(6), "{output:?}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(printed.contains("cookies.json can't be used: line 1") && !printed.contains("sesame"), "{printed}");
+}

@@ -8,6 +8,7 @@
 mod auth;
 mod cache;
 mod canonical;
+mod cookies;
 mod fetch;
 mod how;
 mod links;
@@ -18,6 +19,7 @@ mod what;
 pub(crate) use auth::Auth;
 pub(crate) use cache::{Cache, CacheMode};
 pub(crate) use canonical::Canonical;
+pub(crate) use cookies::Cookies;
 pub(crate) use fetch::{Downgrade, Fetch, Header, Secret};
 pub(crate) use how::{
     Frontier, LogFormat, Progress, Robots, RobotsMode, RobotsSignals, Shutdown, Sitemaps, Store, Telemetry,
@@ -59,6 +61,8 @@ pub(crate) struct Raw {
     pub(crate) links: Links,
     /// How pages are asked for.
     pub(crate) fetch: Fetch,
+    /// Cookies. A crawl is without unless they are asked for.
+    pub(crate) cookies: Cookies,
     /// A cache of responses in memory, for runs that ask for one URL more than once.
     pub(crate) cache: Cache,
     /// How robots.txt is treated (RFC 9309).

@@ -158,7 +158,9 @@ fn digest_text(digest: &[u8]) -> String {
 fn headers(headers: &HeaderMap) -> BTreeMap<&str, Vec<Cow<'_, str>>> {
     let mut fields: BTreeMap<&str, Vec<Cow<'_, str>>> = BTreeMap::new();
     for (name, value) in headers {
-        fields.entry(name.as_str()).or_default().push(String::from_utf8_lossy(value.as_bytes()));
+        // What opens a session for us, when there is a jar of cookies.
+        let shown = if value.is_sensitive() { "<secret>".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        fields.entry(name.as_str()).or_default().push(shown);
     }
     fields
 }

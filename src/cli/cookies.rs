@@ -1,0 +1,81 @@
+//! Where a job's cookies live between two runs: `state/cookies.json` in its output folder.
+//!
+//! The jar itself is in memory (`fetch/cookies`). It is written whole, to a draft that is renamed, for
+//! the owner's eyes only: after each interval of commits in which it changed, and at the end. A crash
+//! loses the cookies of that interval, and servers set them again.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::folder::FolderError;
+use crate::{
+    fetch::cookies::{Cookie, CookieJar},
+    shutdown::{Tasks, blocking},
+};
+
+/// Longest saved jar that is read: a million cookies fit.
+const MAX_BYTES: u64 = 8 << 30;
+
+/// A jar and its file.
+#[derive(Debug, Clone)]
+pub(super) struct Keeper {
+    jar: Arc<CookieJar>,
+    path: PathBuf,
+}
+
+impl Keeper {
+    /// Fills `jar` with what was saved at `path`, or else with the cookies that the configuration gives.
+    pub(super) fn open(jar: Arc<CookieJar>, path: PathBuf, preset: &[Cookie]) -> Result<Self, FolderError> {
+        match File::open(&path) {
+            Ok(file) => {
+                let mut bytes = Vec::new();
+                let read = file.take(MAX_BYTES).read_to_end(&mut bytes);
+                let restored = read.and_then(|_| jar.restore(&bytes).map_err(io::Error::other));
+                restored.map_err(|source| FolderError::Cookies { path: path.clone(), source })?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                jar.add(preset.iter().cloned());
+            }
+            Err(source) => return Err(FolderError::Cookies { path, source }),
+        }
+        Ok(Self { jar, path })
+    }
+
+    /// Saves the jar now and then, when it has changed, until `tasks` end.
+    pub(super) fn watch(&self, every: Duration, tasks: &Tasks) {
+        let keeper = self.clone();
+        tasks.spawn("cookies", async move {
+            let mut saved = 0;
+            loop {
+                tokio::time::sleep(every).await;
+                let revision = keeper.jar.revision();
+                if revision != saved {
+                    saved = revision;
+                    if let Err(error) = blocking(|| keeper.save()) {
+                        tracing::warn!(%error, "cookies are not saved");
+                    }
+                }
+            }
+        });
+    }
+
+    /// Writes the jar whole, or leaves the file as it was.
+    pub(super) fn save(&self) -> Result<(), FolderError> {
+        let draft = self.path.with_extension("json.new");
+        write(&draft, &self.jar.to_json())
+            .and_then(|()| fs::rename(&draft, &self.path))
+            .map_err(|source| FolderError::Cookies { path: self.path.clone(), source })
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
