@@ -14,7 +14,7 @@ use super::{
 use crate::{
     address::Canonicalizer,
     clock::{Clock, Timestamp},
-    fetch::{CacheStatus, ErrorKind, FetchError, Fetcher, Phase, Request, Response},
+    fetch::{CacheStatus, FetchError, Fetcher, Request, Response},
 };
 
 /// Makes exchanges and keeps what may be kept of them.
@@ -112,7 +112,8 @@ impl Exchanges {
         Arc::new(landed)
     }
 
-    /// The server says that what is stored is still true.
+    /// The server says that what is stored is still true: that is what it was asked, by whatever name it
+    /// calls it now.
     async fn confirmed(
         &self,
         request: &Request,
@@ -121,15 +122,13 @@ impl Exchanges {
         answer: &Response,
         span: Span,
     ) -> Landed {
-        if !policy::is_same_representation(&entry.facts, &answer.headers) {
-            // It speaks of something that we do not have. The next request asks without conditions.
-            self.shelves.remove(&request.url, entry).await;
-            let message = "the server answered 304 for another version than the one it was asked about".into();
-            let error = FetchError { kind: ErrorKind::Protocol, phase: Phase::Head, message, timings: answer.timings };
-            return Landed { result: Err(error), how: How::Asked };
-        }
         let fresh = self.freshen(request, user, entry, answer, span).await;
-        let response = answer::after_exchange(&fresh, request, CacheStatus::Revalidated, &answer::Exchange::of(answer));
+        let mut response =
+            answer::after_exchange(&fresh, request, CacheStatus::Revalidated, &answer::Exchange::of(answer));
+        // Said to the one who asked; it is not kept.
+        for cookie in answer.headers.get_all(header::SET_COOKIE) {
+            response.headers.append(header::SET_COOKIE, cookie.clone());
+        }
         Landed { result: Ok(response), how: How::Revalidated }
     }
 

@@ -4,6 +4,7 @@
 //! comes from and under which licence, and a list of expected failures that argues each line. A
 //! case that is listed and passes fails the test as well: the list never outlives its reasons.
 
+mod cache;
 mod charset;
 mod html;
 mod robots;

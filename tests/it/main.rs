@@ -7,6 +7,7 @@ mod conformance;
 mod docs_site;
 mod explain;
 mod fetch;
+mod herd;
 mod house;
 mod httpbin;
 mod identity;

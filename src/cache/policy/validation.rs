@@ -70,7 +70,7 @@ pub fn fields_of_304(response: &HeaderMap) -> HeaderMap {
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Whether an answer (a 304, or one to HEAD) is of the representation that is stored: its validators, if
+/// Whether an answer (a 304 to somebody else's conditions, or one to HEAD) is of the representation that is stored: its validators, if
 /// it names any, are the stored ones (RFC 9111 sections 4.3.4 and 4.3.5).
 pub fn is_same_representation(stored: &Facts, answer: &HeaderMap) -> bool {
     let same = |name: HeaderName, own: &Option<HeaderValue>, equal: fn(&[u8], &[u8]) -> bool| {
@@ -87,12 +87,15 @@ pub fn is_same_representation(stored: &Facts, answer: &HeaderMap) -> bool {
 /// Brings the fields of a stored response up to date with those of a 304 (RFC 9111 section 3.2).
 ///
 /// Without a `Date` or an `Age` in it the old ones go: they would make what was just confirmed look as
-/// old as before.
+/// old as before. The entity tag stays: it is the one that the server was asked about, whatever name a
+/// proxy or a compressor on the way has for it.
 pub fn freshen(stored: &mut HeaderMap, answer: &HeaderMap) {
     stored.remove(header::AGE);
     stored.remove(header::DATE);
-    let of_connection = connection_fields(answer);
-    for name in answer.keys().filter(|name| !KEPT_BY_304.contains(name) && !of_connection.contains(name)) {
+    let mut left_out = connection_fields(answer);
+    left_out.extend(KEPT_BY_304);
+    left_out.extend(stored.get(header::ETAG).map(|_| header::ETAG));
+    for name in answer.keys().filter(|name| !left_out.contains(name)) {
         stored.remove(name);
         for value in answer.get_all(name) {
             stored.append(name.clone(), value.clone());
@@ -172,9 +175,17 @@ mod tests {
     #[test]
     fn a_304_brings_fields_up_to_date() {
         let mut stored = headers(&[("age", "9"), ("date", EARLIER), ("a", "1"), ("b", "1"), ("content-length", "5")]);
-        let answer = headers(&[("a", "2"), ("a", "3"), ("content-length", "0"), ("connection", "x"), ("x", "1")]);
+        stored.insert(header::ETAG, HeaderValue::from_static("\"a\""));
+        let answer = headers(&[
+            ("a", "2"),
+            ("a", "3"),
+            ("content-length", "0"),
+            ("connection", "x"),
+            ("x", "1"),
+            ("etag", "\"a-gzip\""),
+        ]);
         freshen(&mut stored, &answer);
-        assert_eq!(stored, headers(&[("a", "2"), ("a", "3"), ("b", "1"), ("content-length", "5")]));
+        assert_eq!(stored, headers(&[("a", "2"), ("a", "3"), ("b", "1"), ("content-length", "5"), ("etag", "\"a\"")]));
     }
 
     #[test]

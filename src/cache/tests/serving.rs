@@ -110,17 +110,22 @@ async fn a_raw_body_is_served_if_it_was_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_304_for_another_version_is_an_error_once() {
+async fn a_304_confirms_what_it_was_asked_about_by_whatever_name() {
     let server = Server::new(|n, request| match n {
-        1 => Ok(page(304, &[("etag", "\"v2\"")])),
+        1 => Ok(page(304, &[("etag", "\"v1-gzip\""), ("cache-control", "max-age=10"), ("set-cookie", "a=b")])),
         _ => versioned(n, request),
     });
     let cache = server.cache(Rules::default());
     assert_eq!(ask(&cache, get("a")).await, MISS);
     wait(10).await;
-    assert_eq!(cache.fetch(get("a")).await.unwrap_err().kind, ErrorKind::Protocol);
-    assert_eq!(ask(&cache, get("a")).await, MISS);
-    assert_eq!(server.last_said("if-none-match"), None);
+    let confirmed = cache.fetch(get("a")).await.unwrap();
+    assert_eq!((confirmed.cache, &confirmed.headers["etag"]), (REVALIDATED.1, &"\"v1\"".parse().unwrap()));
+    assert!(confirmed.headers.contains_key("set-cookie"), "said to the one who asked");
+    let hit = cache.fetch(get("a")).await.unwrap();
+    assert!(hit.cache == HIT.1 && !hit.headers.contains_key("set-cookie"));
+    wait(10).await;
+    assert_eq!(ask(&cache, get("a")).await, REVALIDATED);
+    assert_eq!(server.last_said("if-none-match").as_deref(), Some("\"v1\""));
 }
 
 #[tokio::test(start_paused = true)]
