@@ -7,7 +7,11 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use httpdate::HttpDate;
 
-use super::{Facts, Mode, Rules, directives::Directives, storing::is_cacheable_by_default};
+use super::{
+    Facts, Mode, Rules,
+    directives::Directives,
+    storing::{detached, is_cacheable_by_default},
+};
 use crate::clock::Timestamp;
 
 /// A guess at freshness is this part of the time since the last change (RFC 9111 section 4.2.2 names
@@ -29,7 +33,8 @@ pub fn facts(rules: &Rules, status: u16, headers: &HeaderMap, asked_at: Timestam
         Some(ttl) => (Duration::ZERO, if may_be_fresh_by_ttl(status, headers, &said) { ttl } else { Duration::ZERO }),
         None => (initial_age(headers, asked_at, received_at), lifetime(rules, status, headers, &said, received_at)),
     };
-    let text = |name: HeaderName| headers.get(name).filter(|value| !value.is_empty()).cloned();
+    let text =
+        |name: HeaderName| headers.get(name).filter(|value| !value.as_bytes().trim_ascii().is_empty()).map(detached);
     Facts {
         received_at,
         initial_age,

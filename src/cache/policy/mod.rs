@@ -14,6 +14,8 @@
 pub mod directives;
 mod freshness;
 mod invalidation;
+#[cfg(test)]
+mod properties;
 mod reuse;
 mod storing;
 mod validation;

@@ -3,7 +3,7 @@
 //! Not decided here: how much is stored, and whose it is. Only answers to GET are stored; one to HEAD
 //! has no body to serve, and POST is beyond what a crawler reads twice.
 
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::{Facts, Mode, Rules, directives::Directives};
 
@@ -86,7 +86,15 @@ pub fn stored_fields(rules: &Rules, response: &HeaderMap) -> HeaderMap {
         }
     }
     let kept = |name: &HeaderName| !left_out.contains(name);
-    response.iter().filter(|(name, _)| kept(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    response.iter().filter(|(name, _)| kept(name)).map(|(name, value)| (name.clone(), detached(value))).collect()
+}
+
+/// A copy with bytes of its own: a value as it came is a slice of all that was read with it, and would keep
+/// that from being freed, uncounted.
+pub(super) fn detached(value: &HeaderValue) -> HeaderValue {
+    let mut copy = HeaderValue::from_bytes(value.as_bytes()).expect("it was one before");
+    copy.set_sensitive(value.is_sensitive());
+    copy
 }
 
 /// The names of the fields that concern the connection, those named by `Connection` included.

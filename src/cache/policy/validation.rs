@@ -56,7 +56,7 @@ pub fn not_modified(request: &HeaderMap, status: u16, response: &HeaderMap, stor
     }
     if request.contains_key(header::IF_NONE_MATCH) {
         let tags = request.get_all(header::IF_NONE_MATCH).iter().flat_map(|line| entity_tags(line.as_bytes()));
-        let own = stored.etag.as_ref().map(|etag| opaque(etag.as_bytes()));
+        let own = stored.etag.as_ref().map(|etag| opaque(etag.as_bytes().trim_ascii()));
         return tags.into_iter().any(|tag| tag == b"*" || Some(opaque(tag)) == own);
     }
     let Some(since) = date_of(request, header::IF_MODIFIED_SINCE) else { return false };
