@@ -120,7 +120,7 @@ fn cache(panics: bool) -> Arc<CachedFetcher> {
     flags.set("seeds.urls", "--seed", json!(["http://127.0.0.1/"]));
     flags.set("fetch.allow_addresses", "--allow", json!(["127.0.0.0/8"]));
     let environment = Environment::given(Vec::<(String, String)>::new());
-    let settings = Sources { file: None, environment, flags }.load().expect("good").settings;
+    let settings = Sources { environment, flags, ..Sources::default() }.load().expect("good").settings;
     let clock = Clock::system();
     let inner = HttpFetcher::new(settings.fetch_options(clock)).unwrap();
     let options = Options {
