@@ -78,10 +78,19 @@ pub(super) fn options(settings: &Settings) -> Options {
             same_content: limits.same_content,
             directory_levels: limits.directory_levels,
             obey_robots: settings.robots.obey,
-            interval: limits.interval.unwrap_or_default(),
-            burst: NonZeroU32::MIN,
+            limits: shared_limits(settings),
             politeness: settings.politeness.clone(),
         },
+    }
+}
+
+/// What is promised beyond each host.
+fn shared_limits(settings: &Settings) -> gate::Limits {
+    gate::Limits {
+        interval: settings.limits.interval.unwrap_or_default(),
+        burst: NonZeroU32::MIN,
+        address: settings.address_limit,
+        domain: settings.domain_limit,
     }
 }
 
@@ -120,7 +129,7 @@ pub(super) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Resul
     // One exchange: guard, connection, deadlines, bounds.
     let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(clock))?);
     // In front of it, so that whatever reaches a server has waited for its turn there.
-    let member = Gate::default().join(gate::Limits::default(), clock.now());
+    let member = Gate::default().join(shared_limits(settings), clock.now());
     let concurrency = files::concurrency(settings.fetch.concurrency);
     let politeness = settings.politeness.clone();
     let polite = Arc::new(PoliteFetcher::new(http, member, politeness, concurrency, MAX_ORIGINS, clock));

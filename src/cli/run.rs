@@ -20,6 +20,7 @@ use crate::{
     config::{self, LogFormat, Settings, Store},
     engine::{self, End, EngineError, Finished, Job, stats::Progress},
     fetch::cookies::CookieJar,
+    politeness::Gate,
     report::{self, Receipt},
     shutdown::{Shutdown, Tasks},
     telemetry::{self, Terminal},
@@ -140,6 +141,7 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
         observers: vec![Box::new(telemetry::log)],
         progress,
         shutdown,
+        gate: Gate::default(),
     };
     let (finished, ()) = tokio::join!(engine::run(job), display.show(picture));
     if let Some(keeper) = &keeper {

@@ -77,6 +77,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &m
     let cache = cache::cache(raw, checks);
     check_agreement(raw, checks);
     let fetch = fetch?;
+    let (address_limit, domain_limit) = hosts::groups(raw);
     let parse = links::parse_options(raw, fetch.max_body_bytes, checks);
     Some(Settings {
         job,
@@ -96,6 +97,8 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &m
         canonical,
         scope,
         politeness,
+        address_limit,
+        domain_limit,
         fetch,
     })
 }
@@ -147,6 +150,10 @@ fn check_agreement(raw: &Raw, checks: &mut Checks<'_>) {
     }
     if raw.fetch.retry_max.0 < raw.fetch.retry_base.0 && !checks.is_bad("fetch") {
         checks.fail("fetch.retry_max", format!("must not be less than fetch.retry_base, {}", raw.fetch.retry_base));
+    }
+    if raw.politeness.adaptive_max.0 < raw.politeness.adaptive_min.0 && !checks.is_bad("politeness") {
+        let min = raw.politeness.adaptive_min;
+        checks.fail("politeness.adaptive_max", format!("must not be less than politeness.adaptive_min, {min}"));
     }
     let agent = &raw.robots.agent;
     if agent.is_empty() || !agent.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')) {

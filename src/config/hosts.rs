@@ -5,10 +5,11 @@ use std::num::NonZeroU32;
 use super::{
     build::Checks,
     raw::{HostRule, Raw},
+    units::{Count, Factor, Limit, Rate},
 };
 use crate::{
     address::{Canonicalizer, HostPattern},
-    politeness::{Options, Policy},
+    politeness::{Adaptive, Options, Policy, Quiet, RetryBudget, gate::GroupLimit},
 };
 
 /// The default policy and its exceptions, in order.
@@ -22,7 +23,13 @@ pub(crate) fn politeness(raw: &Raw, checks: &mut Checks<'_>) -> Options {
         backoff_base: raw.politeness.backoff_base.0,
         backoff_max: raw.politeness.backoff_max.0,
         errors_in_row: raw.limits.errors_in_row.0.and_then(|n| u32::try_from(n.0).ok()).and_then(NonZeroU32::new),
-        ..Policy::default()
+        delay: raw.politeness.delay.0,
+        adaptive: adaptive(raw, raw.politeness.adaptive),
+        quiet: checks.ok("politeness.quiet", Quiet::parse(&raw.politeness.quiet)).unwrap_or_default(),
+        retries: raw.politeness.retry_percent.0.map(|percent| RetryBudget {
+            free: raw.politeness.retry_min,
+            percent: u32::try_from(percent.0).unwrap_or(u32::MAX),
+        }),
     };
     let mut exceptions = Vec::new();
     for (i, rule) in raw.host.iter().enumerate() {
@@ -30,11 +37,31 @@ pub(crate) fn politeness(raw: &Raw, checks: &mut Checks<'_>) -> Options {
         if checks.is_bad(&key) || checks.is_bad(&format!("host[{i}]")) && rule.pattern.is_empty() {
             continue;
         }
-        let policy = exception(&default, rule);
+        let quiet = rule.quiet.as_ref().map(|texts| checks.ok(&format!("host[{i}].quiet"), Quiet::parse(texts)));
+        let policy = Policy {
+            adaptive: rule.adaptive.map_or(default.adaptive, |factor| adaptive(raw, factor)),
+            quiet: quiet.map_or_else(|| default.quiet.clone(), Option::unwrap_or_default),
+            ..exception(&default, rule)
+        };
         let patterns = checks.ok(&key, patterns(&rule.pattern)).unwrap_or_default();
         exceptions.extend(patterns.into_iter().map(|pattern| (pattern, policy.clone())));
     }
     Options { default, exceptions }
+}
+
+/// What is promised to all hosts at an address, and to all of a registrable domain.
+pub(crate) fn groups(raw: &Raw) -> (GroupLimit, GroupLimit) {
+    let limit = |rate: Rate, connections: Limit<Count>| GroupLimit {
+        interval: rate.interval().unwrap_or_default(),
+        connections: connections.0.and_then(|n| u32::try_from(n.0).ok()).and_then(NonZeroU32::new),
+    };
+    let raw = &raw.politeness;
+    (limit(raw.ip_rate, raw.ip_connections), limit(raw.domain_rate, raw.domain_connections))
+}
+
+fn adaptive(raw: &Raw, factor: Factor) -> Option<Adaptive> {
+    let (min, max) = (raw.politeness.adaptive_min.0, raw.politeness.adaptive_max.0);
+    factor.0.map(|factor| Adaptive { factor, min, max })
 }
 
 fn exception(default: &Policy, rule: &HostRule) -> Policy {
@@ -44,6 +71,7 @@ fn exception(default: &Policy, rule: &HostRule) -> Policy {
         connections: rule.per_host.map_or(default.connections, positive),
         honour_crawl_delay: rule.crawl_delay.unwrap_or(default.honour_crawl_delay),
         max_delay: rule.max_delay.map_or(default.max_delay, |span| span.0),
+        delay: rule.delay.map_or(default.delay, |span| span.0),
         ..default.clone()
     }
 }

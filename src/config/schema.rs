@@ -13,7 +13,7 @@ use super::{
     lines,
     path::KeyPath,
     raw::Raw,
-    units::{Bytes, Count, Rate, Span, Unit},
+    units::{Bytes, Count, Factor, Rate, Span, Unit},
 };
 
 static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
@@ -193,6 +193,7 @@ impl<'a> Node<'a> {
             Some(Span::NAME) => Span::from_json(value)?.measure(),
             Some(Bytes::NAME) => Bytes::from_json(value)?.measure(),
             Some(Rate::NAME) => Rate::from_json(value)?.measure(),
+            Some(Factor::NAME) => Factor::from_json(value)?.measure(),
             Some(Count::NAME) => Count::from_json(value)?.measure(),
             _ => value.as_f64(),
         }

@@ -37,6 +37,10 @@ pub struct Settings {
     pub scope: scope::Options,
     /// What is promised to hosts.
     pub politeness: politeness::Options,
+    /// What is promised to all hosts at one address together.
+    pub address_limit: politeness::gate::GroupLimit,
+    /// What is promised to all hosts of one registrable domain together.
+    pub domain_limit: politeness::gate::GroupLimit,
     /// When it stops.
     pub limits: Limits,
     /// How pages are asked for.

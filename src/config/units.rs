@@ -212,6 +212,47 @@ impl fmt::Display for Rate {
     }
 }
 
+/// So many times something else, or `"off"`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Factor(pub(crate) Option<f64>);
+
+impl Unit for Factor {
+    const NAME: &'static str = "factor";
+    const EXPECTS: &'static str = "a number such as 5 or 0.5, or \"off\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        if text == "off" || is_unlimited(text) {
+            return Some(Self(None));
+        }
+        let number: f64 = text.parse().ok()?;
+        (number.is_finite() && number > 0.0).then_some(Self(Some(number)))
+    }
+
+    fn from_integer(number: u64) -> Option<Self> {
+        Self::from_text(&number.to_string())
+    }
+
+    fn measure(&self) -> Option<f64> {
+        self.0
+    }
+
+    fn from_json(value: &Json) -> Option<Self> {
+        match value {
+            Json::String(text) => Self::from_text(text.trim()),
+            other => Self::from_text(&other.as_f64()?.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Factor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(number) => write!(f, "{number}"),
+            None => f.write_str("off"),
+        }
+    }
+}
+
 /// A whole number that may be limited; as text too, for environment and flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) u64);
@@ -283,7 +324,8 @@ macro_rules! written_as_text {
     )+};
 }
 
-written_as_text!(Span: ["string"], Bytes: ["string", "integer"], Rate: ["string", "integer"]);
+written_as_text!(Span: ["string"], Bytes: ["string", "integer"], Rate: ["string", "integer"],
+    Factor: ["string", "number"]);
 
 impl Serialize for Count {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
@@ -360,6 +402,17 @@ mod tests {
         check::<Bytes>("1 XB", None);
         check::<Bytes>("-1", None);
         check::<Bytes>("18446744073709551615 TiB", None);
+    }
+
+    #[test]
+    fn factors() {
+        check::<Factor>("5", Some("5"));
+        check::<Factor>("0.5", Some("0.5"));
+        check::<Factor>("off", Some("off"));
+        for bad in ["0", "-1", "NaN", "inf", "", "twice"] {
+            check::<Factor>(bad, None);
+        }
+        assert_eq!(Factor::from_json(&serde_json::json!(2.5)), Some(Factor(Some(2.5))));
     }
 
     #[test]

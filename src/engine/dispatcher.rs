@@ -25,6 +25,7 @@ use crate::{
         Lease, Workbench,
         workbench::{Fate, News, Next, Why},
     },
+    politeness::Gate,
     shutdown::Shutdown,
 };
 
@@ -67,11 +68,11 @@ enum Turn {
 }
 
 impl Dispatcher {
-    pub(super) fn new(options: Options, tally: Tally, clock: Clock, wires: Wires) -> Self {
+    pub(super) fn new(options: Options, gate: &Gate, tally: Tally, clock: Clock, wires: Wires) -> Self {
         let now = clock.now();
         let spent = Duration::from_millis(tally.active_ms);
         Self {
-            bench: Workbench::new(options.workbench.clone(), tally.fetched, now),
+            bench: Workbench::new(options.workbench.clone(), gate, tally.fetched, now),
             time_is_up_at: options.max_duration.map(|most| now + most.saturating_sub(spent)),
             body_bytes: tally.body_bytes,
             clock,
@@ -93,7 +94,10 @@ impl Dispatcher {
     /// in flight is over.
     pub(super) async fn run(mut self) -> Result<End, EngineError> {
         let mut batch = Vec::with_capacity(BATCH);
+        let mut others = self.bench.changes();
         let end = loop {
+            // Before the turn: what changes after it has looked is then not missed.
+            others.borrow_and_update();
             let wake_at = match self.turn()? {
                 Turn::End(end) => break end,
                 Turn::Sleep(at) => at,
@@ -109,6 +113,7 @@ impl Dispatcher {
                         return Err(EngineError::Task("recorder"));
                     }
                 }
+                _ = others.changed() => {}
                 () = sleep_until(self.clock.instant(due)) => {}
             }
             batch.drain(..).for_each(|message| self.take_in(message));
@@ -255,6 +260,11 @@ fn waiting(why: Why) -> Waiting {
         Why::Politeness => Waiting::Politeness,
         Why::Connections => Waiting::Connections,
         Why::Backoff => Waiting::Backoff,
+        Why::Probe => Waiting::Probe,
+        Why::Quiet => Waiting::Quiet,
+        Why::Address => Waiting::Address,
+        Why::Domain => Waiting::Domain,
+        Why::Memory => Waiting::Memory,
         Why::Robots => Waiting::Robots,
         Why::Disk => Waiting::Disk,
     }

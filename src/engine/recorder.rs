@@ -184,6 +184,7 @@ impl Recorder {
             Subject::Again { queued, why, at: _ } => {
                 self.frontier.postpone(&queued)?;
                 self.settle(&visit.host, visit.conduct.as_ref())?;
+                self.with_host(&visit.host, |record| record.state.note_retry())?;
                 let (url, attempts, at) = (queued.url.clone(), queued.attempts, queued.not_before);
                 self.tell(&CrawlEvent::Retrying { url, attempts, at, why });
                 news.push(News::Settled { host, fingerprint: queued.fingerprint, fate: Fate::Again(queued) });

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     address::HostKey,
     frontier::{Frontier, Lease},
+    politeness::Gate,
     shutdown::Shutdown,
     sink::Sink,
 };
@@ -45,6 +46,8 @@ pub struct Job {
     pub progress: watch::Sender<Progress>,
     /// Who may ask it to stop.
     pub shutdown: Shutdown,
+    /// Where it meets the other jobs of the process before a host.
+    pub gate: Gate,
 }
 
 /// How a run ended, with the counts that were committed.
@@ -99,7 +102,7 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
         shutdown: job.shutdown,
         abort: abort.clone(),
     };
-    let dispatcher = Dispatcher::new(options.clone(), tally, clock, wires);
+    let dispatcher = Dispatcher::new(options.clone(), &job.gate, tally, clock, wires);
     let dispatcher = if goes_on { dispatcher.resumed() } else { dispatcher };
     let worker = Arc::new(Worker::new(job.stack, options));
 

@@ -226,6 +226,16 @@ pub enum Waiting {
     Robots,
     /// Its next URLs are being read from disk.
     Disk,
+    /// It has rested after a failure, and one request is trying whether it is well again.
+    Probe,
+    /// It is in its quiet hours.
+    Quiet,
+    /// All hosts at its address are at their limit together.
+    Address,
+    /// All hosts of its domain are at their limit together.
+    Domain,
+    /// No other host can be remembered yet.
+    Memory,
 }
 
 impl std::fmt::Display for Waiting {
@@ -236,6 +246,11 @@ impl std::fmt::Display for Waiting {
             Self::Backoff => "backoff",
             Self::Robots => "robots.txt",
             Self::Disk => "disk",
+            Self::Probe => "one probe",
+            Self::Quiet => "quiet hours",
+            Self::Address => "their address",
+            Self::Domain => "their domain",
+            Self::Memory => "memory",
         })
     }
 }

@@ -21,7 +21,10 @@ use super::{
 use crate::{
     address::{Canonicalizer, Fingerprint, HostKey},
     clock::{Clock, Timestamp},
-    fetch::{ErrorKind, Fetcher, Timings, retry::ForHost},
+    fetch::{
+        ErrorKind, Fetcher, Response, Timings,
+        retry::{self, ForHost},
+    },
     frontier::{
         QueuedUrl,
         workbench::{Lease, Returned, Task},
@@ -67,7 +70,7 @@ impl Worker {
     /// Does it.
     pub(super) async fn work(&self, lease: Lease) -> (Returned, Visit) {
         match lease.task {
-            Task::Visit(queued, signals) => self.visit(lease.host, queued, signals.as_deref()).await,
+            Task::Visit(queued, signals) => self.visit(lease.host, queued, signals.as_deref(), lease.may_retry).await,
             Task::Robots(errand) => self.get_robots(lease.host, errand).await,
             Task::Refuse(queued, refused) => self.refuse(lease.host, &queued, &refused),
         }
@@ -144,6 +147,18 @@ fn conduct(timings: &Timings, signal: Signal, fingerprint: Fingerprint) -> Condu
         jitter: chance(fingerprint, timings.ended_at),
         remote: None,
     }
+}
+
+/// How a request went that was answered; `None` when the host was not asked for it.
+fn conduct_of(response: &Response, host: ForHost, fingerprint: Fingerprint) -> Option<Conduct> {
+    let asked_pause = retry::retry_after(&response.headers, response.timings.ended_at);
+    let signal = match signal_of(host, asked_pause).filter(|_| !response.from_cache)? {
+        // RFC 9110 section 10.2.3: how long to wait before what it points to is asked for.
+        Signal::Fine if (300..400).contains(&response.status) => asked_pause.map_or(Signal::Fine, Signal::Later),
+        signal => signal,
+    };
+    let remote = response.remote.map(|remote| remote.ip());
+    Some(Conduct { remote, ..conduct(&response.timings, signal, fingerprint) })
 }
 
 /// What came of a request, in politeness's words; `None` when the host was not asked. `asked_pause` is

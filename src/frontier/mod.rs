@@ -3,7 +3,7 @@
 //! Two halves, so that neither waits for the other:
 //!
 //! - The [`Workbench`] is what may be asked *now*: the heads of the queues of active hosts, their
-//!   pacers and their robots.txt, ordered by time. In memory, pure, owned by the frontier task,
+//!   policies and their robots.txt, ordered by time. In memory, pure, owned by the frontier task,
 //!   which hands out [`Lease`]s from it.
 //! - A [`Frontier`] is what is *known*: every URL ever seen, the queue of every host, how things
 //!   stand with each host, and the engine's book. Durable, owned by the recorder, which is the

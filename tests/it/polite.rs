@@ -3,16 +3,24 @@
 //! Each test serves a small site whose log of arrivals is the only witness: how dragline paces
 //! itself is nobody's business here. Two hosts are two names for one server.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use dragline::{clock::Timestamp, vitro::Arrival};
+use dragline::{
+    clock::{Clock, Timestamp},
+    vitro::Arrival,
+};
 use serde_json::json;
 
 use crate::support::{
     audit::{Promise, assert_concurrency, assert_spacing, audit, connections},
+    auditor::{self, Policy},
     binary::signal,
     ground::{Config, Ground, finish, until},
-    site::{Reply, Site},
+    responder::Running,
+    site::{Framing, Reply, Site},
 };
 
 /// What the busy loopback of a test machine may take off an interval.
@@ -251,4 +259,135 @@ async fn a_pause_that_was_asked_for_outlives_the_process() {
     let arrivals = site.arrivals();
     let pause = arrivals[n_before].at.since(at(&arrivals, "a.test", "/1"));
     assert!(pause >= Duration::from_secs(3), "{pause:?}");
+}
+
+/// Four hosts with all that can slow a crawler down.
+fn troubled() -> Site {
+    let text = |body: &str| Reply::new(200, "text/plain", body);
+    let html = |path: &str| Reply::html(format!("<title>{path}</title>"));
+    let busy = |retry_after: &str| Reply::status(503).header("Retry-After", retry_after);
+    let to_b = "http://b.test:{port}/from-a";
+    // Redirects within the host and to another one, one of them with a Retry-After; pauses of all kinds.
+    Site::new()
+        .host("a.test")
+        .robots("User-agent: *\nSitemap: http://a.test:{port}/map.xml\n")
+        .sitemap("/map.xml", &["http://a.test:{port}/mapped"])
+        .page("/", &["/1", "/2", "/moved", "/away", "/seconds", "/date", "/bad-gateway", "/error", "/slow", "/3", "/4"])
+        .redirect("/moved", 301, "/target")
+        .reply("/away", Reply::status(302).header("Location", to_b).header("Retry-After", "1"))
+        .replies("/seconds", [Reply::status(429).header("Retry-After", "2"), html("seconds")])
+        .replies("/date", [busy("{date+3}"), html("date")])
+        .replies("/bad-gateway", [Reply::status(502), Reply::status(504), html("bad-gateway")])
+        .replies("/error", [Reply::status(500), html("error")])
+        .reply("/slow", html("slow").after(Duration::from_millis(300)))
+        .reply("/mapped", html("mapped").framed(Framing::Chunked(7)))
+        // Its robots.txt is elsewhere, and busy at first.
+        .host("b.test")
+        .replies("/robots.txt", [busy("1"), Reply::status(301).header("Location", "/real-robots.txt")])
+        .reply("/real-robots.txt", text("User-agent: *\nAllow: /\n"))
+        .page("/", &["/1", "/2", "/3", "/back"])
+        .redirect("/back", 307, "http://a.test:{port}/from-b")
+        // It asks for time.
+        .host("c.test")
+        .robots("User-agent: *\nCrawl-delay: 1.2\n")
+        .page("/", &["/1", "/2", "http://d.test:{port}/deep"])
+        // It has no robots.txt, and fails without a word.
+        .host("d.test")
+        .page("/", &["/1", "/2"])
+        .replies("/1", [Reply::status(503), Reply::status(503), html("1")])
+        .host("")
+        .reply("/1", html("1"))
+        .reply("/2", html("2").after(Duration::from_millis(120)))
+        .reply("/3", html("3"))
+        .reply("/4", html("4"))
+}
+
+fn troubled_policy() -> Policy {
+    Policy {
+        interval: Duration::from_millis(250),
+        delay: Duration::from_millis(100),
+        crawl_delays: BTreeMap::from([("c.test".to_owned(), Duration::from_millis(1200))]),
+        backoff: (Duration::from_millis(400), Duration::from_secs(2)),
+        robots_elsewhere: BTreeSet::from(["/real-robots.txt".to_owned()]),
+        tolerance: TOLERANCE,
+        ..Policy::default()
+    }
+}
+
+fn troubled_config(site: &Running) -> Config {
+    let seeds = ["a", "b", "c", "d"].map(|name| site.url_on(&format!("{name}.test"), "/"));
+    config(&seeds)
+        .set("politeness.rate", "4/s")
+        .set("politeness.delay", "100ms")
+        .set("politeness.backoff_base", "400ms")
+        .set("politeness.backoff_max", "2s")
+        .set("fetch.retries", 4)
+}
+
+#[tokio::test]
+async fn the_auditor_finds_nothing_in_a_crawl_with_all_kinds_of_trouble() {
+    for connections in [1, 3] {
+        let (site, ground) = (troubled().serve().await, Ground::new());
+        let config = troubled_config(&site).set("politeness.per_host", connections);
+        ground.crawl(&config).await.with(0);
+        let policy = Policy { connections, ..troubled_policy() };
+        assert_eq!(auditor::audit(&site.exchanges(), &policy), [], "{:#?}", site.exchanges());
+        let records = ground.reconciled();
+        for path in ["/seconds", "/date", "/bad-gateway", "/error", "/mapped", "/target"] {
+            let url = site.url_on("a.test", path);
+            assert!(records.contains_key(&url), "{url} has no record: {records:#?}");
+        }
+        assert_eq!(records[&site.url_on("a.test", "/bad-gateway")]["attempts"], 3);
+        assert_eq!(records[&site.url_on("d.test", "/1")]["outcome"], "fetched");
+    }
+}
+
+#[tokio::test]
+async fn the_auditor_finds_nothing_across_a_kill() {
+    let (site, ground) = (troubled().serve().await, Ground::new());
+    let config = troubled_config(&site).set("politeness.per_host", 1);
+    for n_requests in [8, 20] {
+        let child = ground.start_crawl(&config);
+        until("requests", || site.exchanges().len() >= n_requests).await;
+        // What is heard in the last moments may be forgotten, and this is not about that.
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        signal(&child, "KILL").await;
+        finish(child).await;
+    }
+    ground.crawl(&config).await.with(0);
+    assert_eq!(auditor::audit(&site.exchanges(), &troubled_policy()), [], "{:#?}", site.exchanges());
+    ground.reconciled();
+}
+
+#[tokio::test]
+async fn hosts_of_one_address_or_domain_share_its_limit() {
+    let (site, ground) = (pages(2).serve().await, Ground::new());
+    let seeds: Vec<String> = (0..4).map(|n| site.url_on(&format!("h{n}.x.test"), "/")).collect();
+    ground.crawl(&config(&seeds).set("politeness.ip_rate", "10/s")).await.with(0);
+    let policy = Policy { interval: Duration::ZERO, connections: 4, tolerance: TOLERANCE, ..Policy::default() };
+    let address = Policy { address: Duration::from_millis(100), ..policy.clone() };
+    assert_eq!(auditor::audit(&site.exchanges(), &address), []);
+    assert_eq!(site.exchanges().len(), 4 * 4);
+
+    let (site, ground) = (pages(2).serve().await, Ground::new());
+    let seeds: Vec<String> = (0..4).map(|n| site.url_on(&format!("h{n}.x.test"), "/")).collect();
+    let config = config(&seeds).set("politeness.domain_rate", "10/s").set("politeness.domain_connections", 1);
+    ground.crawl(&config).await.with(0);
+    let domain = Policy { domain: Duration::from_millis(100), ..policy };
+    assert_eq!(auditor::audit(&site.exchanges(), &domain), []);
+    assert_eq!(site.exchanges().len(), 4 * 4);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_in_quiet_hours_and_explain_says_why() {
+    let (site, ground) = (pages(2).serve().await, Ground::new());
+    // From an hour ago to an hour from now, whatever the time is.
+    let hour = (Clock::system().now().0 / 3_600_000_000) % 24;
+    let quiet = format!("{:02}:00-{:02}:00 UTC", (hour + 23) % 24, (hour + 2) % 24);
+    let config = config(&[site.url("/")]).set("politeness.quiet", json!([quiet])).set("limits.duration", "2s");
+    ground.crawl(&config).await.with(3);
+    assert_eq!(site.exchanges().len(), 0);
+    ground.write("crawl.toml", config.toml());
+    let told = ground.run(&["explain", &site.url("/"), "--config", "crawl.toml"]).await;
+    assert!(told.stdout.contains("quiet hours"), "{}", told.stdout);
 }

@@ -120,6 +120,19 @@ fn host_text(host: &HostView) -> String {
         let failures = human::plural(host.errors_in_row.into(), "failure");
         write!(text, " (backing off: {why}; {failures} in a row)").expect("a String takes everything");
     }
+    if host.delay_s > 0.0 {
+        write!(text, "; {:.3} s of rest after an answer", host.delay_s).expect("a String takes everything");
+    }
+    if host.circuit == "half-open" {
+        text.push_str("; one request at a time tries whether it is well again");
+    }
+    if let Some(until) = &host.quiet_until {
+        write!(text, "; quiet hours until {until}").expect("a String takes everything");
+    }
+    if !host.may_retry {
+        write!(text, "; its budget of retries is used up, {} of them", human::count(host.retries))
+            .expect("a String takes everything");
+    }
     if host.given_up {
         text.push_str("; given up");
     }

@@ -79,7 +79,10 @@ fn look(
     let origin = url.origin();
     let policies = frontier.robots(host)?;
     it.robots = policies.iter().find(|(of, _)| *of == origin).map(|(_, policy)| robots_view(url, policy, inquiry.now));
-    it.host = known.as_ref().map(|record| HostView {
+    // Of a host that was never asked nothing is known; that it is in its quiet hours may be why.
+    let is_quiet = bench.politeness.policy(url.host().as_str()).quiet.until(inquiry.now).is_some();
+    let unasked = (is_quiet && matches!(status, Status::Queued { .. })).then(|| HostRecord::new(url.host()));
+    it.host = known.as_ref().or(unasked.as_ref()).map(|record| HostView {
         retired: retired
             .refuse(url, inquiry.options.workbench.directory_levels)
             .and_then(|refused| refused.rule.map(|rule| rule.to_string())),
@@ -91,6 +94,7 @@ fn look(
         it.too_deep = bench.max_depth.filter(|most| queued.held.is_none() && queued.place.depth > *most);
         let host = known.as_ref().map_or(Timestamp::default(), |record| record.state.not_before);
         let at = queued.not_before.max(host).max(inquiry.now);
+        let at = bench.politeness.policy(url.host().as_str()).quiet.until(at).unwrap_or(at);
         it.not_before = Some(at.rfc3339());
     }
     Ok(())
@@ -145,7 +149,15 @@ fn unknown(url: &CanonicalUrl) -> RobotsView {
 fn host_view(record: &HostRecord, inquiry: &Inquiry<'_>) -> HostView {
     let policy = inquiry.options.workbench.politeness.policy(record.host.as_str());
     let (interval, _, connections) = record.state.pace(policy);
+    let not_before = record.state.not_before.max(inquiry.now);
     HostView {
+        delay_s: record.state.pause(policy).as_secs_f64(),
+        latency_ms: record.state.latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
+        circuit: record.state.circuit(inquiry.now).as_str(),
+        quiet_until: policy.quiet.until(not_before).map(Timestamp::rfc3339),
+        requests: record.state.requests,
+        retries: record.state.retries,
+        may_retry: record.state.may_retry(policy),
         host: record.host.to_string(),
         interval_s: interval.as_secs_f64(),
         connections: connections.get(),

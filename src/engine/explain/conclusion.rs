@@ -92,8 +92,12 @@ impl Explanation {
                 };
                 let time = self.not_before.as_ref().map_or(String::new(), |at| format!("; not before {at}"));
                 let host = self.host.as_ref().and_then(|host| Some((host.host.as_str(), host.backoff.as_ref()?)));
-                let why =
-                    host.map_or(String::new(), |(host, why)| format!(", because {host} is backed off from: {why}"));
+                let quiet = self.host.as_ref().filter(|host| host.quiet_until.is_some());
+                let why = match (host, quiet) {
+                    (Some((host, why)), _) => format!(", because {host} is backed off from: {why}"),
+                    (None, Some(host)) => format!(", because {} is in its quiet hours", host.host),
+                    (None, None) => String::new(),
+                };
                 format!("it waits: {place}{time}{why}")
             }
             "done" => "its story has ended, but its record is not in the outputs".to_owned(),

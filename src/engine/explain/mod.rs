@@ -143,6 +143,21 @@ pub struct HostView {
     pub interval_s: f64,
     /// Requests at once.
     pub connections: u32,
+    /// Least time between the end of an answer and the next request, seconds: the policy's delay, or
+    /// what the host's slowness makes of it.
+    pub delay_s: f64,
+    /// How long it takes to answer, smoothed, milliseconds.
+    pub latency_ms: Option<u64>,
+    /// `closed`, `resting`, `half-open` (one request at a time tries it) or `given-up`.
+    pub circuit: &'static str,
+    /// It is in its quiet hours, until then.
+    pub quiet_until: Option<String>,
+    /// Requests made.
+    pub requests: u64,
+    /// Retries of its URLs.
+    pub retries: u64,
+    /// Whether its budget allows another one.
+    pub may_retry: bool,
     /// Nobody asks before this.
     pub not_before: String,
     /// How long that is from now, seconds.

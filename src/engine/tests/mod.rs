@@ -13,6 +13,7 @@ use std::{
 use tokio::sync::watch;
 
 mod directories;
+mod jobs;
 mod random;
 mod redirects;
 mod regressions;
@@ -109,8 +110,7 @@ impl Crawl {
                 same_content: None,
                 directory_levels: 2,
                 obey_robots: false,
-                interval: Duration::ZERO,
-                burst: NonZeroU32::MIN,
+                limits: politeness::gate::Limits::default(),
                 politeness: politeness::Options::default(),
             },
         };
@@ -133,6 +133,17 @@ impl Crawl {
         let clock = Clock::starting_at(Timestamp(1_700_000_000_000_000));
         web.clock = Some(clock);
         let web = Arc::new(web);
+        let (job, shelf) = self.job(web.clone(), clock, politeness::Gate::default());
+        let finished =
+            tokio::time::timeout(Duration::from_secs(86_400), run(job)).await.expect("it ends").expect("it works");
+        let tally = &finished.book.tally;
+        assert_eq!(shelf.outcomes().len() as u64, tally.n_concluded(), "the receipt and the records agree");
+        assert_eq!(tally.n_pending(), finished.n_queued, "the book and the frontier agree");
+        (finished, shelf, web)
+    }
+
+    /// What [`run`] is given.
+    fn job(self, web: Arc<Web>, clock: Clock, gate: politeness::Gate) -> (Job, Shelf) {
         let canonicalizer = Canonicalizer::default();
         let seed = |kind| move |text: &&'static str| Seed { url: Canonicalizer::default().parse(text).unwrap(), kind };
         let mut seeds: Vec<Seed> = self.seeds.iter().map(seed(Kind::Page)).collect();
@@ -142,7 +153,7 @@ impl Crawl {
         let frontier: Box<dyn Frontier> = Box::new(MemoryFrontier::new(&frontier_options));
         let shelf = Shelf::default();
         let job = Job {
-            stack: Stack { fetcher: web.clone(), scope: Scope::new(&self.scope, &urls).unwrap(), canonicalizer, clock },
+            stack: Stack { fetcher: web, scope: Scope::new(&self.scope, &urls).unwrap(), canonicalizer, clock },
             options: self.options,
             seeds,
             frontier,
@@ -151,14 +162,9 @@ impl Crawl {
             observers: Vec::new(),
             progress: watch::Sender::new(stats::Progress::default()),
             shutdown: self.shutdown,
+            gate,
         };
-        let finished =
-            tokio::time::timeout(Duration::from_secs(86_400), run(job)).await.expect("it ends").expect("it works");
-        let tally = &finished.book.tally;
-        assert_eq!(shelf.outcomes().len() as u64, tally.n_concluded(), "the receipt and the records agree");
-        assert_eq!(tally.n_pending(), finished.n_queued, "the book and the frontier agree");
-        assert_eq!(tally.n_pending(), finished.n_queued, "the book and the frontier agree");
-        (finished, shelf, web)
+        (job, shelf)
     }
 }
 

@@ -153,7 +153,7 @@ async fn a_slow_recorder_holds_the_workers_back() {
     let queued = MemoryFrontier::new(&frontier_options).sift(vec![found]).unwrap().admitted.remove(0);
     let (leases, inbox) = mpsc::channel(9);
     for _ in 0..9 {
-        leases.try_send(Lease { host: url.host(), task: Task::Visit(queued.clone(), None) }).unwrap();
+        leases.try_send(Lease { host: url.host(), task: Task::Visit(queued.clone(), None), may_retry: true }).unwrap();
     }
     let (to_dispatcher, mut returned) = mpsc::channel::<ToDispatcher>(99);
     let (to_recorder, _nobody_reads) = mpsc::channel::<ToRecorder>(2);

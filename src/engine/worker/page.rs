@@ -7,7 +7,7 @@ use super::{
         event::{Conclusion, Failure, Outcome},
         visit::{Subject, Visit},
     },
-    Worker, chance, conduct, signal_of, write,
+    Worker, chance, conduct, conduct_of, signal_of, write,
 };
 use crate::{
     address::HostKey,
@@ -26,13 +26,22 @@ use crate::{
 /// From this size on a body is parsed where it can't hold up other tasks.
 const LARGE_BODY_BYTES: usize = 256 * 1024;
 
+/// What the record of a URL says that was worth another attempt and gets none.
+const BUDGET_SPENT: &str = "not tried again: the budget of retries of its host is used up";
+
 impl Worker {
-    pub(super) async fn visit(&self, host: HostKey, queued: QueuedUrl, signals: Option<&Signals>) -> (Returned, Visit) {
+    pub(super) async fn visit(
+        &self,
+        host: HostKey,
+        queued: QueuedUrl,
+        signals: Option<&Signals>,
+        may_retry: bool,
+    ) -> (Returned, Visit) {
         let request = Request::get(queued.url.clone(), self.options.max_body_bytes);
         let answer = self.fetcher.fetch(request).await;
         let (conduct, subject, found) = match answer {
-            Ok(response) => self.answered(&queued, &response, signals),
-            Err(error) => self.unanswered(&queued, &error),
+            Ok(response) => self.answered(&queued, &response, signals, may_retry),
+            Err(error) => self.unanswered(&queued, &error, may_retry),
         };
         let returned = Returned { host: host.id(), held_connection: true, conduct, errand: None };
         (returned, Visit { host, conduct, subject, found })
@@ -43,18 +52,19 @@ impl Worker {
         queued: &QueuedUrl,
         response: &Response,
         signals: Option<&Signals>,
+        may_retry: bool,
     ) -> (Option<Conduct>, Subject, Vec<Discovery>) {
         let meaning = retry::judge(Purpose::Page, response.into());
         let asked_pause = retry::retry_after(&response.headers, response.timings.ended_at);
-        let signal = signal_of(meaning.host, asked_pause).filter(|_| !response.from_cache);
-        let conduct = signal.map(|signal| conduct(&response.timings, signal, queued.fingerprint));
-        if meaning.url == ForUrl::Again && self.may_retry(queued) {
+        let conduct = conduct_of(response, meaning.host, queued.fingerprint);
+        if meaning.url == ForUrl::Again && self.may_retry(queued, may_retry) {
             let cut = response.truncated.filter(|_| retry::is_success(response.status));
             let why = cut.and_then(Truncation::failure).map_or(Failure::Status(response.status), Failure::Error);
             let pause = self.pause(queued, meaning.host, asked_pause, response.timings.ended_at);
             return (conduct, again(queued, why, pause, response.timings.ended_at), Vec::new());
         }
-        let work = || self.conclude(queued, response, signals);
+        let is_spent = meaning.url == ForUrl::Again && self.is_budget_spent(queued, may_retry);
+        let work = || self.conclude(queued, response, signals, is_spent);
         // A sitemap may unpack to far more than its size.
         let is_large = response.body.len() >= LARGE_BODY_BYTES || queued.kind == Kind::Sitemap;
         let (outcome, record, found, content) = if is_large { blocking(work) } else { work() };
@@ -80,8 +90,13 @@ impl Worker {
         queued: &QueuedUrl,
         response: &Response,
         signals: Option<&Signals>,
+        is_spent: bool,
     ) -> (Outcome, Vec<u8>, Vec<Discovery>, Option<u64>) {
-        let reading = self.read(queued, response, signals);
+        let mut reading = self.read(queued, response, signals);
+        if is_spent && !retry::is_success(response.status) {
+            let failure = (Failure::Status(response.status), BUDGET_SPENT.to_owned());
+            reading.failure.get_or_insert(failure);
+        }
         let outcome = match &reading.failure {
             Some((failure, _)) => Outcome::Failed(*failure),
             None if retry::is_success(response.status) => Outcome::Fetched,
@@ -94,7 +109,12 @@ impl Worker {
         (outcome, record, reading.found, content.filter(|_| !response.body.is_empty()))
     }
 
-    fn unanswered(&self, queued: &QueuedUrl, error: &FetchError) -> (Option<Conduct>, Subject, Vec<Discovery>) {
+    fn unanswered(
+        &self,
+        queued: &QueuedUrl,
+        error: &FetchError,
+        may_retry: bool,
+    ) -> (Option<Conduct>, Subject, Vec<Discovery>) {
         let at = error.timings.ended_at;
         if error.kind == ErrorKind::AddressRefused {
             // Nobody was asked.
@@ -105,22 +125,25 @@ impl Worker {
         let meaning = retry::judge(Purpose::Page, error.into());
         let conduct = signal_of(meaning.host, None).map(|it| conduct(&error.timings, it, queued.fingerprint));
         let failure = Failure::Error(error.kind);
-        let subject = if meaning.url == ForUrl::Again && self.may_retry(queued) {
+        let subject = if meaning.url == ForUrl::Again && self.may_retry(queued, may_retry) {
             again(queued, failure, self.pause(queued, meaning.host, None, at), at)
         } else {
-            self.conclude_without_answer(
-                queued,
-                Outcome::Failed(failure),
-                Some(&error.message),
-                Some(&error.timings),
-                at,
-            )
+            let is_spent = meaning.url == ForUrl::Again && self.is_budget_spent(queued, may_retry);
+            let spent = is_spent.then(|| format!("{}; {BUDGET_SPENT}", error.message));
+            let message = spent.as_deref().unwrap_or(&error.message);
+            self.conclude_without_answer(queued, Outcome::Failed(failure), Some(message), Some(&error.timings), at)
         };
         (conduct, subject, Vec::new())
     }
 
-    fn may_retry(&self, queued: &QueuedUrl) -> bool {
-        queued.attempts < self.options.retries
+    /// Whether both budgets allow another attempt: the URL's, and its host's as the lease has it.
+    fn may_retry(&self, queued: &QueuedUrl, host_may: bool) -> bool {
+        queued.attempts < self.options.retries && host_may
+    }
+
+    /// Whether it is the host's budget alone that allows none.
+    fn is_budget_spent(&self, queued: &QueuedUrl, host_may: bool) -> bool {
+        queued.attempts < self.options.retries && !host_may
     }
 
     /// The URL's own pause before the next attempt; none when the host is slowed anyway.

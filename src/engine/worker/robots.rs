@@ -10,7 +10,7 @@ use super::{
         judge::{Place, Way},
         visit::{Subject, Visit},
     },
-    Worker, conduct, signal_of,
+    Worker, conduct, conduct_of, signal_of,
 };
 use crate::{
     address::HostKey,
@@ -42,9 +42,7 @@ impl Worker {
         let (conduct, step) = match self.fetcher.fetch(request).await {
             Ok(response) => {
                 let meaning = retry::judge(Purpose::RobotsTxt, (&response).into());
-                let asked_pause = retry::retry_after(&response.headers, response.timings.ended_at);
-                let signal = signal_of(meaning.host, asked_pause).filter(|_| !response.from_cache);
-                let conduct = signal.map(|signal| conduct(&response.timings, signal, fingerprint));
+                let conduct = conduct_of(&response, meaning.host, fingerprint);
                 (conduct, self.learn(&errand, &response, meaning.url))
             }
             Err(error) if error.kind == ErrorKind::AddressRefused => (None, Step::Learnt(Err(Refusal::AddressRefused))),

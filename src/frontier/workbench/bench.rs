@@ -4,6 +4,8 @@ mod picture;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+use tokio::sync::watch;
+
 use super::{
     Ask, Errand, Fate, Lease, News, Next, Options, Returned, Task,
     scan::Scan,
@@ -13,7 +15,7 @@ use crate::{
     address::{HostId, HostKey},
     clock::Timestamp,
     frontier::QueuedUrl,
-    politeness::Pacer,
+    politeness::{Gate, gate::Member},
 };
 
 /// Most hosts asked for in one [`Ask::Hosts`].
@@ -28,6 +30,8 @@ pub struct Workbench {
     waiting: BTreeSet<(Timestamp, HostId)>,
     /// Hosts that may be dropped to make room.
     idle: BTreeSet<HostId>,
+    /// Hosts that rest until the gate wakes them.
+    busy: BTreeSet<HostId>,
     asks: VecDeque<Ask>,
     /// Asks without an answer yet.
     n_asked: usize,
@@ -36,7 +40,7 @@ pub struct Workbench {
     n_out: u64,
     n_fetched: u64,
     in_flight: usize,
-    all_hosts: Pacer,
+    gate: Member,
     /// Nothing else is left: URLs that are too deep get their refusals.
     flush: bool,
     /// When the crawl went on, if it is not a new one.
@@ -60,15 +64,16 @@ enum Whereabouts {
 
 impl Workbench {
     /// With nothing in memory; it begins by asking for hosts. `n_fetched` pages of the crawl's
-    /// budget are used already.
-    pub fn new(options: Options, n_fetched: u64, now: Timestamp) -> Self {
+    /// budget are used already. The `gate` is where it meets the other jobs of the process.
+    pub fn new(options: Options, gate: &Gate, n_fetched: u64, now: Timestamp) -> Self {
         Self {
-            all_hosts: Pacer::new(options.interval, options.burst, now),
+            gate: gate.join(options.limits.clone(), now),
             options,
             slots: HashMap::new(),
             ready: VecDeque::new(),
             waiting: BTreeSet::new(),
             idle: BTreeSet::new(),
+            busy: BTreeSet::new(),
             asks: VecDeque::new(),
             n_asked: 0,
             scan: Scan::new(),
@@ -91,6 +96,7 @@ impl Workbench {
     pub fn next(&mut self, now: Timestamp) -> Next {
         loop {
             self.look_for_hosts();
+            self.gate.take_woken().into_iter().for_each(|host| self.wake(host));
             self.ring(now);
             while let Some(&host) = self.ready.front() {
                 if self.is_budget_out() {
@@ -99,7 +105,8 @@ impl Workbench {
                 match self.take_turn(host, now) {
                     Ok(Some(lease)) => return Next::Lease(Box::new(lease)),
                     Ok(None) => {}
-                    Err(at) => return Next::WaitUntil(at),
+                    Err(Some(at)) => return Next::WaitUntil(at),
+                    Err(None) => return Next::Rest,
                 }
             }
             // A host may just have gone idle, and no news need come that would bring us here again:
@@ -123,29 +130,22 @@ impl Workbench {
     }
 
     /// Gives the front host its turn and puts it where it then belongs. An error is the time until
-    /// which all hosts together must wait.
-    fn take_turn(&mut self, host: HostId, now: Timestamp) -> Result<Option<Lease>, Timestamp> {
+    /// which all hosts together must wait, if one is known.
+    fn take_turn(&mut self, host: HostId, now: Timestamp) -> Result<Option<Lease>, Option<Timestamp>> {
         let Some(placed) = self.slots.get_mut(&host) else {
             self.ready.pop_front();
             return Ok(None);
         };
         match placed.slot.turn(now, &self.options, self.flush) {
             Turn::Do(task) => {
-                if !matches!(task, Task::Refuse(..))
-                    && let Err(at) = self.all_hosts.take(now)
-                {
-                    placed.slot.put_back(task);
-                    return Err(at);
-                }
-                if !matches!(task, Task::Refuse(..)) {
-                    placed.slot.leased(now);
-                }
                 let key = placed.slot.key().cloned();
+                let may_retry = placed.slot.may_retry();
                 // Behind the others, so that one host can't starve them.
                 self.ready.rotate_left(1);
                 self.want(host);
-                Ok(Some(self.lease(key, task)))
+                Ok(Some(self.lease(key, task, may_retry)))
             }
+            Turn::Everyone(at) => Err(at),
             Turn::Wait(at, why) => {
                 self.ready.pop_front();
                 placed.turn = Whereabouts::Waiting(at);
@@ -162,17 +162,25 @@ impl Workbench {
                 self.note_idle(host);
                 Ok(None)
             }
+            Turn::Busy(why) => {
+                self.ready.pop_front();
+                placed.turn = Whereabouts::Resting;
+                placed.why = Some(why);
+                self.busy.insert(host);
+                self.want(host);
+                Ok(None)
+            }
         }
     }
 
-    fn lease(&mut self, key: Option<HostKey>, task: Task) -> Lease {
+    fn lease(&mut self, key: Option<HostKey>, task: Task, may_retry: bool) -> Lease {
         self.n_out += 1;
         self.in_flight += usize::from(!matches!(task, Task::Refuse(..)));
         let host = key.unwrap_or_else(|| match &task {
             Task::Visit(queued, _) | Task::Refuse(queued, _) => queued.host(),
             Task::Robots(errand) => errand.url.host(),
         });
-        Lease { host, task }
+        Lease { host, task, may_retry }
     }
 
     /// A lease comes back.
@@ -270,7 +278,8 @@ impl Workbench {
     }
 
     fn open(&mut self, host: HostId) {
-        let placed = Placed { slot: Slot::opening(host), turn: Whereabouts::Resting, why: Some(Why::Disk) };
+        let slot = Slot::opening(host, self.gate.clone());
+        let placed = Placed { slot, turn: Whereabouts::Resting, why: Some(Why::Disk) };
         self.slots.insert(host, placed);
         self.ask(Ask::Open { host, limit: self.options.head });
     }
@@ -331,6 +340,11 @@ impl Workbench {
         self.asks.push_front(ask);
     }
 
+    /// Tells when to look again although nothing was told: another job has left a place free.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.gate.changes()
+    }
+
     /// Something about the host changed: its turn is to be looked at again.
     fn wake(&mut self, host: HostId) {
         let Some(placed) = self.slots.get_mut(&host) else { return };
@@ -341,6 +355,7 @@ impl Workbench {
             }
             Whereabouts::Resting => {
                 self.idle.remove(&host);
+                self.busy.remove(&host);
             }
         }
         placed.turn = Whereabouts::Ready;
@@ -358,27 +373,19 @@ impl Workbench {
     }
 
     fn note_idle(&mut self, host: HostId) {
-        if self.slots.get(&host).is_some_and(|placed| placed.slot.is_idle(&self.options, self.flush)) {
+        let Some(placed) = self.slots.get_mut(&host) else { return };
+        if placed.slot.is_idle(&self.options, self.flush) {
+            placed.slot.close();
             self.idle.insert(host);
         }
     }
 
     fn is_something_under_way(&self) -> bool {
-        self.in_flight > 0 || self.n_out > 0 || self.n_asked > 0 || self.scan.is_due()
+        self.in_flight > 0 || self.n_out > 0 || self.n_asked > 0 || !self.busy.is_empty() || self.scan.is_due()
     }
 
     /// Whether every page that may still be fetched is out.
     fn is_budget_out(&self) -> bool {
         self.options.max_pages.is_some_and(|most| self.n_fetched + self.n_out >= most)
-    }
-
-    /// Pages fetched, over all runs.
-    pub fn n_fetched(&self) -> u64 {
-        self.n_fetched
-    }
-
-    /// Leases that hold a connection and have not come back.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight
     }
 }

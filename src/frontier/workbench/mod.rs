@@ -1,10 +1,14 @@
 //! The workbench: what may be asked now.
 //!
 //! A pure state machine over handed-in time. It holds a slot for each active host (head of its
-//! queue, pacer, robots.txt, what is out) and a time-ordered queue of hosts. [`Workbench::next`]
+//! queue, robots.txt, what is out) and a time-ordered queue of hosts. [`Workbench::next`]
 //! takes the host whose turn it is and gives a [`Lease`]: something that may be done *at once*. A
 //! host is in one place only: ready, waiting for a time, or resting until something about it
 //! changes. That is politeness by ownership: nobody can ask a host that is not ready.
+//!
+//! Whether a host may be asked now is the [`gate`](politeness::gate)'s to say, because other jobs of the
+//! process may be asking it too. The gate is asked last, when all else speaks for a request, and what it
+//! lets pass is leased. When another job leaves a place free, [`Workbench::changes`] tells.
 //!
 //! It never touches the store. What it wants to know it [`Ask`]s, and what the recorder tells it
 //! arrives as [`News`], in the order in which the recorder did it. So both halves of the frontier
@@ -28,13 +32,13 @@ mod slot;
 pub use bench::Workbench;
 pub use slot::Why;
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{HostRecord, Place, QueuedUrl, Retired};
 use crate::{
     address::{CanonicalUrl, Fingerprint, HostId, HostKey, Origin},
     clock::Timestamp,
-    politeness::{self, Conduct},
+    politeness::{self, Conduct, gate},
     robots::{Policy, Signals},
     verdict::{Refusal, Refused},
 };
@@ -62,10 +66,8 @@ pub struct Options {
     pub bytes_per_host: Option<u64>,
     /// Whether robots.txt is asked for and obeyed.
     pub obey_robots: bool,
-    /// Least time between requests, all hosts together; zero is "unlimited" (`limits.rate`).
-    pub interval: Duration,
-    /// How many may come at once after a pause, all hosts together.
-    pub burst: NonZeroU32,
+    /// What is promised beyond each host: to all together (`limits.rate`), to addresses and domains.
+    pub limits: gate::Limits,
     /// What is promised to hosts.
     pub politeness: politeness::Options,
 }
@@ -95,6 +97,8 @@ pub struct Lease {
     pub host: HostKey,
     /// What to do.
     pub task: Task,
+    /// Whether its host's budget allows another attempt, should this one fail.
+    pub may_retry: bool,
 }
 
 impl Lease {

@@ -80,12 +80,6 @@ impl Queue {
         Some(queued)
     }
 
-    /// Undoes [`Queue::take`].
-    pub(super) fn put_back(&mut self, queued: QueuedUrl) {
-        self.bring_in(queued.fingerprint);
-        self.head.insert(queued.place, queued);
-    }
-
     /// A leased URL's story has ended.
     pub(super) fn settled(&mut self, fingerprint: Fingerprint) {
         self.bring_in(fingerprint);

@@ -11,7 +11,10 @@ use super::{
 use crate::{
     address::{Fingerprint, HostId, HostKey, Origin},
     clock::Timestamp,
-    politeness::{Conduct, HostState, Pacer, Policy},
+    politeness::{
+        Conduct, HostState, Policy,
+        gate::{Denied, Hold, Member},
+    },
     robots,
     verdict::{Refusal, Refused},
 };
@@ -23,8 +26,12 @@ pub(super) enum Turn {
     Do(Task),
     /// Nothing before that time.
     Wait(Timestamp, Why),
+    /// Nothing of any host: all together are at their limit, until that time or until something is over.
+    Everyone(Option<Timestamp>),
     /// Nothing until something about the host changes.
     Rest(Option<Why>),
+    /// Nothing until the gate wakes it: another job may be all that is in the way.
+    Busy(Why),
 }
 
 /// Why a host with URLs is not asked now.
@@ -36,10 +43,35 @@ pub enum Why {
     Connections,
     /// It failed or asked for a pause, or its URLs wait for another attempt.
     Backoff,
+    /// It has rested, and one request is trying whether it is well again.
+    Probe,
+    /// It is in its quiet hours.
+    Quiet,
+    /// All hosts at its address are at their limit together.
+    Address,
+    /// All hosts of its domain are at their limit together.
+    Domain,
     /// Its robots.txt is being asked for.
     Robots,
     /// Its queue is being read.
     Disk,
+    /// The gate can remember no other host yet.
+    Memory,
+}
+
+impl From<Hold> for Why {
+    fn from(hold: Hold) -> Self {
+        match hold {
+            Hold::Interval | Hold::AllHosts => Self::Politeness,
+            Hold::Connections => Self::Connections,
+            Hold::Resting => Self::Backoff,
+            Hold::Probe => Self::Probe,
+            Hold::Quiet => Self::Quiet,
+            Hold::Address => Self::Address,
+            Hold::Domain => Self::Domain,
+            Hold::Memory => Self::Memory,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -48,10 +80,12 @@ pub(super) struct Slot {
     /// Known from the first URL or errand on.
     key: Option<HostKey>,
     policy: Policy,
+    /// As this crawl knows it: what is durable, and by which it gives a host up. When the host may be
+    /// asked is the gate's to say.
     state: HostState,
-    pacer: Option<Pacer>,
-    /// A token was taken from the pacer and not used yet.
-    token: bool,
+    gate: Member,
+    /// The gate holds the host open for this slot.
+    is_open: bool,
     tally: HostTally,
     origins: Origins,
     /// Directories that are done with.
@@ -62,14 +96,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn opening(host: HostId) -> Self {
+    pub(super) fn opening(host: HostId, gate: Member) -> Self {
         Self {
             host,
+            gate,
+            is_open: false,
             key: None,
             policy: Policy::default(),
             state: HostState::default(),
-            pacer: None,
-            token: false,
             tally: HostTally::default(),
             origins: Origins::default(),
             retired: RetiredSet::default(),
@@ -122,12 +156,12 @@ impl Slot {
         self.queue.ripen(now);
         loop {
             if !self.errands.is_empty() {
-                return self.paced(now).unwrap_or_else(|| self.lease_errand());
+                return self.paced(now, options).unwrap_or_else(|| self.lease_errand());
             }
             let Some(first) = self.queue.first() else { return self.nothing_queued() };
             let place = first.place;
             match self.judge(first, now, options, flush) {
-                Judgement::Fetch => return self.paced(now).unwrap_or_else(|| self.lease(place, None)),
+                Judgement::Fetch => return self.paced(now, options).unwrap_or_else(|| self.lease(place, None)),
                 Judgement::Refuse(refused) => return self.lease(place, Some(refused)),
                 // What is delayed may be the very thing that the first one has to wait for.
                 Judgement::Rest(why) => {
@@ -205,24 +239,35 @@ impl Slot {
         self.retired.add(retired);
     }
 
-    /// `None` when the host may be asked now.
-    fn paced(&mut self, now: Timestamp) -> Option<Turn> {
-        let (interval, burst, connections) = self.state.pace(&self.policy);
-        if self.in_flight >= connections.get() {
-            return Some(Turn::Rest(Some(Why::Connections)));
+    /// `None` when the host may be asked now, and then it counts as asked.
+    fn paced(&mut self, now: Timestamp, options: &Options) -> Option<Turn> {
+        if self.key.is_none() {
+            let errand = self.errands.front().map(|errand| errand.url.host());
+            let key = errand.or_else(|| self.queue.first().map(QueuedUrl::host))?;
+            self.name(key, options);
         }
-        if now < self.state.not_before {
-            let why = if self.state.backing_off { Why::Backoff } else { Why::Politeness };
-            return Some(Turn::Wait(self.state.not_before, why));
+        match self.enter(now) {
+            Ok(()) => None,
+            Err(Denied::Until(at, Hold::AllHosts)) => Some(Turn::Everyone(Some(at))),
+            Err(Denied::Busy(Hold::AllHosts)) => Some(Turn::Everyone(None)),
+            Err(Denied::Until(at, hold)) => Some(Turn::Wait(at, hold.into())),
+            Err(Denied::Busy(hold)) => Some(Turn::Busy(hold.into())),
         }
-        if !self.token {
-            let pacer = self.pacer.get_or_insert_with(|| Pacer::new(interval, burst, now));
-            if let Err(at) = pacer.take(now) {
-                return Some(Turn::Wait(at, Why::Politeness));
-            }
-            self.token = true;
+    }
+
+    fn enter(&mut self, now: Timestamp) -> Result<(), Denied> {
+        if let Some(key) = self.key.as_ref().filter(|_| !self.is_open) {
+            self.gate.open(key, &self.policy, Some(&self.state), now)?;
+            self.is_open = true;
         }
-        None
+        self.gate.try_enter(self.host, now)
+    }
+
+    /// Nothing is to be asked of the host for now: others are not held to this crawl's policy for it.
+    pub(super) fn close(&mut self) {
+        if std::mem::take(&mut self.is_open) {
+            self.gate.close(self.host);
+        }
     }
 
     fn lease(&mut self, place: Place, refusal: Option<Refused>) -> Turn {
@@ -230,7 +275,6 @@ impl Slot {
         Turn::Do(match refusal {
             Some(refused) => Task::Refuse(queued, Box::new(refused)),
             None => {
-                self.token = false;
                 self.in_flight += 1;
                 self.origins.used(&queued.url.origin());
                 let signals = self.origins.signals(&queued.url);
@@ -241,37 +285,8 @@ impl Slot {
 
     fn lease_errand(&mut self) -> Turn {
         let Some(errand) = self.errands.pop_front() else { return Turn::Rest(None) };
-        self.token = false;
         self.in_flight += 1;
         Turn::Do(Task::Robots(errand))
-    }
-
-    /// What was leased is being done. Requests that don't wait for each other's answers are kept apart
-    /// from here on, whatever tokens are left over.
-    pub(super) fn leased(&mut self, now: Timestamp) {
-        let (interval, burst, _) = self.state.pace(&self.policy);
-        if burst.get() == 1 {
-            self.state.hold_until(now + interval);
-        }
-    }
-
-    /// A lease that could not be used after all (all hosts together are at their limit).
-    pub(super) fn put_back(&mut self, task: Task) {
-        match task {
-            Task::Visit(queued, _) => {
-                self.in_flight -= 1;
-                self.token = true;
-                self.queue.put_back(queued);
-            }
-            Task::Robots(errand) => {
-                self.in_flight -= 1;
-                self.token = true;
-                self.errands.push_front(errand);
-            }
-            Task::Refuse(queued, _) => {
-                self.queue.put_back(queued);
-            }
-        }
     }
 
     pub(super) fn returned(&mut self, held_connection: bool, conduct: Option<&Conduct>) {
@@ -279,6 +294,14 @@ impl Slot {
         if let Some(conduct) = conduct {
             self.state.settle(conduct, &self.policy);
         }
+        if held_connection {
+            self.gate.leave(self.host, conduct);
+        }
+    }
+
+    /// Whether another attempt at one of the host's URLs is within its budget.
+    pub(super) fn may_retry(&self) -> bool {
+        self.state.may_retry(&self.policy)
     }
 
     pub(super) fn settled(&mut self, fingerprint: Fingerprint, fate: Fate) {
@@ -288,7 +311,10 @@ impl Slot {
                 self.tally.fetched += u64::from(fetched);
                 self.tally.body_bytes += body_bytes;
             }
-            Fate::Again(queued) => self.queue.delay(queued),
+            Fate::Again(queued) => {
+                self.state.note_retry();
+                self.queue.delay(queued);
+            }
         }
     }
 
@@ -301,12 +327,9 @@ impl Slot {
         let heard = policy.as_ref().ok().map(|policy| policy.fetched_at);
         self.origins.learn(origin, policy);
         let Some(heard) = heard else { return };
-        let before = self.state.pace(&self.policy);
-        self.state.learn_crawl_delay(self.origins.crawl_delay(), heard, &self.policy);
-        if self.state.pace(&self.policy) != before {
-            self.pacer = None;
-            self.token = false;
-        }
+        let delay = self.origins.crawl_delay();
+        self.state.learn_crawl_delay(delay, heard, &self.policy);
+        self.gate.learn_crawl_delay(self.host, delay, heard);
     }
 
     /// A URL was queued, or queued nearer to the front.
@@ -343,6 +366,12 @@ impl Slot {
     /// Requests in flight, URLs queued in memory, pages fetched.
     pub(super) fn load(&self) -> (u32, usize, u64) {
         (self.in_flight, self.queue.n_here(), self.tally.fetched)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

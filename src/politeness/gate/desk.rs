@@ -36,8 +36,8 @@ pub(super) struct Desk {
     domain_limit: GroupLimit,
     all: Till,
     in_flight: u32,
-    /// Members that wait for a place among all requests.
-    waiting_for_all: BTreeSet<u64>,
+    /// Who waits for a place among all requests.
+    waiting_for_all: BTreeSet<Asker>,
     sweep_at: usize,
     /// The latest time that anybody has told.
     latest: Timestamp,
@@ -102,7 +102,7 @@ impl Desk {
     /// A member is gone, and with it all that it held.
     pub(super) fn part(&mut self, member: u64) {
         self.members.remove(&member);
-        self.waiting_for_all.remove(&member);
+        self.waiting_for_all.retain(|(waiter, _)| *waiter != member);
         let open: Vec<HostId> =
             self.hosts.iter().filter(|(_, host)| host.is_open_to(member)).map(|(id, _)| *id).collect();
         for id in open {
@@ -156,6 +156,7 @@ impl Desk {
             if let Some(group) = domain.and_then(|domain| self.domains.get_mut(&domain)) {
                 group.forget((member, id));
             }
+            self.waiting_for_all.remove(&(member, id));
             if let Some(guest) = self.members.get_mut(&member) {
                 guest.woken.remove(&id);
             }
@@ -188,7 +189,7 @@ impl Desk {
             self.domains.entry(domain.clone()).or_default().ask(asker, self.domain_limit, Hold::Domain, now)?;
         }
         if self.options.connections.is_some_and(|most| self.in_flight >= most.get()) {
-            self.waiting_for_all.insert(member);
+            self.waiting_for_all.insert(asker);
             return Err(Denied::Busy(Hold::AllHosts));
         }
         let Some(guest) = self.members.get_mut(&member) else { return Err(Denied::Busy(Hold::Memory)) };
@@ -235,10 +236,8 @@ impl Desk {
             }
             woken.extend(group.leave());
         }
+        woken.extend(std::mem::take(&mut self.waiting_for_all));
         woken.into_iter().for_each(|(member, host)| self.wake(member, host));
-        for member in std::mem::take(&mut self.waiting_for_all) {
-            self.signal(member);
-        }
         self.wake_members_of(id);
     }
 
@@ -296,12 +295,6 @@ impl Desk {
     fn wake(&mut self, member: u64, host: HostId) {
         if let Some(guest) = self.members.get_mut(&member) {
             guest.woken.insert(host);
-        }
-        self.signal(member);
-    }
-
-    fn signal(&self, member: u64) {
-        if let Some(guest) = self.members.get(&member) {
             guest.changes.send_replace(());
         }
     }

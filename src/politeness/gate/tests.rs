@@ -383,3 +383,140 @@ async fn who_gives_up_waiting_leaves_nothing_behind() {
     other.enter(&key, &policy, clock, None).await.expect("in time").settle(None);
     assert_eq!(clock.now().since(asked), ms(1000));
 }
+
+/// A job in a simulation: what it still wants to ask, and when it looks again.
+struct Hungry {
+    job: Job,
+    policy: Policy,
+    /// By host: requests left, and when to ask next if a time is known.
+    wants: Vec<(&'static str, u32, Option<Timestamp>)>,
+}
+
+const HOSTS: [&str; 4] = ["a.x.test", "b.x.test", "c.y.test", "192.0.2.9"];
+
+/// Two or three jobs that want some requests to some hosts, served from `takes` ms each. Everybody asks
+/// only when told a time or woken, as a workbench does. Answers with when each request was sent and over.
+fn simulate(
+    mut jobs: Vec<Hungry>,
+    takes: &[u64],
+    signals: &[Signal],
+) -> Vec<(usize, &'static str, Timestamp, Timestamp)> {
+    let mut now = T;
+    let mut log: Vec<(usize, &'static str, Timestamp, Timestamp)> = Vec::new();
+    let mut out: Vec<(Timestamp, usize, usize)> = Vec::new();
+    loop {
+        // Those who are due ask, until nobody gets anything any more.
+        let mut progress = true;
+        while progress {
+            progress = false;
+            for (number, hungry) in jobs.iter_mut().enumerate() {
+                let woken = hungry.job.0.take_woken();
+                for (name, left, next) in &mut hungry.wants {
+                    if woken.contains(&host(name).id()) {
+                        *next = Some(now);
+                    }
+                    if *left == 0 || next.is_none_or(|at| at > now) {
+                        continue;
+                    }
+                    match hungry.job.ask(name, now) {
+                        Ok(()) => {
+                            *left -= 1;
+                            progress = true;
+                            let took = takes[log.len() % takes.len()];
+                            out.push((now + ms(took), number, log.len()));
+                            log.push((number, name, now, now + ms(took)));
+                        }
+                        Err(Denied::Until(at, _)) => {
+                            assert!(at > now, "told to ask now, and refused");
+                            *next = Some(at);
+                        }
+                        // From here on only a wake-up brings it back.
+                        Err(Denied::Busy(_)) => *next = None,
+                    }
+                }
+            }
+        }
+        if jobs.iter().all(|hungry| hungry.wants.iter().all(|(_, left, _)| *left == 0)) {
+            return log;
+        }
+        let times = jobs.iter().flat_map(|hungry| hungry.wants.iter().filter(|(_, left, _)| *left > 0));
+        let next = times.filter_map(|(_, _, next)| *next).chain(out.iter().map(|(at, ..)| *at)).min();
+        now = next.expect("somebody waits for ever").max(now);
+        out.sort_unstable_by_key(|(at, ..)| *at);
+        while out.first().is_some_and(|(at, ..)| *at <= now) {
+            let (ended_at, number, entry) = out.remove(0);
+            let (_, name, sent_at, _) = log[entry];
+            let address = if name.ends_with("x.test") { "192.0.2.1" } else { "192.0.2.9" };
+            let signal = signals[entry % signals.len()];
+            let conduct = Conduct { first_byte_at: Some(ended_at), ended_at, signal, ..from(address, sent_at) };
+            jobs[number].job.leave(name, &conduct);
+        }
+    }
+}
+
+mod random {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn signal() -> impl Strategy<Value = Signal> {
+        prop_oneof![
+            6 => Just(Signal::Fine),
+            1 => Just(Signal::Faulty),
+            1 => Just(Signal::Trouble),
+            1 => Just(Signal::SlowDown(Some(ms(700)))),
+            1 => Just(Signal::Later(ms(300))),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Nobody waits for ever, and the strictest of the policies is kept by all together.
+        #[test]
+        fn promises_are_kept_and_nobody_is_forgotten(
+            policies in prop::collection::vec((0u64..300, 1u32..4, 0u64..100), 2..4),
+            wants in prop::collection::vec(prop::collection::vec(1u32..6, 4), 3),
+            takes in prop::collection::vec(0u64..250, 1..9),
+            signals in prop::collection::vec(signal(), 1..9),
+            address in prop::option::of((0u64..80, 1u32..3)),
+            domain in prop::option::of((0u64..80, 1u32..3)),
+            all in prop::option::of(1u32..4),
+        ) {
+            let limit = |limit: Option<(u64, u32)>| limit.map_or_else(GroupLimit::default, |(interval, connections)| {
+                GroupLimit { interval: ms(interval), connections: Some(n(connections)) }
+            });
+            let gate = Gate::new(Options { connections: all.map(n), ..Options::default() }, T);
+            let limits = Limits { address: limit(address), domain: limit(domain), ..Limits::default() };
+            let jobs: Vec<Hungry> = policies.iter().zip(&wants).map(|((interval, connections, delay), wants)| {
+                let policy = Policy { delay: ms(*delay), backoff_base: ms(200), ..policy(ms(*interval), *connections) };
+                let wants: Vec<_> = HOSTS.iter().zip(wants).map(|(name, n)| (*name, *n, Some(T))).collect();
+                Hungry { job: Job(gate.join(limits.clone(), T)).open(&HOSTS, &policy), policy, wants }
+            }).collect();
+            let strictest = jobs.iter().skip(1).fold(jobs[0].policy.clone(), |all, one| all.strictest(&one.policy));
+            let log = simulate(jobs, &takes, &signals);
+            prop_assert_eq!(gate.n_hosts(), HOSTS.len());
+
+            let together = |wanted: &dyn Fn(&str) -> bool, interval: Duration, connections: u32, delay: Duration| {
+                let of: Vec<_> = log.iter().filter(|(_, name, ..)| wanted(name)).collect();
+                of.iter().enumerate().all(|(i, (_, _, sent, _))| {
+                    let before = &of[..i];
+                    let in_flight = before.iter().filter(|(.., ended)| ended > sent).count();
+                    before.iter().all(|(_, _, other, ended)| {
+                        sent.since(*other) >= interval && (ended > sent || sent.since(*ended) >= delay)
+                    }) && in_flight < connections as usize
+                })
+            };
+            for name in HOSTS {
+                let connections = strictest.connections.get();
+                prop_assert!(together(&|other| other == name, strictest.interval, connections, strictest.delay), "{log:?}");
+            }
+            if let Some((interval, connections)) = domain {
+                prop_assert!(together(&|name| name.ends_with("x.test"), ms(interval), connections, Duration::ZERO), "{log:?}");
+            }
+            if let Some(connections) = all {
+                prop_assert!(together(&|_| true, Duration::ZERO, connections, Duration::ZERO), "{log:?}");
+            }
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! The auditor: reads a server's arrival log and lists the promises that were broken.
+//! Simple questions to a log of arrivals: spacing, connections, robots.txt first. The whole policy is
+//! [`super::auditor`]'s.
 //!
 //! It knows what was promised and what arrived, and nothing of how dragline paces itself. Arrivals
 //! jitter (loopback, two busy cores), so spacing is judged with a tolerance.

@@ -20,7 +20,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::site::{Framing, Reply, Site};
+use super::{
+    auditor::Exchange,
+    site::{Framing, Reply, Site},
+};
 
 /// Longest request head read.
 const MAX_HEAD: usize = 64 * 1024;
@@ -45,6 +48,7 @@ struct State {
     in_flight: HashMap<String, u32>,
     n_asked: HashMap<(String, String), usize>,
     heads: Vec<(String, String)>,
+    exchanges: Vec<Exchange>,
 }
 
 impl Running {
@@ -75,6 +79,11 @@ impl Running {
     /// Every request so far, in the order of arrival.
     pub(crate) fn arrivals(&self) -> Vec<Arrival> {
         self.shared.log.arrivals()
+    }
+
+    /// Every exchange so far, as the auditor reads them.
+    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+        self.shared.state.lock().unwrap().exchanges.clone()
     }
 
     /// The paths asked for, in the order of arrival.
@@ -113,14 +122,23 @@ async fn converse(mut stream: TcpStream, connection: u64, shared: &Shared) -> st
         let last = header(&head, "connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let is_head = head.starts_with("HEAD ");
 
-        let reply = shared.reply(&host, &target);
+        let reply = shared.reply(&host, &target).dated(at);
         let in_flight = shared.enter(&host, &target, head);
+        let number = shared.note(Exchange {
+            at,
+            ended: None,
+            host: host.clone(),
+            local: stream.local_addr()?.ip(),
+            path: target.clone(),
+            status: reply.status,
+            retry_after: reply.headers.iter().find(|(name, _)| name == "Retry-After").map(|(_, value)| value.clone()),
+        });
         let (status, name) = (reply.status, host.as_str());
         let path = target.as_str().into();
         shared.log.push(|| Arrival { at, host: name.into(), path, connection, in_flight, status });
         tokio::time::sleep(reply.delay).await;
         // Before the last byte goes out, because the peer may ask again as soon as it has that.
-        shared.leave(&host);
+        shared.leave(&host, number);
         let bytes = shared.bytes(&reply, is_head);
         stream.write_all(&bytes).await?;
         if last || matches!(reply.framing, Framing::UntilClose | Framing::CutAt(_) | Framing::Verbatim) {
@@ -172,8 +190,16 @@ impl Shared {
         *in_flight
     }
 
-    fn leave(&self, host: &str) {
-        *self.state.lock().unwrap().in_flight.get_mut(host).expect("it was entered") -= 1;
+    fn note(&self, exchange: Exchange) -> usize {
+        let exchanges = &mut self.state.lock().unwrap().exchanges;
+        exchanges.push(exchange);
+        exchanges.len() - 1
+    }
+
+    fn leave(&self, host: &str, number: usize) {
+        let mut state = self.state.lock().unwrap();
+        *state.in_flight.get_mut(host).expect("it was entered") -= 1;
+        state.exchanges[number].ended = Some(self.clock.now());
     }
 
     fn bytes(&self, reply: &Reply, is_head: bool) -> Vec<u8> {

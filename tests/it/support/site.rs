@@ -5,11 +5,17 @@
 //! let seed = site.url("/");
 //! ```
 //!
-//! In bodies and header values `{port}` stands for the port that the site is served on, which
+//! A `Retry-After` of `{date+2}` is sent as a date. In bodies and header values `{port}` stands for the port that the site is served on, which
 //! nobody knows when the site is described. What is not described is 404. Served by
 //! [`super::responder`], which writes exactly these bytes.
 
-use std::{collections::HashMap, fmt::Write as _, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use dragline::clock::Timestamp;
 
 use super::responder::Running;
 
@@ -59,6 +65,18 @@ impl Reply {
 
     pub(crate) fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// A `Retry-After` of `{date+N}` is the date N seconds after the request.
+    pub(super) fn dated(mut self, at: Timestamp) -> Self {
+        for (_, value) in self.headers.iter_mut().filter(|(name, _)| name == "Retry-After") {
+            let seconds = value.strip_prefix("{date+").and_then(|rest| rest.strip_suffix('}')?.parse().ok());
+            if let Some(seconds) = seconds {
+                let date = UNIX_EPOCH + Duration::from_micros(at.0) + Duration::from_secs(seconds);
+                *value = httpdate::fmt_http_date(date);
+            }
+        }
         self
     }
 

@@ -6,6 +6,16 @@ use super::{Why, Workbench};
 use crate::{address::HostKey, clock::Timestamp};
 
 impl Workbench {
+    /// Pages fetched, over all runs.
+    pub fn n_fetched(&self) -> u64 {
+        self.n_fetched
+    }
+
+    /// Leases that hold a connection and have not come back.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
     /// Hosts in memory.
     pub fn n_active(&self) -> usize {
         self.slots.len() - self.idle.len()
