@@ -11,8 +11,16 @@ use crate::{
     address::{HostId, HostKey},
     clock::{Clock, Timestamp},
     fetch::{ErrorKind, FetchError, Fetcher, Phase, Request, Response, Timings},
-    politeness::{self, Policy, gate::Member},
+    politeness::{
+        self, Policy,
+        gate::{Denied, Member},
+    },
 };
+
+/// A wait that is longer is told, because nobody should have to guess what he waits for …
+const LONG_WAIT: Duration = Duration::from_secs(10);
+/// … but not more often than this for one host.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// A [`Fetcher`] whose requests reach no server before the gate lets them. Stands directly in front of
 /// the one that opens connections. See the module's contract.
@@ -22,6 +30,8 @@ pub struct PoliteFetcher {
     policies: politeness::Options,
     /// Crawl-delays that were heard, the most recently used of them.
     delays: Cache<HostId, Delay>,
+    /// When it was told last that a host makes everybody wait.
+    told: Cache<HostId, Timestamp>,
     /// Requests in flight, all hosts together.
     slots: Semaphore,
     clock: Clock,
@@ -44,8 +54,8 @@ impl PoliteFetcher {
         max_hosts: u64,
         clock: Clock,
     ) -> Self {
-        let (delays, slots) = (Cache::new(max_hosts), Semaphore::new(concurrency));
-        Self { inner, member, policies, delays, slots, clock }
+        let (delays, told, slots) = (Cache::new(max_hosts), Cache::new(max_hosts), Semaphore::new(concurrency));
+        Self { inner, member, policies, delays, told, slots, clock }
     }
 
     /// What a robots.txt of the host, heard just now, says about the time between requests.
@@ -60,8 +70,15 @@ impl PoliteFetcher {
         let host = request.url.host();
         let (policy, not_before) = self.promise(&host).await;
         sleep_until(self.clock.instant(not_before)).await;
-        // Nobody is in a hurry here: whoever is drops the future.
-        let permit = self.member.enter(&host, &policy, self.clock, None).await.map_err(|_| self.busy())?;
+        let patience = Some(self.clock.now() + LONG_WAIT);
+        let permit = match self.member.enter(&host, &policy, self.clock, patience).await {
+            Ok(permit) => permit,
+            // Nobody is in a hurry here: whoever is drops the future.
+            Err(denied) => {
+                self.tell(&host, denied).await;
+                self.member.enter(&host, &policy, self.clock, None).await.map_err(|_| self.busy())?
+            }
+        };
         let slot = self.slots.acquire().await.map_err(|_| self.busy())?;
         let url = request.url.clone();
         let result = self.inner.fetch(request).await;
@@ -82,6 +99,17 @@ impl PoliteFetcher {
         }
         let one = std::num::NonZeroU32::MIN;
         (Policy { interval: delay, burst: one, connections: one, ..policy }, heard + delay)
+    }
+
+    /// Says what a long wait is for.
+    async fn tell(&self, host: &HostKey, denied: Denied) {
+        let now = self.clock.now();
+        let Denied::Until(until, why) = denied else { return };
+        let was_told = self.told.get(&host.id()).await.is_some_and(|at| now.since(at) < TELL_EVERY);
+        if until.since(now) > LONG_WAIT && !was_told {
+            self.told.insert(host.id(), now).await;
+            tracing::info!(%host, %until, ?why, "the host is not to be asked for a while");
+        }
     }
 
     fn busy(&self) -> FetchError {
