@@ -185,6 +185,32 @@ async fn authentication() {
 }
 
 #[tokio::test]
+async fn cookies() {
+    let set = "/cookies/set?flavour=oat&size=big";
+    let config = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    std::fs::write(config.path(), "[cookies]\nenabled = true\n").unwrap();
+    let enabled = ["--config", config.path().to_str().unwrap(), "--concurrency", "1"];
+    let paths = [set, "/cookies", "/cookies/set/flavour/rye", "/cookies/delete?size", "/cookies"];
+    let bodies: Vec<Value> = fetch(&paths, &enabled).await.iter().map(body).collect();
+    let expected = [
+        json!({"flavour": "oat", "size": "big"}),
+        json!({"flavour": "oat", "size": "big"}),
+        json!({"flavour": "rye", "size": "big"}),
+        json!({"flavour": "rye"}),
+        json!({"flavour": "rye"}),
+    ];
+    assert_eq!(bodies.iter().map(|body| &body["cookies"]).collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+    // A server's cookies are as secret as a password: the result of the redirect itself doesn't tell them.
+    let told = fetch_one(set, &[&enabled[..], &["--no-follow"]].concat()).await;
+    assert!(told["headers"]["set-cookie"].is_array() && !told["headers"].to_string().contains("oat"), "{told}");
+
+    let without = fetch(&[set, "/cookies"], &["--concurrency", "1"]).await;
+    without.iter().for_each(|result| assert_eq!(body(result)["cookies"], json!({})));
+    let by_hand = fetch_one("/cookies", &["--header", "Cookie: a=b; c=d"]).await;
+    assert_eq!(body(&by_hand)["cookies"], json!({"a": "b", "c": "d"}));
+}
+
+#[tokio::test]
 async fn encodings_are_undone() {
     let paths = ["/gzip", "/deflate", "/brotli"];
     for ((path, key), result) in paths.iter().zip(["gzipped", "deflated", "brotli"]).zip(fetch(&paths, &[]).await) {

@@ -287,7 +287,9 @@ fn robots(view: Option<&RobotsView>) -> RobotsResult {
 fn headers(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
     let mut map: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in headers {
-        map.entry(name.to_string()).or_default().push(String::from_utf8_lossy(value.as_bytes()).into_owned());
+        // What opens a session for us, when there is a jar of cookies.
+        let shown = if value.is_sensitive() { "<secret>".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        map.entry(name.to_string()).or_default().push(shown.into_owned());
     }
     map
 }
