@@ -82,11 +82,13 @@ pub enum Refusal {
     UsageReserved,
     /// Its host failed `limits.errors_in_row` times in a row and was given up.
     HostGivenUp,
+    /// Its port is one that browsers block.
+    PortRefused,
 }
 
 impl Refusal {
     /// Every value, in the order of declaration.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::OutOfScope,
         Self::Excluded,
         Self::TooFar,
@@ -106,6 +108,7 @@ impl Refusal {
         Self::DuplicateContent,
         Self::UsageReserved,
         Self::HostGivenUp,
+        Self::PortRefused,
     ];
 
     /// The one that [`as_str`](Self::as_str) calls `name`.
@@ -135,6 +138,7 @@ impl Refusal {
             Self::DuplicateContent => "duplicate-content",
             Self::UsageReserved => "usage-reserved",
             Self::HostGivenUp => "host-given-up",
+            Self::PortRefused => "port-refused",
         }
     }
 }

@@ -151,6 +151,9 @@ fn why_nothing(tally: &Tally) -> Option<String> {
         Refusal::AddressRefused => {
             "The address guard lets through public addresses only; --allow-address (fetch.allow_addresses) adds to them."
         }
+        Refusal::PortRefused => {
+            "Its port is one that browsers block; fetch.allow_ports lists those that are asked all the same."
+        }
         Refusal::RobotsUnreachable => {
             "A robots.txt that can't be had (no connection, 5xx) disallows everything (RFC 9309); for a server of your own \
              there is --robots ignore (robots.mode)."

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     address::Canonicalizer,
-    fetch::{MinRate, guard::Allow, redirect::Downgrade},
+    fetch::{MinRate, guard, redirect::Downgrade},
     politeness,
 };
 
@@ -33,10 +33,11 @@ pub(crate) fn fetch(
         let patterns = hosts::patterns(&rule.pattern).unwrap_or_default();
         host_headers.extend(patterns.into_iter().map(|pattern| (pattern, fields.clone())));
     }
-    let mut allow = Vec::new();
-    for (i, text) in fetch.allow_addresses.iter().enumerate() {
-        allow.extend(checks.ok(&format!("fetch.allow_addresses[{i}]"), text.parse::<Allow>()));
-    }
+    let guard = guard::Options {
+        allow: entries("fetch.allow_addresses", &fetch.allow_addresses, checks),
+        deny: entries("fetch.deny_addresses", &fetch.deny_addresses, checks),
+        allow_ports: fetch.allow_ports.clone(),
+    };
     let mut resolve = Vec::new();
     for (host, address) in &fetch.resolve {
         let key = format!("fetch.resolve.{host}");
@@ -76,11 +77,16 @@ pub(crate) fn fetch(
             raw::Downgrade::Follow => Downgrade::Follow,
             raw::Downgrade::Refuse => Downgrade::Refuse,
         },
-        allow,
+        guard,
         resolve,
         obey_nofollow: fetch.nofollow,
         connections_per_host: to_usize(most.into()),
     })
+}
+
+fn entries(key: &str, texts: &[String], checks: &mut Checks<'_>) -> Vec<guard::Entry> {
+    let entry = |(i, text): (usize, &String)| checks.ok(&format!("{key}[{i}]"), text.parse());
+    texts.iter().enumerate().filter_map(entry).collect()
 }
 
 /// A name, or `*.` and a suffix, as URLs have it: lower case, IDN in ASCII.

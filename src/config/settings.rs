@@ -14,7 +14,7 @@ use crate::{
     fetch::{
         self, IdentityOptions,
         cookies::{Cookie, CookieOptions},
-        guard::Allow,
+        guard,
         redirect::Downgrade,
     },
     parse, politeness, robots, scope,
@@ -175,8 +175,8 @@ pub struct Fetch {
     pub max_redirects: u8,
     /// What is done about redirects from `https` to `http`.
     pub downgrade: Downgrade,
-    /// What the guard lets through besides the public internet.
-    pub allow: Vec<Allow>,
+    /// What the guard lets through, and what not.
+    pub guard: guard::Options,
     /// Fixed answers of name resolution.
     pub resolve: Vec<(String, IpAddr)>,
     /// Whether `nofollow` is obeyed.
@@ -223,7 +223,7 @@ impl Settings {
             max_decode_ratio: fetch.max_decode_ratio,
             idle_connections_per_host: fetch.connections_per_host,
             memory_budget_bytes: fetch.memory_bytes,
-            allow: fetch.allow.clone(),
+            guard: fetch.guard.clone(),
             resolve: fetch.resolve.clone(),
             clock,
         }

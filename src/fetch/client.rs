@@ -5,12 +5,11 @@
 //! environment, the referrer. It keeps one liberty: a request that the server provably did not
 //! process (HTTP/2's REFUSED_STREAM, a pooled connection closed before the first byte) is sent again.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use rustls::{ClientConfig, RootCertStore, client::Resumption};
 use tokio::time::Instant;
-use url::Host;
 
 use super::{
     BuildError, ErrorKind, FetchError, Fetcher, Options, Phase, Request, Response, Timings, Truncation,
@@ -20,7 +19,7 @@ use super::{
     classify::{self, Fault},
     connect::{Trace, TraceLayer, TracedSessions},
     decode::{Bounds, Decoder},
-    guard::Guard,
+    guard::{Guard, Objection},
     head::{self, Caps},
     resolve::GuardedResolver,
 };
@@ -62,7 +61,7 @@ impl HttpFetcher {
 
     /// As [`HttpFetcher::new`], trusting these certificate authorities.
     pub(super) fn with_roots(options: Options, roots: RootCertStore) -> Result<Self, BuildError> {
-        let guard = Guard::new(options.allow.clone());
+        let guard = Guard::new(options.guard.clone());
         let resolver = GuardedResolver::new(guard.clone(), options.resolve.clone());
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls_config(roots)?)
@@ -138,7 +137,7 @@ impl Shared {
     }
 
     async fn head(&self, request: Request, trace: &Arc<Trace>, deadline: Instant) -> Result<reqwest::Response, Fault> {
-        self.check_literal(&request)?;
+        self.check_target(&request)?;
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.as_url().clone());
         *outgoing.headers_mut() = request.headers;
         let exchange = trace.follow(self.client.execute(outgoing));
@@ -148,15 +147,14 @@ impl Shared {
         Ok(head)
     }
 
-    /// Checks a host that is an address: the resolver will not see it.
-    fn check_literal(&self, request: &Request) -> Result<(), Fault> {
-        let ip = match request.url.as_url().host() {
-            Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
-            Some(Host::Ipv6(ip)) => IpAddr::V6(ip),
-            Some(Host::Domain(_)) | None => return Ok(()),
-        };
-        self.guard.check(ip).map_err(|category| {
-            Fault::new(ErrorKind::AddressRefused, Phase::Connect, format!("the address is {category}"))
+    /// Checks the port, and a host that is an address: the resolver will not see those.
+    fn check_target(&self, request: &Request) -> Result<(), Fault> {
+        self.guard.check_url(request.url.as_url()).map_err(|objection| {
+            let kind = match objection {
+                Objection::Address { .. } => ErrorKind::AddressRefused,
+                Objection::Port(_) => ErrorKind::PortRefused,
+            };
+            Fault::new(kind, Phase::Connect, objection.to_string())
         })
     }
 }

@@ -11,6 +11,7 @@ use super::{
     Timings,
     retry::{self, ForHost, ForUrl, Purpose},
 };
+use crate::verdict::Refusal;
 
 /// Where in the exchange it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +19,7 @@ use super::{
 pub enum Phase {
     /// Name resolution.
     Resolve,
-    /// TCP connect or TLS handshake; also the guard's refusal of a literal address.
+    /// TCP connect or TLS handshake; also the guard's refusal of a literal address or a port.
     Connect,
     /// From the request's first byte to the end of the response's head.
     Head,
@@ -34,6 +35,8 @@ pub enum ErrorKind {
     Dns,
     /// Every address of the name is one that the guard does not let through.
     AddressRefused,
+    /// The port is one that browsers block.
+    PortRefused,
     /// No TCP connection: refused, unreachable, reset while connecting.
     Connect,
     /// The TLS handshake failed.
@@ -58,6 +61,7 @@ impl ErrorKind {
         match self {
             Self::Dns => "dns",
             Self::AddressRefused => "address-refused",
+            Self::PortRefused => "port-refused",
             Self::Connect => "connect",
             Self::Tls => "tls",
             Self::Timeout => "timeout",
@@ -86,6 +90,15 @@ impl FetchError {
     /// Whether the same request might succeed later.
     pub fn is_retryable(&self) -> bool {
         retry::judge(Purpose::Page, self.into()).url == ForUrl::Again
+    }
+
+    /// The refusal that it is, when nobody was asked.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self.kind {
+            ErrorKind::AddressRefused => Some(Refusal::AddressRefused),
+            ErrorKind::PortRefused => Some(Refusal::PortRefused),
+            _ => None,
+        }
     }
 
     /// Whether it is the host that is in trouble rather than this one URL.

@@ -18,8 +18,8 @@
 //! Two fetchers: [`IdentityFetcher`] says who asks, and what stands behind it down to [`HttpFetcher`]
 //! brings that to the server as it is.
 //!
-//! Reading order: `identity` (the head of a request), `client` (one exchange), `resolve` and `connect`
-//! (how a socket comes about), `head`, `body` and `decode` (how bytes become a body), `pace`,
+//! Reading order: `identity` (the head of a request), `client` (one exchange), `guard` and `ports` (where it
+//! may go), `resolve` and `connect` (how a socket comes about), `head`, `body` and `decode` (how bytes become a body), `pace`,
 //! `bandwidth` and `budget` (what bounds it), `classify` (how failures get a name).
 
 mod bandwidth;
@@ -36,6 +36,7 @@ mod head;
 mod identity;
 mod kept;
 mod pace;
+pub mod ports;
 pub mod redirect;
 mod resolve;
 pub mod retry;
@@ -265,8 +266,8 @@ pub struct Options {
     pub bandwidth: Option<u64>,
     /// Idle connections kept for each host.
     pub idle_connections_per_host: usize,
-    /// What the address guard lets through besides the public internet.
-    pub allow: Vec<guard::Allow>,
+    /// What the address guard lets through, and what not.
+    pub guard: guard::Options,
     /// Fixed answers of name resolution, before DNS: a host name, or `*.suffix` (its subdomains), or
     /// `*`, and its address. The exact name wins, then the longest suffix; several entries of one name
     /// are several addresses. The guard judges them like any other.

@@ -9,7 +9,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
     sync::Arc,
     time::Duration,
 };
@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     connect::Trace,
-    guard::{Category, Guard},
+    guard::{Category, Guard, is_localhost},
 };
 
 /// How long an exchange waits for a thread to look its name up.
@@ -91,7 +91,14 @@ impl Resolve for GuardedResolver {
 impl Shared {
     async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
         let fixed = fixed_answers(&self.overrides, name);
-        let ips = if fixed.is_empty() { self.look_up(name.to_owned()).await? } else { fixed };
+        let ips = match fixed {
+            // Never a question for DNS (RFC 6761 section 6.3).
+            fixed if fixed.is_empty() && is_localhost(name) => {
+                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+            }
+            fixed if fixed.is_empty() => self.look_up(name.to_owned()).await?,
+            fixed => fixed,
+        };
         admit(&self.guard, ips)
     }
 

@@ -127,7 +127,7 @@ fn of_answer(status: u16, cut: Option<Truncation>) -> Meaning {
 
 fn of_failure(kind: ErrorKind, phase: Phase) -> Meaning {
     let (url, host) = match kind {
-        ErrorKind::AddressRefused => (ForUrl::Final, ForHost::Unasked),
+        ErrorKind::AddressRefused | ErrorKind::PortRefused => (ForUrl::Final, ForHost::Unasked),
         ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Timeout => (ForUrl::Again, ForHost::Trouble),
         // Certificates and versions don't change in a minute.
         ErrorKind::Tls => (ForUrl::Final, ForHost::Trouble),
@@ -202,7 +202,8 @@ mod tests {
     /// Every kind: a new one does not compile until it has its place here.
     fn after(kind: ErrorKind) -> Option<ErrorKind> {
         match kind {
-            ErrorKind::AddressRefused => Some(ErrorKind::Dns),
+            ErrorKind::AddressRefused => Some(ErrorKind::PortRefused),
+            ErrorKind::PortRefused => Some(ErrorKind::Dns),
             ErrorKind::Dns => Some(ErrorKind::Connect),
             ErrorKind::Connect => Some(ErrorKind::Tls),
             ErrorKind::Tls => Some(ErrorKind::Timeout),

@@ -6,6 +6,7 @@
 
 mod cache;
 mod charset;
+mod guard;
 mod html;
 mod robots;
 mod sitemap;

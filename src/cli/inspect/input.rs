@@ -20,8 +20,7 @@ use crate::{
     address::{CanonicalUrl, Canonicalizer},
     clock::Clock,
     fetch::{
-        self, Fetcher, HttpFetcher, IdentityFetcher, IdentityOptions, Request, Response,
-        guard::Allow,
+        self, Fetcher, HttpFetcher, IdentityFetcher, IdentityOptions, Request, Response, guard,
         redirect::{Next, next},
     },
 };
@@ -45,7 +44,7 @@ const MAX_HEADER_BYTES: usize = 256 << 10;
 pub(crate) struct Reach {
     /// Also connect to this network ("10.0.0.0/8", "loopback"); may be repeated
     #[arg(long, value_name = "CIDR|loopback")]
-    allow_address: Vec<Allow>,
+    allow_address: Vec<guard::Entry>,
 }
 
 /// Something to inspect.
@@ -181,7 +180,7 @@ fn options(reach: &Reach) -> fetch::Options {
         max_decode_ratio: MAX_DECODE_RATIO,
         memory_budget_bytes: MAX_BYTES as u64,
         idle_connections_per_host: 1,
-        allow: reach.allow_address.clone(),
+        guard: guard::Options { allow: reach.allow_address.clone(), ..guard::Options::default() },
         resolve: Vec::new(),
         clock: Clock::system(),
     }

@@ -1,7 +1,7 @@
 //! `dragline inspect`: how dragline judges one thing, for people who debug a site and scripts that
 //! test one.
 //!
-//! Each subject (robots.txt, an address, a page's links, a sitemap, a charset) is a file here, with
+//! Each subject (robots.txt, an address, a page's links, a sitemap, a charset, the address guard) is a file here, with
 //! its flags, its question, its answer and the text that people read. A subject reads a file, `-`
 //! (standard input) or a URL ([`input`]), and prints text, or with `--json` one line of JSON. With
 //! `--batch` it reads questions as JSON lines from standard input and answers each in order
@@ -13,11 +13,13 @@
 
 mod batch;
 mod charset;
+mod guard;
 mod input;
 mod links;
 mod robots;
 mod robots_text;
 mod sitemap;
+mod text;
 mod url;
 
 use clap::{Args, Subcommand};
@@ -33,6 +35,7 @@ pub(crate) enum InspectCommand {
     Links(links::LinksArgs),
     Sitemap(sitemap::SitemapArgs),
     Charset(charset::CharsetArgs),
+    Guard(guard::GuardArgs),
 }
 
 /// How questions come and answers go.
@@ -53,6 +56,7 @@ pub(super) fn execute(command: &InspectCommand) -> Exit {
         InspectCommand::Links(args) => links::execute(args),
         InspectCommand::Sitemap(args) => sitemap::execute(args),
         InspectCommand::Charset(args) => charset::execute(args),
+        InspectCommand::Guard(args) => guard::execute(args),
     }
 }
 

@@ -69,8 +69,12 @@ pub(crate) struct Fetch {
     /// A redirect from https to http: "follow" it, or "refuse" its target.
     pub(crate) downgrade: Downgrade,
     /// What the address guard lets through besides the public internet: networks ("10.0.0.0/8"),
-    /// addresses, or "loopback".
+    /// addresses, or "loopback". A cloud's metadata service must be named by its address.
     pub(crate) allow_addresses: Vec<String>,
+    /// What it never lets through, written likewise; this wins over allow_addresses.
+    pub(crate) deny_addresses: Vec<String>,
+    /// Ports that are asked although browsers block them.
+    pub(crate) allow_ports: Vec<u16>,
     /// Fixed answers of name resolution: host = "address". A host is a name or "*.suffix".
     pub(crate) resolve: BTreeMap<String, String>,
     /// Whether links marked nofollow, by rel, by a robots meta element or by X-Robots-Tag, are left alone.
@@ -101,6 +105,8 @@ impl Default for Fetch {
             max_redirects: 10,
             downgrade: Downgrade::Follow,
             allow_addresses: Vec::new(),
+            deny_addresses: Vec::new(),
+            allow_ports: Vec::new(),
             resolve: BTreeMap::new(),
             nofollow: false,
         }

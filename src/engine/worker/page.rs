@@ -20,7 +20,6 @@ use crate::{
     politeness::Conduct,
     robots::Signals,
     shutdown::blocking,
-    verdict::Refusal,
 };
 
 /// From this size on a body is parsed where it can't hold up other tasks.
@@ -116,9 +115,9 @@ impl Worker {
         may_retry: bool,
     ) -> (Option<Conduct>, Subject, Vec<Discovery>) {
         let at = error.timings.ended_at;
-        if error.kind == ErrorKind::AddressRefused {
+        if let Some(refusal) = error.refusal() {
             // Nobody was asked.
-            let outcome = Outcome::Refused(Refusal::AddressRefused);
+            let outcome = Outcome::Refused(refusal);
             let subject = self.conclude_without_answer(queued, outcome, Some(&error.message), None, at);
             return (None, subject, Vec::new());
         }

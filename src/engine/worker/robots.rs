@@ -15,7 +15,7 @@ use super::{
 use crate::{
     address::HostKey,
     fetch::{
-        ErrorKind, Request, Response,
+        Request, Response,
         redirect::{self, Next},
         retry::{self, ForUrl, Purpose},
     },
@@ -45,7 +45,7 @@ impl Worker {
                 let conduct = conduct_of(&response, meaning.host, fingerprint);
                 (conduct, self.learn(&errand, &response, meaning.url))
             }
-            Err(error) if error.kind == ErrorKind::AddressRefused => (None, Step::Learnt(Err(Refusal::AddressRefused))),
+            Err(error) if let Some(refusal) = error.refusal() => (None, Step::Learnt(Err(refusal))),
             Err(error) => {
                 let meaning = retry::judge(Purpose::RobotsTxt, (&error).into());
                 let conduct = signal_of(meaning.host, None).map(|it| conduct(&error.timings, it, fingerprint));

@@ -3,7 +3,7 @@
 use super::*;
 
 fn strict() -> Options {
-    Options { allow: vec![], ..options() }
+    Options { guard: guard::Options::default(), ..options() }
 }
 
 async fn check_refused(options: Options, url: &str, phase: Phase, message: &str) {
@@ -23,7 +23,7 @@ async fn literal_addresses_are_judged_in_all_their_spellings() {
         check_refused(strict(), &format!("http://{host}:{port}/"), Phase::Connect, "the address is loopback").await;
     }
     let url = "http://169.254.169.254/latest/meta-data/";
-    check_refused(options(), url, Phase::Connect, "the address is link-local").await;
+    check_refused(options(), url, Phase::Connect, "the address is cloud-metadata").await;
     assert_eq!(server.n_connections(), 0);
 }
 
@@ -42,7 +42,7 @@ async fn names_are_judged_by_their_addresses() {
 #[tokio::test]
 async fn an_exception_lets_pass_what_it_names() {
     let server = Server::sending(ok("", b"x")).await;
-    let options = Options { allow: vec!["127.0.0.0/8".parse().unwrap()], ..strict() };
+    let options = Options { guard: allowing(&["127.0.0.0/8"]), ..strict() };
     let fetcher = HttpFetcher::new(options).unwrap();
     let port = server.addr.port();
     for host in ["127.0.0.1", "0x7f.1", "localhost", "[::ffff:127.0.0.1]"] {

@@ -141,10 +141,15 @@ fn options() -> Options {
         memory_budget_bytes: 64 << 20,
         bandwidth: None,
         idle_connections_per_host: 4,
-        allow: vec![guard::Allow::Loopback],
+        guard: allowing(&["loopback"]),
         resolve: vec![],
         clock: Clock::system(),
     }
+}
+
+fn allowing(entries: &[&str]) -> guard::Options {
+    let allow = entries.iter().map(|text| text.parse().unwrap()).collect();
+    guard::Options { allow, ..guard::Options::default() }
 }
 
 fn get(url: &str) -> Request {
