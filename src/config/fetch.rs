@@ -5,7 +5,7 @@ use http::HeaderValue;
 use super::{
     auth,
     build::{Checks, to_usize},
-    headers, hosts,
+    dns, headers, hosts,
     raw::{self, Raw},
     settings::Fetch,
 };
@@ -78,6 +78,7 @@ pub(crate) fn fetch(
             raw::Downgrade::Refuse => Downgrade::Refuse,
         },
         guard,
+        dns: dns::dns(raw, checks),
         resolve,
         obey_nofollow: fetch.nofollow,
         connections_per_host: to_usize(most.into()),

@@ -20,6 +20,7 @@ mod cache;
 mod canonical;
 mod contact;
 mod cookies;
+mod dns;
 mod fetch;
 mod headers;
 mod hosts;

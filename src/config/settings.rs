@@ -177,6 +177,8 @@ pub struct Fetch {
     pub downgrade: Downgrade,
     /// What the guard lets through, and what not.
     pub guard: guard::Options,
+    /// `[dns]`.
+    pub dns: fetch::resolve::Options,
     /// Fixed answers of name resolution.
     pub resolve: Vec<(String, IpAddr)>,
     /// Whether `nofollow` is obeyed.
@@ -225,6 +227,7 @@ impl Settings {
             memory_budget_bytes: fetch.memory_bytes,
             guard: fetch.guard.clone(),
             resolve: fetch.resolve.clone(),
+            dns: fetch.dns.clone(),
             clock,
         }
     }

@@ -7,7 +7,11 @@
 
 use std::{error::Error, io};
 
-use super::{ErrorKind, Phase, connect::Trace, resolve::ResolveError};
+use super::{
+    ErrorKind, Phase,
+    connect::Trace,
+    resolve::{Failure, ResolveError},
+};
 
 /// Longest message; those of TLS may quote what the server sent.
 const MAX_MESSAGE_BYTES: usize = 200;
@@ -37,8 +41,8 @@ pub(super) fn of_head(error: &reqwest::Error, trace: &Trace) -> Fault {
     if let Some(error) = find::<ResolveError>(error) {
         let kind = match error {
             ResolveError::Refused(_) => ErrorKind::AddressRefused,
-            ResolveError::System(_) | ResolveError::Empty => ErrorKind::Dns,
-            ResolveError::Busy => ErrorKind::Busy,
+            ResolveError::Failed(Failure::Busy) => ErrorKind::Busy,
+            ResolveError::Failed(_) => ErrorKind::Dns,
         };
         return Fault::new(kind, Phase::Resolve, brief(&error.to_string()));
     }

@@ -21,7 +21,7 @@ use super::{
     decode::{Bounds, Decoder},
     guard::{Guard, Objection},
     head::{self, Caps},
-    resolve::GuardedResolver,
+    resolve::{Counts, DnsLookup, GuardedResolver},
 };
 
 /// How long an idle connection is kept. Their number follows the hosts asked in this time.
@@ -46,6 +46,7 @@ pub struct HttpFetcher {
 pub(super) struct Shared {
     client: reqwest::Client,
     guard: Guard,
+    resolver: GuardedResolver,
     pub(super) shares: Shares,
     options: Options,
 }
@@ -62,10 +63,11 @@ impl HttpFetcher {
     /// As [`HttpFetcher::new`], trusting these certificate authorities.
     pub(super) fn with_roots(options: Options, roots: RootCertStore) -> Result<Self, BuildError> {
         let guard = Guard::new(options.guard.clone());
-        let resolver = GuardedResolver::new(guard.clone(), options.resolve.clone());
+        let lookup = Arc::new(DnsLookup::new(&options.dns)?);
+        let resolver = GuardedResolver::new(guard.clone(), options.resolve.clone(), lookup, options.dns.clone());
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls_config(roots)?)
-            .dns_resolver(resolver)
+            .dns_resolver(resolver.clone())
             .connector_layer(TraceLayer)
             .connect_timeout(options.connect_timeout)
             .pool_idle_timeout(IDLE_CONNECTION)
@@ -87,7 +89,12 @@ impl HttpFetcher {
             .build()?;
         let shares =
             Shares { memory: Budget::new(options.memory_budget_bytes), bandwidth: Bandwidth::new(options.bandwidth) };
-        Ok(Self { shared: Arc::new(Shared { client, guard, shares, options }) })
+        Ok(Self { shared: Arc::new(Shared { client, guard, resolver, shares, options }) })
+    }
+
+    /// What became of the names that were to be looked up so far.
+    pub fn name_lookups(&self) -> Counts {
+        self.shared.resolver.counts()
     }
 }
 
@@ -140,8 +147,12 @@ impl Shared {
         self.check_target(&request)?;
         let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.as_url().clone());
         *outgoing.headers_mut() = request.headers;
+        let name = request.url.as_url().domain().map(str::to_owned);
         let exchange = trace.follow(self.client.execute(outgoing));
         let head = head::wait(exchange, trace, deadline, self.options.first_byte_timeout).await?;
+        if let Some((name, remote)) = name.zip(head.remote_addr()) {
+            self.resolver.answered(&name, remote.ip()).await;
+        }
         let caps = Caps { n_fields: self.options.max_header_fields, n_bytes: self.options.max_header_bytes };
         caps.check(head.headers())?;
         Ok(head)

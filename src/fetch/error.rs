@@ -121,6 +121,9 @@ pub enum BuildError {
     /// TLS has no usable protocol versions.
     #[error("set up tls: {0}")]
     Tls(#[from] rustls::Error),
+    /// The resolver refused its settings.
+    #[error("set up name resolution: {0}")]
+    Names(String),
     /// The HTTP client refused its settings.
     #[error("set up the http client: {0}")]
     Client(#[from] reqwest::Error),

@@ -38,7 +38,7 @@ mod kept;
 mod pace;
 pub mod ports;
 pub mod redirect;
-mod resolve;
+pub mod resolve;
 pub mod retry;
 #[cfg(test)]
 mod tests;
@@ -272,6 +272,8 @@ pub struct Options {
     /// `*`, and its address. The exact name wins, then the longest suffix; several entries of one name
     /// are several addresses. The guard judges them like any other.
     pub resolve: Vec<(String, IpAddr)>,
+    /// How names are looked up.
+    pub dns: resolve::Options,
     /// Tells the time for [`Timings`].
     pub clock: Clock,
 }

@@ -376,11 +376,7 @@ fn the_schema_documents_every_key() {
 #[test]
 fn help_has_examples() {
     let dir = folder(&[]);
-<<<<<<< HEAD
     let commands = ["", "run", "crawl", "fetch", "check", "demo", "explain", "completions", "man"];
-    let subjects = ["inspect", "inspect robots", "inspect url", "inspect links", "inspect sitemap", "inspect charset"];
-=======
-    let commands = ["", "run", "crawl", "check", "demo", "explain", "completions", "man"];
     let subjects = [
         "inspect",
         "inspect robots",
@@ -390,7 +386,6 @@ fn help_has_examples() {
         "inspect charset",
         "inspect guard",
     ];
->>>>>>> eee873a (Judge addresses by all of the IANA registries and ports by the browsers' list, and let inspect guard say so)
     for command in commands.into_iter().chain(subjects) {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let help = stdout(dir.path(), &args);

@@ -182,6 +182,7 @@ fn options(reach: &Reach) -> fetch::Options {
         idle_connections_per_host: 1,
         guard: guard::Options { allow: reach.allow_address.clone(), ..guard::Options::default() },
         resolve: Vec::new(),
+        dns: fetch::resolve::Options::default(),
         clock: Clock::system(),
     }
 }

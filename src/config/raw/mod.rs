@@ -9,6 +9,7 @@ mod auth;
 mod cache;
 mod canonical;
 mod cookies;
+mod dns;
 mod fetch;
 mod how;
 mod links;
@@ -20,6 +21,7 @@ pub(crate) use auth::Auth;
 pub(crate) use cache::{Cache, CacheMode};
 pub(crate) use canonical::Canonical;
 pub(crate) use cookies::Cookies;
+pub(crate) use dns::{Dns, Family};
 pub(crate) use fetch::{Downgrade, Fetch, Header, Secret};
 pub(crate) use how::{
     Frontier, LogFormat, Progress, Robots, RobotsMode, RobotsSignals, Shutdown, Sitemaps, Store, Telemetry,
@@ -63,6 +65,8 @@ pub(crate) struct Raw {
     pub(crate) fetch: Fetch,
     /// Cookies. A crawl is without unless they are asked for.
     pub(crate) cookies: Cookies,
+    /// How names are looked up.
+    pub(crate) dns: Dns,
     /// A cache of responses in memory, for runs that ask for one URL more than once.
     pub(crate) cache: Cache,
     /// How robots.txt is treated (RFC 9309).

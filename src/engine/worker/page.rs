@@ -13,7 +13,7 @@ use crate::{
     address::HostKey,
     clock::Timestamp,
     fetch::{
-        ErrorKind, FetchError, Request, Response, Truncation,
+        FetchError, Request, Response, Truncation,
         retry::{self, ForHost, ForUrl, Purpose},
     },
     frontier::{Discovery, Kind, QueuedUrl, workbench::Returned},

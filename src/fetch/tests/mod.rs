@@ -8,6 +8,7 @@ mod bounds;
 mod codings;
 mod egress;
 mod heads;
+mod names;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -143,6 +144,7 @@ fn options() -> Options {
         idle_connections_per_host: 4,
         guard: allowing(&["loopback"]),
         resolve: vec![],
+        dns: resolve::Options::default(),
         clock: Clock::system(),
     }
 }
