@@ -8,6 +8,7 @@ mod docs_site;
 mod explain;
 mod fetch;
 mod herd;
+mod hostile;
 mod house;
 mod httpbin;
 mod identity;

@@ -7,6 +7,8 @@ mod bodies;
 mod bounds;
 mod codings;
 mod egress;
+mod h2;
+mod handshakes;
 mod heads;
 mod names;
 

@@ -3,7 +3,7 @@
 //! [`site`] describes small websites and serves them from a raw socket, [`client`] and [`reader`]
 //! are an independent client and link extractor (so that dragline is never checked with its own
 //! code), [`audit`] asks a log of arrivals simple questions, [`auditor`] reads one for every promise that
-//! a policy makes, [`binary`] runs the built program and
+//! a policy makes, [`villain`] plays servers that mean harm, [`binary`] runs the built program and
 //! reads what it leaves behind, [`ground`] gives its crawls a place and checks their books.
 
 pub(crate) mod audit;
@@ -15,6 +15,7 @@ pub(crate) mod reader;
 pub(crate) mod responder;
 mod selftest;
 pub(crate) mod site;
+pub(crate) mod villain;
 
 /// The links of a [`site::Site`]'s page: `links!["/a", "/b"]`.
 macro_rules! links {
