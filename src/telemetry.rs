@@ -109,7 +109,7 @@ pub fn log(event: &CrawlEvent) {
 
 fn concluded(it: &Conclusion) {
     let (failure, refusal) = match it.outcome {
-        Outcome::Fetched | Outcome::Redirected => (None, None),
+        Outcome::Fetched | Outcome::NotModified | Outcome::Redirected => (None, None),
         Outcome::Failed(why) => (Some(display(why)), None),
         Outcome::Refused(why) => (None, Some(why.as_str())),
     };

@@ -59,6 +59,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Examples:\n  dragline run site.toml\n  dragline run site.toml --fresh --out /data/site\n  \
+    dragline run site.toml --recrawl\n  \
     DRAGLINE__LIMITS__PAGES=100 dragline run site.toml"
 )]
 pub(crate) struct RunArgs {
@@ -77,6 +78,10 @@ pub(crate) struct StartArgs {
     /// Start over: do away with what the output folder holds
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// If the crawl is over, do it again: what it wrote is set aside in passes/, and only what has changed
+    /// is sent for
+    #[arg(long, conflicts_with = "fresh")]
+    pub(crate) recrawl: bool,
     /// Say nothing but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -92,7 +97,7 @@ impl StartArgs {
     }
 
     pub(crate) fn start(&self) -> Start {
-        Start { fresh: self.fresh, quiet: self.quiet }
+        Start { fresh: self.fresh, recrawl: self.recrawl, quiet: self.quiet }
     }
 }
 

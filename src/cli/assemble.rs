@@ -42,6 +42,7 @@ pub(super) fn options(settings: &Settings) -> Options {
         retry_max: settings.fetch.retry_max,
         max_redirects: usize::from(settings.fetch.max_redirects),
         downgrade: settings.fetch.downgrade,
+        validators: settings.recrawl_validators,
         obey_nofollow: settings.fetch.obey_nofollow,
         obey_rel: settings.links.obey_rel,
         parse: settings.parse.clone(),

@@ -12,12 +12,15 @@ use std::{
     time::Duration,
 };
 
+use super::Start;
 use crate::{
     config::{Format, Identity, Settings, Store},
     engine::{Book, End, EngineError},
     frontier::{self, DiskFrontier, Frontier, FrontierError, MemoryFrontier},
     sink::{self, JsonlSink, NullSink, Sink, SinkError},
 };
+
+mod passes;
 
 /// How often a lock that somebody else holds is tried, and the pause between.
 const LOCK_ATTEMPTS: u32 = 20;
@@ -39,7 +42,10 @@ pub(super) enum FolderError {
     Unwritable { path: PathBuf, source: io::Error },
     #[error("another process is crawling into {}", .0.display())]
     Locked(PathBuf),
-    #[error("{} holds a finished crawl; use --fresh to start over, or --out for another folder", .0.display())]
+    #[error(
+        "{} holds a finished crawl; use --recrawl to do it again, --fresh to start over, or --out for another folder",
+        .0.display()
+    )]
     Finished(PathBuf),
     #[error(
         "{} holds a crawl of another configuration:\n  {}\nuse --fresh to start over, or --out for another folder",
@@ -89,9 +95,14 @@ impl Folder {
         if !store.exists() {
             return Ok(Seen::Nothing);
         }
-        let folder = match Self::claim(&settings.job.out) {
-            Err(FolderError::Locked(_)) => return Ok(Seen::InUse),
-            claimed => claimed?,
+        let mut attempts = LOCK_ATTEMPTS;
+        let folder = loop {
+            attempts -= 1;
+            match Self::try_claim(&settings.job.out) {
+                Err(FolderError::Locked(_)) if attempts == 0 => return Ok(Seen::InUse),
+                Err(FolderError::Locked(_)) => std::thread::sleep(LOCK_PAUSE),
+                claimed => break claimed?,
+            }
         };
         let frontier = DiskFrontier::open(&store, &frontier_options(settings))?;
         let book = Book::from_bytes(frontier.book())?;
@@ -99,31 +110,39 @@ impl Folder {
     }
 
     /// Makes the folder if need be, and claims it.
-    pub(super) fn claim(path: &Path) -> Result<Self, FolderError> {
+    ///
+    /// Waits for somebody who only looks (`dragline explain`), who holds it for a moment.
+    pub(super) async fn claim(path: &Path) -> Result<Self, FolderError> {
+        for _ in 1..LOCK_ATTEMPTS {
+            match Self::try_claim(path) {
+                Err(FolderError::Locked(_)) => tokio::time::sleep(LOCK_PAUSE).await,
+                claimed => return claimed,
+            }
+        }
+        Self::try_claim(path)
+    }
+
+    fn try_claim(path: &Path) -> Result<Self, FolderError> {
         let state = path.join(STATE);
         fs::create_dir_all(&state).map_err(|source| unwritable(&state, source))?;
         let lock_path = state.join(LOCK);
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path);
         let lock = lock.map_err(|source| unwritable(&lock_path, source))?;
-        // Somebody who only looks (`dragline explain`) holds it for a moment.
-        for _ in 0..LOCK_ATTEMPTS {
-            match lock.try_lock() {
-                Ok(()) => return Ok(Self { path: path.to_owned(), _lock: lock }),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-                Err(TryLockError::Error(source)) => return Err(unwritable(&lock_path, source)),
-            }
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(FolderError::Locked(path.to_owned())),
+            Err(TryLockError::Error(source)) => Err(unwritable(&lock_path, source)),
         }
-        Err(FolderError::Locked(path.to_owned()))
     }
 
     /// Opens what is there to go on from, or begins. `identity` says which crawl it is to be.
-    pub(super) fn open(&self, settings: &Settings, identity: &Identity, fresh: bool) -> Result<Opened, FolderError> {
-        if fresh {
+    pub(super) fn open(&self, settings: &Settings, identity: &Identity, start: Start) -> Result<Opened, FolderError> {
+        if start.fresh {
             self.clear()?;
         }
         let store = self.path.join(STATE).join(STORE);
         if store.exists() {
-            return self.resume(&store, settings, identity);
+            return self.resume(&store, settings, identity, start.recrawl);
         }
         if self.holds_outputs()? {
             return Err(FolderError::NoState(self.path.clone()));
@@ -147,17 +166,27 @@ impl Folder {
         Ok(frontier)
     }
 
-    fn resume(&self, store: &Path, settings: &Settings, identity: &Identity) -> Result<Opened, FolderError> {
-        let frontier = DiskFrontier::open(store, &frontier_options(settings))?;
-        let book = Book::from_bytes(frontier.book())?;
+    fn resume(
+        &self,
+        store: &Path,
+        settings: &Settings,
+        identity: &Identity,
+        recrawl: bool,
+    ) -> Result<Opened, FolderError> {
+        let mut frontier = DiskFrontier::open(store, &frontier_options(settings))?;
+        let mut book = Book::from_bytes(frontier.book())?;
         let differences = Identity::from_map(book.identity.clone()).differences(identity);
         if !differences.is_empty() {
             return Err(FolderError::Other { path: self.path.clone(), differences });
         }
         // Without a receipt the last process died between the two: this one writes it.
-        if book.end == Some(End::Finished) && self.path.join(RECEIPT).exists() {
+        let is_closed = passes::is_over(&book) && self.path.join(RECEIPT).exists();
+        if is_closed && recrawl {
+            book = passes::begin(&self.path, &mut frontier, &book)?;
+        } else if is_closed && book.end == Some(End::Finished) {
             return Err(FolderError::Finished(self.path.clone()));
         }
+        passes::set_aside(&self.path, &mut frontier, &mut book)?;
         let sink = self.sink(settings, &book)?;
         // They speak of the last run, and outputs are about to grow.
         remove(&self.path.join(RECEIPT))?;
@@ -188,7 +217,7 @@ impl Folder {
         for name in self.outputs()? {
             remove(&self.path.join(name))?;
         }
-        Ok(())
+        passes::clear(&self.path)
     }
 
     /// Where the job's cookies are kept.
@@ -197,7 +226,7 @@ impl Folder {
     }
 
     fn holds_outputs(&self) -> Result<bool, FolderError> {
-        Ok(!self.outputs()?.is_empty())
+        Ok(!self.outputs()?.is_empty() || !passes::files(&self.path).is_empty())
     }
 
     /// Names of the outputs in the folder.

@@ -46,6 +46,8 @@ use args::Command;
 pub(crate) struct Start {
     /// Do away with what the output folder holds of an earlier run.
     pub(crate) fresh: bool,
+    /// Do a crawl that is over again.
+    pub(crate) recrawl: bool,
     /// Say nothing but errors.
     pub(crate) quiet: bool,
 }

@@ -141,6 +141,7 @@ fn log(job: &str, progress: &Progress, rates: &Rates) {
         target: "dragline::progress",
         job,
         fetched = tally.fetched,
+        not_modified = tally.not_modified,
         redirected = tally.redirected,
         failed = tally.n_failed(),
         refused = tally.n_refused(),

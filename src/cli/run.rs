@@ -97,7 +97,7 @@ impl Failure {
 /// Crawls, from the claim of the folder to the receipt.
 pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal) -> Result<Exit, Failure> {
     let out = &settings.job.out;
-    let folder = Folder::claim(out)?;
+    let folder = Folder::claim(out).await?;
     // Everything that can fail without touching the folder comes first.
     let (seeds, identity) = assemble::seeds(settings)?;
     if seeds.is_empty() {
@@ -107,7 +107,7 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
     let tasks = Tasks::new();
     let jar = settings.cookies.as_ref().map(|cookies| Arc::new(CookieJar::new(cookies.options, clock)));
     let stack = assemble::stack(settings, &seeds, clock, jar.clone(), &tasks)?;
-    let Opened { frontier, sink, book } = folder.open(settings, &identity, start.fresh)?;
+    let Opened { frontier, sink, book } = folder.open(settings, &identity, start)?;
     let keeper = match (jar, &settings.cookies) {
         (Some(jar), Some(cookies)) => Some(Keeper::open(jar, folder.cookies(), &cookies.preset)?),
         _ => None,
@@ -119,6 +119,8 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
     }
     if book.runs > 0 {
         tracing::info!(folder = %out.display(), pending = book.tally.n_pending(), "resuming");
+    } else if book.passes_before > 0 {
+        tracing::info!(folder = %out.display(), pass = book.pass(), "crawling again");
     }
 
     let shutdown = Shutdown::new();
@@ -171,6 +173,7 @@ fn conclude(
             end = ?finished.end,
             discovered = totals.discovered,
             fetched = totals.fetched,
+            not_modified = totals.not_modified,
             redirected = totals.redirected,
             failed = totals.failed,
             refused = totals.refused,
@@ -183,7 +186,7 @@ fn conclude(
         terminal.write((text + "\n").as_bytes());
     }
     Ok(match finished.end {
-        End::Finished if finished.book.tally.fetched == 0 => Exit::NothingFetched,
+        End::Finished if finished.book.tally.n_pages() == 0 => Exit::NothingFetched,
         End::Finished => Exit::Finished,
         End::LimitReached(_) => Exit::LimitReached,
         End::Interrupted => Exit::Interrupted,

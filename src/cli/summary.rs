@@ -1,7 +1,7 @@
 //! What is said to people when a crawl is over: the receipt in short, where things are, how to go on.
 //!
 //! A function of the committed counts; machines read `receipt.json`. The sum is shown as a sum: what
-//! was discovered is what ended in one of four ways plus what is pending.
+//! was discovered is what ended in one of five ways plus what is pending.
 
 use std::{path::Path, time::Duration};
 
@@ -55,7 +55,7 @@ pub(super) fn summary(
 
 fn headline(job: &str, finished: &Finished, colours: bool) -> String {
     let (colour, how) = match finished.end {
-        End::Finished if finished.book.tally.fetched == 0 => {
+        End::Finished if finished.book.tally.n_pages() == 0 => {
             (Style::new().red(), "finished, but no page was fetched".into())
         }
         End::Finished => (Style::new().green(), "finished".into()),
@@ -72,13 +72,16 @@ fn sum(tally: &Tally, colours: bool) -> String {
     let refused = ranking(tally.refused.iter().map(|(why, n)| (why.as_str(), *n)), MAX_REASONS);
     let terms = [
         ("fetched", tally.fetched, String::new()),
+        ("not modified", tally.not_modified, String::new()),
         ("redirected", tally.redirected, String::new()),
         ("failed", tally.n_failed(), failed),
         ("refused", tally.n_refused(), refused),
         ("pending", tally.n_pending(), String::new()),
     ];
     let total = count(tally.discovered);
-    let terms = terms.map(|(label, n, reasons)| (label, count(n), reasons));
+    // A crawl that is done for the first time knows nothing of that.
+    let told = terms.into_iter().filter(|(label, n, _)| *label != "not modified" || *n > 0);
+    let terms: Vec<_> = told.map(|(label, n, reasons)| (label, count(n), reasons)).collect();
     let width = terms.iter().map(|(_, n, _)| n.len()).chain([total.len()]).max().unwrap_or_default();
     let mut text = String::new();
     for (label, n, reasons) in terms {
@@ -99,7 +102,7 @@ fn time(tally: &Tally, runs: u32) -> String {
     let speed = if active.is_zero() {
         String::new()
     } else {
-        format!(", {} pages/s", rate(tally.fetched as f64 / active.as_secs_f64()))
+        format!(", {} pages/s", rate(tally.n_pages() as f64 / active.as_secs_f64()))
     };
     format!("{}{runs}{speed}", duration(active))
 }
@@ -126,7 +129,7 @@ fn files(outputs: &[Mark], out: &Path, report: Option<&Path>) -> Vec<String> {
 /// What to do about a crawl that fetched nothing, or to have the rest crawled.
 fn how_to_go_on(finished: &Finished, store: Store) -> Option<String> {
     let tally = &finished.book.tally;
-    if finished.end == End::Finished && tally.fetched == 0 {
+    if finished.end == End::Finished && tally.n_pages() == 0 {
         let hint = why_nothing(tally).map(|hint| hint + "\n").unwrap_or_default();
         return Some(hint + "To try again, add --fresh: the crawl is finished, every URL has its record.");
     }

@@ -89,6 +89,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &m
         robots: robots_options(&raw.robots),
         sitemaps: sitemap_options(&raw.sitemaps),
         frontier: frontier(&raw.frontier),
+        recrawl_validators: raw.recrawl.validators,
         outputs: outputs(&raw.outputs),
         telemetry: telemetry(&raw.telemetry),
         shutdown_deadline: raw.shutdown.deadline.0,

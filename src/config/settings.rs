@@ -59,6 +59,8 @@ pub struct Settings {
     pub links: Links,
     /// The store of URLs.
     pub frontier: Frontier,
+    /// Whether pages are asked for only if they have changed (`recrawl.validators`).
+    pub recrawl_validators: bool,
     /// What is written.
     pub outputs: Outputs,
     /// Logs and display.

@@ -12,6 +12,13 @@ use crate::sink::Mark;
 pub struct Book {
     /// Which crawl this is: key and value of all that makes it the same job as another.
     pub identity: BTreeMap<String, String>,
+    /// Passes over the same crawl that were set aside: this is the pass after them.
+    #[serde(default)]
+    pub passes_before: u32,
+    /// Files of the pass before this one that may not have been moved yet, by name. Nothing is written
+    /// while there are any.
+    #[serde(default)]
+    pub setting_aside: Vec<String>,
     /// Everything counted.
     pub tally: Tally,
     /// How far the outputs are.
@@ -35,6 +42,11 @@ impl Book {
     /// When it is anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EngineError> {
         serde_json::from_slice(bytes).map_err(|e| EngineError::Book(e.to_string()))
+    }
+
+    /// The number of the pass that it is about, from 1.
+    pub fn pass(&self) -> u32 {
+        self.passes_before.saturating_add(1)
     }
 
     /// The form in which the frontier keeps it.

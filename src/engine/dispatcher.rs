@@ -72,7 +72,7 @@ impl Dispatcher {
         let now = clock.now();
         let spent = Duration::from_millis(tally.active_ms);
         Self {
-            bench: Workbench::new(options.workbench.clone(), gate, tally.fetched, now),
+            bench: Workbench::new(options.workbench.clone(), gate, tally.n_pages(), now),
             time_is_up_at: options.max_duration.map(|most| now + most.saturating_sub(spent)),
             body_bytes: tally.body_bytes,
             clock,

@@ -100,11 +100,13 @@ pub struct Conclusion {
     pub at: Timestamp,
 }
 
-/// The four ends of a URL; their sum, with what is pending, is what was discovered.
+/// The five ends of a URL; their sum, with what is pending, is what was discovered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// A success (2xx): the body was kept and read.
     Fetched,
+    /// It has not been modified (304) since an earlier pass, whose record says what it holds.
+    NotModified,
     /// A redirect (3xx with a `Location` that leads somewhere); its target is a URL of its own.
     Redirected,
     /// An answer that is no success, or none at all, after all attempts.
@@ -114,10 +116,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// As in records: `fetched`, `redirected`, `failed`, `refused`.
+    /// Whether it counts as a page, for budgets and for what its links lead to.
+    pub fn is_page(self) -> bool {
+        matches!(self, Self::Fetched | Self::NotModified)
+    }
+
+    /// As in records: `fetched`, `not-modified`, `redirected`, `failed`, `refused`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Fetched => "fetched",
+            Self::NotModified => "not-modified",
             Self::Redirected => "redirected",
             Self::Failed(_) => "failed",
             Self::Refused(_) => "refused",

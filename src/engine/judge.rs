@@ -8,6 +8,7 @@ use std::{
 use encoding_rs::Encoding;
 use url::Url;
 
+use super::kept_links::KeptLink;
 use crate::{
     address::{CanonicalUrl, Canonicalizer, Fingerprint},
     fetch::redirect::{Downgrade, is_downgrade},
@@ -102,6 +103,11 @@ impl Judge {
         (found, false)
     }
 
+    /// A link that an earlier pass found, judged anew.
+    pub(super) fn again(&self, link: &KeptLink, way: &Way) -> Discovery {
+        discover(&self.scope, link.url.clone(), link.role, way)
+    }
+
     /// The URL that a redirect points to; it stands as deep as the one that redirects.
     pub(super) fn redirect(&self, from: &CanonicalUrl, target: CanonicalUrl, way: &Way, chain: Vec<Hop>) -> Discovery {
         let mut found = discover(&self.scope, target, Role::Redirect, way);
@@ -127,6 +133,7 @@ pub(super) fn discover(scope: &Scope, url: CanonicalUrl, role: Role, way: &Way) 
     let Ruling { verdict, rule, hops_off_site } = scope.judge(&candidate);
     Discovery {
         fingerprint: url.fingerprint(),
+        role,
         depth: way.depth,
         kind: way.kind,
         nesting: way.nesting,

@@ -33,6 +33,7 @@ pub mod event;
 pub mod explain;
 pub mod groups;
 mod judge;
+mod kept_links;
 mod pool;
 pub mod record;
 mod recorder;
@@ -82,6 +83,9 @@ pub struct Options {
     pub obey_nofollow: bool,
     /// Links whose `rel` says any of what is set here are left alone (`links.obey_rel`).
     pub obey_rel: parse::Rel,
+    /// Whether a page's validators and links are kept for the next pass, and a page is asked for only if
+    /// it has changed (`recrawl.validators`).
+    pub validators: bool,
     /// What is wanted of pages.
     pub parse: parse::Options,
     /// Whether URLs in plain text are links (`links.text_files`).

@@ -30,7 +30,7 @@ pub struct Record<'a> {
     pub depth: u16,
     /// `page` or `sitemap`.
     pub kind: &'static str,
-    /// `fetched`, `redirected`, `failed` or `refused`.
+    /// `fetched`, `not-modified`, `redirected`, `failed` or `refused`.
     pub outcome: &'static str,
     /// Why it failed (`http-404`, `timeout`, …) or was refused (`robots-denied`, …).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +80,16 @@ pub struct Record<'a> {
     /// SHA-256 of the decoded body, `sha256:` and 64 hex digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// The earlier pass whose record says what is still so: of a page that has not been modified, or was
+    /// fetched and has the same digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_as_pass: Option<u32>,
+    /// `ETag` by which a page has not been modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etag: Option<Cow<'a, str>>,
+    /// `Last-Modified` by which a page has not been modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<Cow<'a, str>>,
     /// `<title>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<&'a str>,

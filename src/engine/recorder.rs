@@ -6,6 +6,8 @@
 //! marks of the outputs in its book. Killed between the two, the outputs are longer than the marks,
 //! and the next start cuts them back.
 
+mod answers;
+
 use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, time::sleep_until};
@@ -17,7 +19,7 @@ use super::{
     groups::{self, Groups},
     judge::{Way, discover},
     stats::{self},
-    visit::{Subject, ToDispatcher, ToRecorder, Visit},
+    visit::{Keep, Subject, ToDispatcher, ToRecorder, Visit},
     worker::write,
 };
 use crate::{
@@ -25,7 +27,7 @@ use crate::{
     clock::{Clock, Timestamp},
     frontier::{
         Discovery, Frontier, HostRecord, QueuedUrl,
-        workbench::{Ask, Fate, Known, News},
+        workbench::{Fate, News},
     },
     politeness::{Conduct, Signal},
     scope::{Role, Scope},
@@ -142,6 +144,8 @@ impl Recorder {
             match message {
                 ToRecorder::Visit(visit) => self.record(*visit, &mut news)?,
                 ToRecorder::Ask(ask) => news.push(self.answer(ask)?),
+                // Whoever asked may have been dropped meanwhile.
+                ToRecorder::Recall { fingerprint, reply } => drop(reply.send(self.frontier.validators(fingerprint)?)),
             }
         }
         let is_due = self.clock.now().since(self.committed_at) >= self.options.commit_every;
@@ -159,13 +163,17 @@ impl Recorder {
         }
         let host = visit.host.id();
         match visit.subject {
-            Subject::Concluded { conclusion, record } => {
-                let fate =
-                    Fate::Done { fetched: conclusion.outcome == Outcome::Fetched, body_bytes: conclusion.body_bytes };
+            Subject::Concluded { conclusion, record, keep } => {
+                let fate = Fate::Done { fetched: conclusion.outcome.is_page(), body_bytes: conclusion.body_bytes };
                 let fingerprint = conclusion.url.fingerprint();
                 // Exactly once: whoever takes it out of the queue writes the record.
                 let conclusion = if self.frontier.conclude(&conclusion.url)? {
                     self.sink.append(&record)?;
+                    match keep {
+                        Keep::AsItIs => {}
+                        Keep::This(validators) => self.frontier.set_validators(fingerprint, Some(&validators))?,
+                        Keep::Nothing => self.frontier.set_validators(fingerprint, None)?,
+                    }
                     Some(self.conclude(&visit.host, conclusion)?)
                 } else {
                     tracing::error!(url = %conclusion.url, "a URL was visited that is not queued; its record is dropped");
@@ -174,7 +182,7 @@ impl Recorder {
                 self.settle(&visit.host, visit.conduct.as_ref())?;
                 let n_before = news.len();
                 self.sift(visit.found, news)?;
-                if let Some(conclusion) = conclusion.filter(|conclusion| conclusion.outcome == Outcome::Fetched) {
+                if let Some(conclusion) = conclusion.filter(|conclusion| conclusion.outcome.is_page()) {
                     let is_new = |news: &&News| matches!(news, News::Admitted(queued) if queued.held.is_none() && queued.host() == visit.host);
                     let n_new = news[n_before..].iter().filter(is_new).count();
                     self.note_page(&visit.host, &conclusion, n_new, news)?;
@@ -312,27 +320,6 @@ impl Recorder {
         let (record, changed) = self.hosts.get_mut(&id).expect("it was inserted if it was missing");
         *changed = true;
         Ok(change(record))
-    }
-
-    fn answer(&mut self, ask: Ask) -> Result<News, EngineError> {
-        Ok(match ask {
-            Ask::Open { host, limit } => {
-                let record = match self.hosts.get(&host) {
-                    Some((record, _)) => Some(record.clone()),
-                    None => self.frontier.host(host)?,
-                };
-                let robots = self.frontier.robots(host)?;
-                let retired = self.frontier.retired(host)?;
-                let known = record.map(|host| Box::new(Known { host, robots, retired }));
-                News::Opened { host, known, head: self.frontier.head(host, None, limit)?, limit }
-            }
-            Ask::Head { host, after, limit } => {
-                News::Head { host, urls: self.frontier.head(host, after, limit)?, limit }
-            }
-            Ask::Hosts { after, limit, max_depth } => {
-                News::Hosts { hosts: self.frontier.waiting_hosts(after, limit, max_depth)?, limit }
-            }
-        })
     }
 
     /// Outputs first, then the frontier with their marks.

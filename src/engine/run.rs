@@ -80,7 +80,7 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
     }
     let options = job.options;
     let tally = book.tally.clone();
-    let is_seeded = book.seeded;
+    let (is_seeded, pass) = (book.seeded, book.pass());
     let mut recorder = Recorder::new(job.frontier, job.sink, book, job.observers, clock, options.clone());
     if is_seeded {
         recorder.commit()?;
@@ -104,7 +104,8 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
     };
     let dispatcher = Dispatcher::new(options.clone(), &job.gate, tally, clock, wires);
     let dispatcher = if goes_on { dispatcher.resumed() } else { dispatcher };
-    let worker = Arc::new(Worker::new(job.stack, options));
+    let recalls = (options.validators && pass > 1).then(|| to_recorder.clone());
+    let worker = Arc::new(Worker::new(job.stack, options, pass, recalls));
 
     let mut stations = JoinSet::new();
     stations.spawn(async { dispatcher.run().await.map(Station::Dispatcher) });
@@ -181,13 +182,13 @@ const MAX_HOSTS: usize = 1000;
 
 /// The hosts with the most URLs, and the rest in one sum under an empty name.
 fn top_hosts(frontier: &mut dyn Frontier) -> Result<Vec<(HostKey, HostTally)>, EngineError> {
-    let n_urls = |tally: &HostTally| tally.fetched + tally.redirected + tally.failed + tally.refused;
     let mut hosts: Vec<(HostKey, HostTally)> = Vec::new();
     let mut others = HostTally::default();
     let trim = |hosts: &mut Vec<(HostKey, HostTally)>, others: &mut HostTally| {
-        hosts.sort_by(|a, b| n_urls(&b.1).cmp(&n_urls(&a.1)).then_with(|| a.0.cmp(&b.0)));
+        hosts.sort_by(|a, b| b.1.n_urls().cmp(&a.1.n_urls()).then_with(|| a.0.cmp(&b.0)));
         for (_, tally) in hosts.drain(MAX_HOSTS.min(hosts.len())..) {
             others.fetched += tally.fetched;
+            others.not_modified += tally.not_modified;
             others.redirected += tally.redirected;
             others.failed += tally.failed;
             others.refused += tally.refused;

@@ -24,6 +24,9 @@ pub struct Tally {
     pub discovered: u64,
     /// Ends by kind.
     pub fetched: u64,
+    /// Pages that have not been modified since an earlier pass.
+    #[serde(default)]
+    pub not_modified: u64,
     /// Redirects.
     pub redirected: u64,
     /// Failed URLs by reason (`http-404`, `timeout`, …).
@@ -80,6 +83,7 @@ impl Tally {
                 bump(&mut self.size_bytes, conclusion.body_bytes);
                 self.timeline.add(self.active_ms);
             }
+            Outcome::NotModified => self.not_modified += 1,
             Outcome::Redirected => self.redirected += 1,
             Outcome::Failed(why) => *self.failed.entry(why.to_string()).or_default() += 1,
             Outcome::Refused(why) => *self.refused.entry(why).or_default() += 1,
@@ -105,9 +109,14 @@ impl Tally {
         self.refused.values().sum()
     }
 
+    /// Pages, as budgets count them: one that has not been modified is a page too.
+    pub fn n_pages(&self) -> u64 {
+        self.fetched + self.not_modified
+    }
+
     /// URLs that have a record.
     pub fn n_concluded(&self) -> u64 {
-        self.fetched + self.redirected + self.n_failed() + self.n_refused()
+        self.n_pages() + self.redirected + self.n_failed() + self.n_refused()
     }
 
     /// URLs whose story has not ended.
@@ -120,6 +129,7 @@ impl Tally {
 pub fn count(tally: &mut HostTally, conclusion: &Conclusion) {
     match conclusion.outcome {
         Outcome::Fetched => tally.fetched += 1,
+        Outcome::NotModified => tally.not_modified += 1,
         Outcome::Redirected => tally.redirected += 1,
         Outcome::Failed(_) => tally.failed += 1,
         Outcome::Refused(_) => tally.refused += 1,

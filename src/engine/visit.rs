@@ -1,14 +1,16 @@
 //! What the stations tell each other.
 
+use tokio::sync::oneshot;
+
 use super::{
     event::{Conclusion, Failure},
     stats::Tally,
 };
 use crate::{
-    address::{HostKey, Origin},
+    address::{Fingerprint, HostKey, Origin},
     clock::Timestamp,
     frontier::{
-        Discovery, QueuedUrl,
+        Discovery, QueuedUrl, Validators,
         workbench::{Ask, News, Returned},
     },
     politeness::Conduct,
@@ -23,6 +25,13 @@ pub enum ToRecorder {
     Visit(Box<Visit>),
     /// The workbench wants to know something.
     Ask(Ask),
+    /// A worker wants to know what an earlier pass left of a page.
+    Recall {
+        /// Which.
+        fingerprint: Fingerprint,
+        /// To whom it is told.
+        reply: oneshot::Sender<Option<Validators>>,
+    },
 }
 
 /// To the dispatcher.
@@ -52,6 +61,17 @@ pub struct Visit {
     pub found: Vec<Discovery>,
 }
 
+/// What a page leaves for the next pass.
+#[derive(Debug)]
+pub enum Keep {
+    /// What is there already, if anything is: what a failure can't know is not forgotten.
+    AsItIs,
+    /// This.
+    This(Box<Validators>),
+    /// Nothing: what is there is out of date.
+    Nothing,
+}
+
 /// What a visit was about.
 #[derive(Debug)]
 pub enum Subject {
@@ -61,6 +81,8 @@ pub enum Subject {
         conclusion: Conclusion,
         /// Its record, serialised.
         record: Vec<u8>,
+        /// What it leaves for the next pass.
+        keep: Keep,
     },
     /// A URL that will be tried again.
     Again {

@@ -3,6 +3,7 @@
 //! It never waits for politeness, never decides what is written, and owns nothing that would be
 //! missed: it may panic or be dropped at any point.
 
+mod condition;
 mod page;
 mod read;
 mod robots;
@@ -10,13 +11,14 @@ pub(super) mod write;
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::mpsc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     Options,
     event::{Conclusion, Failure, Outcome},
     judge::Judge,
-    visit::{Subject, Visit},
+    visit::{Keep, Subject, ToRecorder, Visit},
 };
 use crate::{
     address::{Canonicalizer, Fingerprint, HostKey},
@@ -52,10 +54,14 @@ pub(super) struct Worker {
     judge: Judge,
     clock: Clock,
     options: Options,
+    /// The number of the pass, from 1.
+    pass: u32,
+    /// Where to ask what an earlier pass left of a page, if there was one.
+    recalls: Option<mpsc::Sender<ToRecorder>>,
 }
 
 impl Worker {
-    pub(super) fn new(stack: Stack, options: Options) -> Self {
+    pub(super) fn new(stack: Stack, options: Options, pass: u32, recalls: Option<mpsc::Sender<ToRecorder>>) -> Self {
         let judge = Judge {
             canonicalizer: stack.canonicalizer,
             scope: stack.scope,
@@ -64,7 +70,7 @@ impl Worker {
             // Links take no more memory than the body that they are in may.
             max_link_bytes: options.max_body_bytes,
         };
-        Self { fetcher: stack.fetcher, judge, clock: stack.clock, options }
+        Self { fetcher: stack.fetcher, judge, clock: stack.clock, options, pass, recalls }
     }
 
     /// Does it.
@@ -133,7 +139,7 @@ impl Worker {
             latency: None,
             at,
         };
-        Subject::Concluded { conclusion, record }
+        Subject::Concluded { conclusion, record, keep: Keep::AsItIs }
     }
 }
 

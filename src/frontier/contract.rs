@@ -16,6 +16,7 @@ fn found(text: &str, depth: u16) -> Discovery {
     Discovery {
         fingerprint: url.fingerprint(),
         url,
+        role: Role::Link,
         depth,
         kind: Kind::Page,
         nesting: 0,
@@ -209,6 +210,75 @@ fn the_status_of_a_url_is_told() {
         assert_eq!(frontier.status(&url("http://a/1")).unwrap(), Status::Done);
         assert!(matches!(frontier.status(&url("http://a/2")).unwrap(), Status::Queued { n_before: 0, .. }));
     });
+}
+
+fn kept(pass: u32) -> Validators {
+    let etag = Some(format!("\"{pass}\"").into_bytes());
+    Validators { pass, etag, last_modified: None, digest: [7; 32], is_sitemap: false, links: vec![1, 2, 3] }
+}
+
+#[test]
+fn a_new_pass_knows_hosts_and_validators_and_no_url() {
+    each(&OPTIONS, |frontier| {
+        let (page, key) = (url("http://a/1"), DirectoryKey::of("http://a/d/"));
+        frontier.sift(vec![found("http://a/1", 0), found("http://a/2", 3)]).unwrap();
+        frontier.conclude(&page).unwrap();
+        assert_eq!(frontier.validators(page.fingerprint()).unwrap(), None);
+        frontier.set_validators(page.fingerprint(), Some(&kept(1))).unwrap();
+        frontier.set_directory_pages(host("a"), key, 7).unwrap();
+        let retired = Retired {
+            directory: "http://a/d/".into(),
+            why: Refusal::DuplicateContent,
+            rule: "traps.same_content".into(),
+        };
+        frontier.retire(host("a"), &retired).unwrap();
+        for n in 0..3000 {
+            let mut record = HostRecord::new(url(&format!("http://h{n}/")).host());
+            (record.state.not_before, record.state.given_up, record.state.errors_in_row) = (Timestamp(n), true, 20);
+            record.tally.fetched = 9;
+            frontier.set_host(&record).unwrap();
+        }
+        frontier.commit(b"first").unwrap();
+
+        frontier.begin_pass(b"second").unwrap();
+        assert_eq!((frontier.book(), frontier.n_queued()), (b"second".as_slice(), 0));
+        assert!(frontier.waiting_hosts(None, 9, None).unwrap().is_empty());
+        assert_eq!(frontier.status(&page).unwrap(), Status::Unseen);
+        assert_eq!(frontier.directory_pages(host("a"), key).unwrap(), 0);
+        assert!(frontier.retired(host("a")).unwrap().is_empty());
+        for n in [0, 1, 2999] {
+            let record = frontier.host(host(&format!("h{n}"))).unwrap().unwrap();
+            assert_eq!(record.state.not_before, Timestamp(n), "what is owed is still owed");
+            assert!(!record.state.given_up && record.state.errors_in_row == 0 && record.tally == HostTally::default());
+        }
+        assert_eq!(frontier.validators(page.fingerprint()).unwrap(), Some(kept(1)));
+        let sifted = frontier.sift(vec![found("http://a/1", 0), found("http://a/3", 0)]).unwrap();
+        assert_eq!(texts(&sifted.admitted), ["http://a/1", "http://a/3"]);
+        frontier.set_validators(page.fingerprint(), Some(&kept(2))).unwrap();
+        assert_eq!(frontier.validators(page.fingerprint()).unwrap(), Some(kept(2)));
+        frontier.set_validators(page.fingerprint(), None).unwrap();
+        assert_eq!(frontier.validators(page.fingerprint()).unwrap(), None);
+    });
+}
+
+#[test]
+fn a_pass_begins_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("frontier.redb");
+    let mut frontier = DiskFrontier::create(&path, &OPTIONS).unwrap();
+    let page = url("http://a/1").fingerprint();
+    frontier.sift(vec![found("http://a/1", 0), found("http://a/2", 0)]).unwrap();
+    frontier.set_validators(page, Some(&kept(1))).unwrap();
+    frontier.commit(b"first").unwrap();
+    frontier.forget_pass().unwrap();
+    drop(frontier);
+    let mut again = DiskFrontier::open(&path, &OPTIONS).unwrap();
+    assert_eq!((again.book(), again.n_queued()), (b"first".as_slice(), 2), "it was not committed");
+    again.begin_pass(b"second").unwrap();
+    drop(again);
+    let mut again = DiskFrontier::open(&path, &OPTIONS).unwrap();
+    assert_eq!((again.book(), again.n_queued()), (b"second".as_slice(), 0));
+    assert_eq!(again.validators(page).unwrap(), Some(kept(1)));
 }
 
 #[test]

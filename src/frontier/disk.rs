@@ -4,13 +4,15 @@
 //! either happened or did not. Every page carries a checksum, and all are verified when an
 //! existing file is opened: a flipped byte is an error that names the file, never a wrong answer.
 //!
-//! Seven tables. `seen`: fingerprint → done or place in the queue, 24 bytes a URL. `queue`: (host,
+//! Eight tables. `seen`: fingerprint → done or place in the queue, 24 bytes a URL. `queue`: (host,
 //! place) → the URL and how it was found. `hosts`: host → its record. `robots`: host
 //! → the robots.txt of its origins. `directories`: (host, directory) → pages fetched, if they have a
 //! limit. `retired`: (host, directory)
-//! → one that is done with. `meta`: format, the engine's
+//! → one that is done with. `validators`: fingerprint → what a page left for the next pass. `meta`: format, the engine's
 //! book, the next number of discovery, the length of the queue.
 
+mod file;
+mod passes;
 mod shelves;
 
 use std::{
@@ -18,18 +20,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use redb::{Builder, Database, DatabaseError, ReadableTable, StorageError, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 
+use file::{builder, open_error, store};
 use shelves::Shelves;
 
 use super::{
     Discovery, Frontier, FrontierError, HostRecord, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted, Status,
+    Validators,
     recent::Recent,
     remember,
     stored::{self, FORMAT, Seen, queue_key},
 };
 use crate::{
-    address::{CanonicalUrl, DirectoryKey, HostId, Origin},
+    address::{CanonicalUrl, DirectoryKey, Fingerprint, HostId, Origin},
     robots::Policy,
 };
 
@@ -39,6 +43,7 @@ const HOSTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("hosts");
 const ROBOTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("robots");
 const DIRECTORIES: TableDefinition<'_, (u64, u64), u64> = TableDefinition::new("directories");
 const RETIRED: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("retired");
+const VALIDATORS: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("validators");
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 /// A [`Frontier`] in an embedded store.
@@ -50,6 +55,7 @@ pub struct DiskFrontier {
     recent: Recent,
     book: Vec<u8>,
     count: Count,
+    seen_cache_bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +118,7 @@ impl DiskFrontier {
             recent: Recent::new(options.seen_cache_bytes),
             book: Vec::new(),
             count: Count { next_seq: 0, n_queued: 0, max_queued: options.max_queued },
+            seen_cache_bytes: options.seen_cache_bytes,
         };
         frontier.txn = Some(frontier.db.begin_write().map_err(store)?);
         if let Some(format) = frontier.meta("format")? {
@@ -316,6 +323,19 @@ impl Frontier for DiskFrontier {
         Ok(())
     }
 
+    fn validators(&mut self, url: Fingerprint) -> Result<Option<Validators>, FrontierError> {
+        self.read_validators(url)
+    }
+
+    fn set_validators(&mut self, url: Fingerprint, validators: Option<&Validators>) -> Result<(), FrontierError> {
+        passes::write_validators(self.txn_ref()?, url, validators)
+    }
+
+    fn begin_pass(&mut self, book: &[u8]) -> Result<(), FrontierError> {
+        self.forget_pass()?;
+        self.commit(book)
+    }
+
     fn status(&mut self, url: &CanonicalUrl) -> Result<Status, FrontierError> {
         let shelves = Shelves::open(self.txn_ref()?)?;
         let place = match shelves.seen(url.fingerprint().0)? {
@@ -358,30 +378,5 @@ impl Frontier for DiskFrontier {
         book.clone_into(&mut self.book);
         self.txn = Some(self.db.begin_write().map_err(store)?);
         Ok(())
-    }
-}
-
-fn builder(options: &Options) -> Builder {
-    let mut builder = Builder::new();
-    builder.set_cache_size(usize::try_from(options.store_cache_bytes).unwrap_or(usize::MAX));
-    builder.set_check_integrity_on_open(true);
-    builder
-}
-
-fn store(error: impl std::fmt::Display) -> FrontierError {
-    FrontierError::Store(error.to_string())
-}
-
-fn open_error(path: &Path, error: DatabaseError) -> FrontierError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => FrontierError::InUse(path.to_owned()),
-        DatabaseError::Storage(StorageError::Corrupted(what)) => {
-            FrontierError::Corrupted { path: path.to_owned(), what }
-        }
-        // What redb says of a file that does not start like one of its own.
-        DatabaseError::Storage(StorageError::Io(e)) if e.kind() == std::io::ErrorKind::InvalidData => {
-            FrontierError::Corrupted { path: path.to_owned(), what: e.to_string() }
-        }
-        error => FrontierError::Store(format!("{}: {error}", path.display())),
     }
 }

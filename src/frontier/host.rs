@@ -16,6 +16,12 @@ pub struct HostRecord {
 }
 
 impl HostRecord {
+    /// As a new pass finds it: nothing counted, and what is owed to it still owed.
+    pub(super) fn begin_pass(&mut self) {
+        self.tally = HostTally::default();
+        self.state.begin_pass();
+    }
+
     /// Of a host of which nothing is known.
     pub fn new(host: HostKey) -> Self {
         Self { host, state: HostState::default(), tally: HostTally::default() }
@@ -27,6 +33,9 @@ impl HostRecord {
 pub struct HostTally {
     /// Pages fetched.
     pub fetched: u64,
+    /// Pages that have not been modified since an earlier pass.
+    #[serde(default)]
+    pub not_modified: u64,
     /// Redirects.
     pub redirected: u64,
     /// URLs failed.
@@ -42,6 +51,18 @@ pub struct HostTally {
 }
 
 impl HostTally {
+    /// Pages, as budgets count them: one that has not been modified is a page too.
+    pub fn n_pages(&self) -> u64 {
+        self.fetched + self.not_modified
+    }
+
+    /// URLs that ended.
+    pub fn n_urls(&self) -> u64 {
+        [self.not_modified, self.redirected, self.failed, self.refused]
+            .into_iter()
+            .fold(self.fetched, u64::saturating_add)
+    }
+
     /// Mean time to first byte, milliseconds.
     pub fn mean_latency_ms(&self) -> Option<u64> {
         self.latency_sum_ms.checked_div(self.latency_count)

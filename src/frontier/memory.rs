@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Discovery, Frontier, FrontierError, Held, HostRecord, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted,
-    Status, remember,
+    Status, Validators, remember,
     stored::{Seen, queue_key},
 };
 use crate::{
@@ -23,6 +23,7 @@ pub struct MemoryFrontier {
     robots: HashMap<HostId, Vec<(Origin, Policy)>>,
     directories: HashMap<(HostId, DirectoryKey), u64>,
     retired: BTreeMap<(u64, u64), Retired>,
+    validators: HashMap<Fingerprint, Validators>,
     next_seq: u64,
     max_queued: Option<u64>,
     book: Vec<u8>,
@@ -167,6 +168,31 @@ impl Frontier for MemoryFrontier {
     fn retire(&mut self, host: HostId, retired: &Retired) -> Result<(), FrontierError> {
         self.retired.insert((host.0, retired.key()), retired.clone());
         Ok(())
+    }
+
+    fn validators(&mut self, url: Fingerprint) -> Result<Option<Validators>, FrontierError> {
+        Ok(self.validators.get(&url).cloned())
+    }
+
+    fn set_validators(&mut self, url: Fingerprint, validators: Option<&Validators>) -> Result<(), FrontierError> {
+        match validators {
+            Some(validators) => self.validators.insert(url, validators.clone()),
+            None => self.validators.remove(&url),
+        };
+        Ok(())
+    }
+
+    fn begin_pass(&mut self, book: &[u8]) -> Result<(), FrontierError> {
+        let before = std::mem::take(self);
+        *self = Self {
+            hosts: before.hosts,
+            robots: before.robots,
+            validators: before.validators,
+            max_queued: before.max_queued,
+            ..Self::default()
+        };
+        self.hosts.values_mut().for_each(HostRecord::begin_pass);
+        self.commit(book)
     }
 
     fn status(&mut self, url: &CanonicalUrl) -> Result<Status, FrontierError> {

@@ -14,7 +14,7 @@
 //! its queue until its outcome is committed, so whatever a crash interrupts is still waiting.
 //!
 //! Invariants:
-//! - a URL is either unseen, queued exactly once, or done; done is for ever;
+//! - a URL is either unseen, queued exactly once, or done; done is for ever, until a new pass begins;
 //! - [`Frontier::commit`] is atomic: after a crash everything since the last commit never happened;
 //! - memory follows active hosts and the size of a batch, not the number of URLs known.
 
@@ -24,6 +24,7 @@ mod memory;
 mod recent;
 mod retired;
 mod stored;
+mod validators;
 pub mod workbench;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use disk::DiskFrontier;
 pub use host::{HostRecord, HostTally};
 pub use memory::MemoryFrontier;
 pub use retired::{MAX_RETIRED, Retired, RetiredSet};
+pub use validators::Validators;
 pub use workbench::{Lease, Task, Workbench};
 
 use std::{path::PathBuf, sync::Arc};
@@ -43,6 +45,7 @@ use crate::{
     address::{CanonicalUrl, DirectoryKey, Fingerprint, HostId, HostKey, Origin},
     clock::Timestamp,
     robots::Policy,
+    scope::Role,
     verdict::{Refusal, Refused, Verdict},
 };
 
@@ -139,6 +142,26 @@ pub trait Frontier: Send {
     /// # Errors
     /// When the store fails.
     fn retire(&mut self, host: HostId, retired: &Retired) -> Result<(), FrontierError>;
+
+    /// What an earlier pass left of a page, if anything.
+    ///
+    /// # Errors
+    /// When the store fails or holds what it can't have written.
+    fn validators(&mut self, url: Fingerprint) -> Result<Option<Validators>, FrontierError>;
+
+    /// Replaces what is left of a page, or forgets it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn set_validators(&mut self, url: Fingerprint, validators: Option<&Validators>) -> Result<(), FrontierError>;
+
+    /// Begins a new pass, and commits that with `book`, in one step: no URL is known, no directory done
+    /// with, nothing counted. What is owed to hosts stays, and their robots.txt, and validators; a host
+    /// that was given up gets another chance.
+    ///
+    /// # Errors
+    /// When the store fails; the frontier must then be dropped.
+    fn begin_pass(&mut self, book: &[u8]) -> Result<(), FrontierError>;
 
     /// What is known of a URL, for those who ask why it was or was not fetched. Takes time in
     /// proportion to the host's queue.
@@ -301,6 +324,8 @@ pub struct Discovery {
     pub url: CanonicalUrl,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
+    /// How it was found.
+    pub role: Role,
     /// Links away from a seed.
     pub depth: u16,
     /// What it is expected to be.

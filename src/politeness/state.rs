@@ -232,6 +232,13 @@ impl HostState {
         self.not_before = self.not_before.min(now + policy.longest_pause().max(interval));
     }
 
+    /// When a crawl is done again: what was held against the host is forgiven, what is owed to it is not.
+    pub fn begin_pass(&mut self) {
+        self.errors_in_row = 0;
+        self.given_up = false;
+        (self.requests, self.retries) = (0, 0);
+    }
+
     /// When a crawl goes on: what was asked in the moments before its last process ended may not have
     /// been written down, so as if the whole bucket had been spent at `at`, the time of the start.
     pub fn distrust(&mut self, policy: &Policy, at: Timestamp) {

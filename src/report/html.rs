@@ -63,6 +63,7 @@ fn heading(receipt: &Receipt) -> Markup {
                 " to "
                 time datetime=(receipt.ended_at) { (moment(&receipt.ended_at)) }
                 @if receipt.runs > 1 { ", in " (receipt.runs) " runs" }
+                @if receipt.pass > 1 { "; pass " (receipt.pass) }
             }
         }
     }
@@ -88,12 +89,18 @@ fn summary(receipt: &Receipt) -> Markup {
     let totals = &receipt.totals;
     let parts = [
         ("fetched", totals.fetched, Paint::Fetched),
+        ("not modified", totals.not_modified, Paint::NotModified),
         ("redirected", totals.redirected, Paint::Redirected),
         ("failed", totals.failed, Paint::Failed),
         ("refused", totals.refused, Paint::Refused),
         ("pending", totals.pending, Paint::Pending),
     ];
-    let shares = parts.map(|(label, value, paint)| Bar { label: label.to_owned(), value, paint });
+    // A first pass knows nothing of what has not been modified.
+    let is_told = |paint, value| paint != Paint::NotModified || value > 0 || receipt.pass > 1;
+    let parts: Vec<_> = parts.into_iter().filter(|(_, value, paint)| is_told(*paint, *value)).collect();
+    let bar =
+        |(label, value, paint): &(&str, u64, Paint)| Bar { label: (*label).to_owned(), value: *value, paint: *paint };
+    let shares: Vec<Bar> = parts.iter().map(bar).collect();
     let strip = plots::strip("plot-account", "Shares of all URLs", &shares);
     html! {
         section aria-labelledby="account" {
@@ -126,7 +133,8 @@ fn facts(receipt: &Receipt) -> Markup {
     let active = Duration::try_from_secs_f64(receipt.active_seconds)
         .map_or(u64::MAX, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
     let totals = &receipt.totals;
-    let asked = totals.fetched.saturating_add(totals.redirected).saturating_add(totals.failed);
+    let asked = [totals.not_modified, totals.redirected, totals.failed];
+    let asked = asked.into_iter().fold(totals.fetched, u64::saturating_add);
     html! {
         dl {
             (fact("Crawl time", &Unit::Millis.show(active), None))
@@ -342,7 +350,7 @@ fn host_table(caption: &str, lines: &[&HostLine]) -> Markup {
         let c = &line.counts;
         let latency = c.mean_latency_ms.map_or_else(|| "–".to_owned(), |ms| Unit::Millis.show(ms));
         let cells = [
-            count(c.fetched),
+            count(c.fetched.saturating_add(c.not_modified)),
             count(c.redirected),
             count(c.failed),
             count(c.refused),
@@ -351,7 +359,7 @@ fn host_table(caption: &str, lines: &[&HostLine]) -> Markup {
         ];
         (line.host.clone(), cells.to_vec())
     });
-    table(caption, &["Host", "Fetched", "Redirected", "Failed", "Refused", "Bodies", "Latency"], rows)
+    table(caption, &["Host", "Pages", "Redirected", "Failed", "Refused", "Bodies", "Latency"], rows)
 }
 
 fn outputs(receipt: &Receipt) -> Markup {

@@ -9,7 +9,7 @@
 //! (that is the caller's), looking at records.
 //!
 //! Invariants:
-//! - `discovered = fetched + redirected + failed + refused + pending`, or [`Totals::balanced`] says
+//! - `discovered = fetched + not_modified + redirected + failed + refused + pending`, or [`Totals::balanced`] says
 //!   that it is not so;
 //! - sizes are bounded whatever the crawl: named hosts by the engine, buckets by 65, time by
 //!   [`crate::engine::stats::Timeline::MAX_BUCKETS`];
@@ -49,8 +49,11 @@ pub struct Receipt {
     pub ended_at: String,
     /// How the last run ended.
     pub end: End,
-    /// Processes that have worked on the crawl.
+    /// Processes that have worked on the crawl, in this pass.
     pub runs: u32,
+    /// Which pass over the crawl this is, from 1; `--recrawl` begins another.
+    #[serde(default = "first_pass")]
+    pub pass: u32,
     /// What became of all URLs.
     pub totals: Totals,
     /// Failed URLs by reason: `http-404`, `timeout`, …
@@ -95,6 +98,10 @@ pub struct Receipt {
     pub timeline: PagesOverTime,
 }
 
+fn first_pass() -> u32 {
+    1
+}
+
 /// The receipt's equation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Totals {
@@ -102,6 +109,9 @@ pub struct Totals {
     pub discovered: u64,
     /// Answered with a success.
     pub fetched: u64,
+    /// Pages that have not been modified since an earlier pass.
+    #[serde(default)]
+    pub not_modified: u64,
     /// Answered with a redirect.
     pub redirected: u64,
     /// Answered with an error, or not at all.
@@ -110,7 +120,7 @@ pub struct Totals {
     pub refused: u64,
     /// Not concluded when the last run ended.
     pub pending: u64,
-    /// Whether `discovered` is the sum of the five others.
+    /// Whether `discovered` is the sum of the six others.
     pub balanced: bool,
 }
 
@@ -129,6 +139,9 @@ pub struct HostLine {
 pub struct HostCounts {
     /// Pages fetched.
     pub fetched: u64,
+    /// Pages that have not been modified since an earlier pass.
+    #[serde(default)]
+    pub not_modified: u64,
     /// Redirects.
     pub redirected: u64,
     /// URLs failed.

@@ -44,6 +44,7 @@ pub(super) enum Paint {
     Faint,
     Grid,
     Fetched,
+    NotModified,
     Redirected,
     Failed,
     Refused,
@@ -51,11 +52,12 @@ pub(super) enum Paint {
 }
 
 impl Paint {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Text,
         Self::Faint,
         Self::Grid,
         Self::Fetched,
+        Self::NotModified,
         Self::Redirected,
         Self::Failed,
         Self::Refused,
@@ -69,6 +71,7 @@ impl Paint {
             Self::Faint => "faint",
             Self::Grid => "grid",
             Self::Fetched => "fetched",
+            Self::NotModified => "not-modified",
             Self::Redirected => "redirected",
             Self::Failed => "failed",
             Self::Refused => "refused",

@@ -28,6 +28,7 @@ impl Receipt {
             ended_at: book.updated_at.clone(),
             end: finished.end,
             runs: book.runs,
+            pass: book.pass(),
             totals: totals(tally, finished.n_queued),
             failed: tally.failed.clone(),
             refused: tally.refused.clone(),
@@ -63,6 +64,7 @@ fn totals(tally: &Tally, n_queued: u64) -> Totals {
     Totals {
         discovered: tally.discovered,
         fetched: tally.fetched,
+        not_modified: tally.not_modified,
         redirected: tally.redirected,
         failed: tally.n_failed(),
         refused: tally.n_refused(),
@@ -103,6 +105,7 @@ impl From<&HostTally> for HostCounts {
     fn from(tally: &HostTally) -> Self {
         Self {
             fetched: tally.fetched,
+            not_modified: tally.not_modified,
             redirected: tally.redirected,
             failed: tally.failed,
             refused: tally.refused,
@@ -115,6 +118,8 @@ impl From<&HostTally> for HostCounts {
 impl HostCounts {
     /// URLs that ended.
     pub fn n_urls(&self) -> u64 {
-        [self.redirected, self.failed, self.refused].into_iter().fold(self.fetched, u64::saturating_add)
+        [self.not_modified, self.redirected, self.failed, self.refused]
+            .into_iter()
+            .fold(self.fetched, u64::saturating_add)
     }
 }

@@ -30,6 +30,7 @@ fn tally() -> Tally {
     Tally {
         discovered: 20,
         fetched: 10,
+        not_modified: 0,
         redirected: 2,
         failed: BTreeMap::from([("http-404".to_owned(), 2), ("timeout".to_owned(), 1)]),
         refused: BTreeMap::from([(Refusal::RobotsDenied, 2)]),

@@ -79,6 +79,29 @@ fn check_exact(docs: &str, n_pages: usize) {
     check_access_log(&site, &expected);
 }
 
+/// Of a site that has not changed, a second pass fetches nothing, and meets every URL again.
+#[test]
+fn a_second_pass_over_the_sqlite_documentation_fetches_nothing() {
+    let site = Site::serve(SQLITE_DOCS);
+    let out = site.scratch().join("out");
+    Crawl::start(&site.base(), &out, UNLIMITED).finish();
+    let (first, n_first) = (records(&out), site.hits().len());
+    Crawl::again(&site.base(), &out, UNLIMITED).finish();
+    let second = records(&out);
+    assert_eq!(records(&out.join("passes/1")), first);
+    let mut expected = first;
+    for record in expected.values_mut().filter(|record| record.outcome == "fetched") {
+        (record.outcome, record.status) = ("not-modified".to_owned(), Some(304));
+    }
+    let differ: Vec<_> = expected.iter().filter(|(url, record)| second.get(*url) != Some(record)).take(20).collect();
+    assert!(differ.is_empty(), "{differ:#?}");
+    assert_eq!(second.len(), expected.len());
+    let hits = &site.hits()[n_first..];
+    let n_whole = hits.iter().filter(|hit| hit.status == 200 && hit.target != "/robots.txt").count();
+    let n_same = hits.iter().filter(|hit| hit.status == 304).count();
+    assert!(n_whole == 0 && n_same > 700, "{n_whole} pages were sent, {n_same} were not");
+}
+
 /// What each URL's record must say, by the independent script.
 fn truth(site: &Site) -> BTreeMap<String, Record> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/truth/reachable.py");

@@ -15,6 +15,7 @@ mod identity;
 mod pages;
 mod polite;
 mod reading;
+mod recrawl;
 mod resume;
 mod run;
 mod schemas;

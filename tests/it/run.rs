@@ -49,7 +49,7 @@ fn expected(expectation: &Expectation) -> (String, Option<String>, Option<u64>, 
     let reason = match expectation.outcome {
         Outcome::Failed(why) => Some(why.to_string()),
         Outcome::Refused(why) => Some(why.to_string()),
-        Outcome::Fetched | Outcome::Redirected => None,
+        Outcome::Fetched | Outcome::NotModified | Outcome::Redirected => None,
     };
     (expectation.outcome.as_str().to_owned(), reason, expectation.status.map(u64::from), expectation.truncated)
 }

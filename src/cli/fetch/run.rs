@@ -70,7 +70,7 @@ fn begin(args: FetchArgs, settings: &Settings) -> Result<Exit, Failure> {
         Folder::open(dir).map_err(refused)
     });
     let folder = folder.transpose()?;
-    let terminal = run::init_telemetry(settings, Start { fresh: false, quiet: args.quiet })?;
+    let terminal = run::init_telemetry(settings, Start { fresh: false, recrawl: false, quiet: args.quiet })?;
     let runtime = run::runtime()?;
     if !settings.robots.obey {
         tracing::warn!("robots.txt is ignored, as --ignore-robots or robots.mode says: for your own servers only");

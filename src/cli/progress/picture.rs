@@ -96,7 +96,10 @@ fn doing(progress: &Progress) -> String {
 fn pages(view: &View<'_>) -> String {
     let most = view.progress.max_pages.map_or(String::new(), |most| format!(" of at most {}", count(most)));
     let (pages, bytes) = (rate(view.rates.pages_per_s), bytes(view.rates.bytes_per_s));
-    format!("{} fetched{most} · {pages}/s · {bytes}/s", count(view.progress.tally.fetched))
+    let tally = &view.progress.tally;
+    let same =
+        if tally.not_modified > 0 { format!(", {} not modified", count(tally.not_modified)) } else { String::new() };
+    format!("{} fetched{same}{most} · {pages}/s · {bytes}/s", count(tally.fetched))
 }
 
 fn urls(progress: &Progress) -> String {
@@ -137,7 +140,7 @@ fn hosts(progress: &Progress) -> Option<String> {
 /// the most that may be fetched.
 fn left(progress: &Progress, rates: Rates) -> Option<String> {
     let tally = &progress.tally;
-    let pages = progress.max_pages.map(|most| (most.saturating_sub(tally.fetched), rates.pages_per_s));
+    let pages = progress.max_pages.map(|most| (most.saturating_sub(tally.n_pages()), rates.pages_per_s));
     let known = (tally.n_pending(), rates.urls_per_s);
     let seconds = |(n, per_second): (u64, f64)| (per_second > 0.0).then(|| n as f64 / per_second);
     let (least, most) = (seconds(known), pages.and_then(seconds));

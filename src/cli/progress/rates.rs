@@ -48,7 +48,8 @@ impl Meter {
             return Rates::default();
         }
         let tally = &progress.tally;
-        let newest = Sample { at: now, n_pages: tally.fetched, n_bytes: tally.wire_bytes, n_urls: tally.n_concluded() };
+        let newest =
+            Sample { at: now, n_pages: tally.n_pages(), n_bytes: tally.wire_bytes, n_urls: tally.n_concluded() };
         while self.samples.get(1).is_some_and(|second| now.since(second.at) >= WINDOW) {
             self.samples.pop_front();
         }

@@ -146,6 +146,20 @@ pub(crate) enum Store {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+pub(crate) struct Recrawl {
+    /// Whether each page's ETag, Last-Modified and links are kept, so that --recrawl asks for it only if
+    /// it has changed.
+    pub(crate) validators: bool,
+}
+
+impl Default for Recrawl {
+    fn default() -> Self {
+        Self { validators: true }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Telemetry {
     /// What is logged: a level, or a filter such as "info,dragline::fetch=debug". The variable
     /// RUST_LOG wins over the file.

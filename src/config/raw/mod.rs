@@ -24,7 +24,7 @@ pub(crate) use cookies::Cookies;
 pub(crate) use dns::{Dns, Family};
 pub(crate) use fetch::{Downgrade, Fetch, Header, Secret};
 pub(crate) use how::{
-    Frontier, LogFormat, Progress, Robots, RobotsMode, RobotsSignals, Shutdown, Sitemaps, Store, Telemetry,
+    Frontier, LogFormat, Progress, Recrawl, Robots, RobotsMode, RobotsSignals, Shutdown, Sitemaps, Store, Telemetry,
 };
 pub(crate) use links::{LinkRel, Links};
 pub(crate) use politeness::{HostRule, Politeness};
@@ -75,6 +75,8 @@ pub(crate) struct Raw {
     pub(crate) sitemaps: Sitemaps,
     /// The store of URLs known, done and pending.
     pub(crate) frontier: Frontier,
+    /// What a crawl keeps for being done again (--recrawl).
+    pub(crate) recrawl: Recrawl,
     /// What is written to the output folder.
     pub(crate) outputs: Outputs,
     /// Logs and the live display.

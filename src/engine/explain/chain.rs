@@ -1,7 +1,10 @@
 //! The chain itself: each link asks the part of the engine that decides.
 
 use super::{
-    super::{Book, Options},
+    super::{
+        Book, Options,
+        stats::{HostTally, Tally},
+    },
     Budget, Change, Explanation, FrontierView, HeldView, HostView, RobotsView, ScopeView,
 };
 use crate::{
@@ -188,9 +191,9 @@ fn budgets(
         None => 0,
     };
     let rows = [
-        ("limits.pages", bench.max_pages, tally.map_or(0, |tally| tally.fetched)),
+        ("limits.pages", bench.max_pages, tally.map_or(0, Tally::n_pages)),
         ("limits.bytes", options.max_bytes, tally.map_or(0, |tally| tally.body_bytes)),
-        ("limits.pages_per_host", bench.pages_per_host, host.map_or(0, |tally| tally.fetched)),
+        ("limits.pages_per_host", bench.pages_per_host, host.map_or(0, HostTally::n_pages)),
         ("limits.bytes_per_host", bench.bytes_per_host, host.map_or(0, |tally| tally.body_bytes)),
         ("limits.pages_per_directory", options.groups.pages_per_directory.map(Into::into), directory),
     ];

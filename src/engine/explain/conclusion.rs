@@ -119,6 +119,7 @@ fn ended(record: &Json) -> String {
     let rule = by(record.get("rule").and_then(Json::as_str));
     match text("outcome") {
         "fetched" => format!("it was fetched{status} at {at}"),
+        "not-modified" => format!("it was asked for at {at} and has not been modified since an earlier pass"),
         "redirected" => format!("it answered{status} at {at} and redirects to {}", text("final_url")),
         "failed" => format!("it failed as {} at {at}", text("reason")),
         "refused" => format!("it was refused as {}{rule} at {at}", text("reason")),

@@ -85,6 +85,7 @@ impl Crawl {
             retry_max: Duration::from_secs(60),
             max_redirects: 5,
             downgrade: Downgrade::default(),
+            validators: true,
             obey_nofollow: false,
             obey_rel: parse::Rel::default(),
             parse: parse::Options::new(parse::Limits { max_links: 1000, max_meta_bytes: 1000, max_text_bytes: 0 }),

@@ -5,9 +5,13 @@ use std::time::Duration;
 use super::{
     super::{
         event::{Conclusion, Failure, Outcome},
-        visit::{Subject, Visit},
+        visit::{Keep, Subject, Visit},
     },
-    Worker, chance, conduct, conduct_of, signal_of, write,
+    Worker, chance,
+    condition::Known,
+    conduct, conduct_of,
+    read::NOT_MODIFIED,
+    signal_of, write,
 };
 use crate::{
     address::HostKey,
@@ -36,10 +40,12 @@ impl Worker {
         signals: Option<&Signals>,
         may_retry: bool,
     ) -> (Returned, Visit) {
-        let request = Request::get(queued.url.clone(), self.options.max_body_bytes);
+        let known = self.recall(&queued).await;
+        let mut request = Request::get(queued.url.clone(), self.options.max_body_bytes);
+        known.iter().for_each(|known| known.put_on(&mut request));
         let answer = self.fetcher.fetch(request).await;
         let (conduct, subject, found) = match answer {
-            Ok(response) => self.answered(&queued, &response, signals, may_retry),
+            Ok(response) => self.answered(&queued, &response, signals, known.as_ref(), may_retry),
             Err(error) => self.unanswered(&queued, &error, may_retry),
         };
         let returned = Returned { host: host.id(), held_connection: true, conduct, errand: None };
@@ -51,6 +57,7 @@ impl Worker {
         queued: &QueuedUrl,
         response: &Response,
         signals: Option<&Signals>,
+        known: Option<&Known>,
         may_retry: bool,
     ) -> (Option<Conduct>, Subject, Vec<Discovery>) {
         let meaning = retry::judge(Purpose::Page, response.into());
@@ -63,10 +70,10 @@ impl Worker {
             return (conduct, again(queued, why, pause, response.timings.ended_at), Vec::new());
         }
         let is_spent = meaning.url == ForUrl::Again && self.is_budget_spent(queued, may_retry);
-        let work = || self.conclude(queued, response, signals, is_spent);
+        let work = || self.conclude(queued, response, signals, known, is_spent);
         // A sitemap may unpack to far more than its size.
         let is_large = response.body.len() >= LARGE_BODY_BYTES || queued.kind == Kind::Sitemap;
-        let (outcome, record, found, content) = if is_large { blocking(work) } else { work() };
+        let Ending { outcome, record, found, content, keep } = if is_large { blocking(work) } else { work() };
         let timings = &response.timings;
         let conclusion = Conclusion {
             url: queued.url.clone(),
@@ -80,7 +87,7 @@ impl Worker {
             latency: timings.first_byte_at.map(|at| at.since(timings.sent_at)),
             at: timings.ended_at,
         };
-        (conduct, Subject::Concluded { conclusion, record }, found)
+        (conduct, Subject::Concluded { conclusion, record, keep }, found)
     }
 
     /// Reads the body, and writes the record: the work on a page that takes time.
@@ -89,8 +96,16 @@ impl Worker {
         queued: &QueuedUrl,
         response: &Response,
         signals: Option<&Signals>,
+        known: Option<&Known>,
         is_spent: bool,
-    ) -> (Outcome, Vec<u8>, Vec<Discovery>, Option<u64>) {
+    ) -> Ending {
+        if let Some(known) = known.filter(|_| response.status == NOT_MODIFIED) {
+            let reading = self.read_again(queued, known);
+            let record = write::not_modified(queued, response, &reading, &known.validators, &self.options.extras);
+            let (record, content) = (record.to_line(), content_of(&known.validators.digest));
+            let keep = self.keep_on(response, known);
+            return Ending { outcome: Outcome::NotModified, record, found: reading.found, content, keep };
+        }
         let mut reading = self.read(queued, response, signals);
         if is_spent && !retry::is_success(response.status) {
             let failure = (Failure::Status(response.status), BUDGET_SPENT.to_owned());
@@ -103,9 +118,16 @@ impl Worker {
             None => Outcome::Failed(Failure::Status(response.status)),
         };
         let digest = write::digest(&response.body);
-        let record = write::answered(queued, response, outcome, &reading, &self.options.extras, &digest).to_line();
-        let content = digest.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
-        (outcome, record, reading.found, content.filter(|_| !response.body.is_empty()))
+        let mut record = write::answered(queued, response, outcome, &reading, &self.options.extras, &digest);
+        let mut keep = Keep::AsItIs;
+        if outcome == Outcome::Fetched {
+            let same = known.filter(|known| known.validators.digest == digest && response.truncated.is_none());
+            record.same_as_pass = same.map(|known| known.validators.pass);
+            keep = self.keep(queued, response, &reading, &digest, known);
+        }
+        let record = record.to_line();
+        let content = content_of(&digest).filter(|_| !response.body.is_empty());
+        Ending { outcome, record, found: reading.found, content, keep }
     }
 
     fn unanswered(
@@ -156,6 +178,20 @@ impl Worker {
             }
         }
     }
+}
+
+/// What an answer came to.
+struct Ending {
+    outcome: Outcome,
+    record: Vec<u8>,
+    found: Vec<Discovery>,
+    /// A digest of the body, if it says something.
+    content: Option<u64>,
+    keep: Keep,
+}
+
+fn content_of(digest: &[u8; 32]) -> Option<u64> {
+    digest.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
 }
 
 /// Back into the queue.

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// RFC 9110 section 15.4.5.
-const NOT_MODIFIED: u16 = 304;
+pub(super) const NOT_MODIFIED: u16 = 304;
 
 /// What was read of an answer, and where it leads.
 #[derive(Default)]
@@ -285,12 +285,12 @@ fn failed(failure: Failure, message: String) -> Reading {
 }
 
 /// How a page is found by a link on `queued`.
-fn page_way(queued: &QueuedUrl, via: &Arc<str>) -> Way {
+pub(super) fn page_way(queued: &QueuedUrl, via: &Arc<str>) -> Way {
     Way { kind: Kind::Page, nesting: 0, ..way_from(queued, via) }
 }
 
 /// How something is found by a link on `queued`.
-fn way_from(queued: &QueuedUrl, via: &Arc<str>) -> Way {
+pub(super) fn way_from(queued: &QueuedUrl, via: &Arc<str>) -> Way {
     Way {
         depth: queued.depth().saturating_add(1),
         kind: queued.kind,

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     fetch::{Response, Timings},
-    frontier::{Discovery, Hop, Kind, QueuedUrl},
+    frontier::{Discovery, Hop, Kind, QueuedUrl, Validators},
     parse::Page,
     verdict::{Refusal, Refused},
 };
@@ -66,6 +66,33 @@ pub(super) fn answered<'a>(
         metadata: content.filter(|_| extras.metadata).map(metadata),
         headers: extras.headers.then(|| headers(&response.headers)),
         ..blank(queued, outcome, response.timings.sent_at)
+    }
+}
+
+/// The record of a page that has not been modified: what it holds is said by the record of an earlier
+/// pass.
+pub(super) fn not_modified<'a>(
+    queued: &'a QueuedUrl,
+    response: &'a Response,
+    reading: &'a Reading,
+    known: &'a Validators,
+    extras: &Extras,
+) -> Record<'a> {
+    let text = |field: &'a Option<Vec<u8>>| field.as_deref().map(String::from_utf8_lossy);
+    Record {
+        status: Some(response.status),
+        http_version: Some(Cow::Owned(format!("{:?}", response.version))),
+        remote_address: response.remote.map(|address| address.to_string()),
+        wire_bytes: Some(response.wire_bytes),
+        digest: Some(digest_text(&known.digest)),
+        same_as_pass: Some(known.pass),
+        etag: text(&known.etag),
+        last_modified: text(&known.last_modified),
+        timings: Some(RecordTimings::of(&response.timings)),
+        attempts: queued.attempts + 1,
+        links: extras.links.then(|| reading.found.iter().map(|found| found.url.as_str()).collect()),
+        headers: extras.headers.then(|| headers(&response.headers)),
+        ..blank(queued, Outcome::NotModified, response.timings.sent_at)
     }
 }
 
@@ -137,7 +164,7 @@ fn metadata(page: &Page) -> RecordMetadata<'_> {
 
 fn reason(outcome: Outcome) -> Option<Cow<'static, str>> {
     match outcome {
-        Outcome::Fetched | Outcome::Redirected => None,
+        Outcome::Fetched | Outcome::NotModified | Outcome::Redirected => None,
         Outcome::Failed(why) => Some(Cow::Owned(why.to_string())),
         Outcome::Refused(why) => Some(Cow::Borrowed(why.as_str())),
     }

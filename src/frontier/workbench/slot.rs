@@ -208,11 +208,11 @@ impl Slot {
             return Judgement::Rest(Some(Why::Connections));
         }
         if let Some(most) = options.pages_per_host {
-            if self.tally.fetched >= most {
+            if self.tally.n_pages() >= most {
                 let rule = format!("limits.pages_per_host = {most}");
                 return Judgement::Refuse(Refused::by(Refusal::HostPageLimit, rule));
             }
-            if self.tally.fetched + self.queue.n_out() >= most {
+            if self.tally.n_pages() + self.queue.n_out() >= most {
                 return Judgement::Rest(Some(Why::Connections));
             }
         }

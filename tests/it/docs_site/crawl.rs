@@ -35,12 +35,22 @@ pub(super) struct Crawl {
 impl Crawl {
     /// Starts, or resumes, a crawl of `seed` into the folder `out`.
     pub(super) fn start(seed: &str, out: &Path, pace: Pace) -> Self {
+        Self::start_with(seed, out, pace, &[])
+    }
+
+    /// The same once more, as another pass.
+    pub(super) fn again(seed: &str, out: &Path, pace: Pace) -> Self {
+        Self::start_with(seed, out, pace, &["--recrawl"])
+    }
+
+    fn start_with(seed: &str, out: &Path, pace: Pace, more: &[&str]) -> Self {
         let log = out.with_extension("stderr");
         let stderr = File::options().create(true).append(true).open(&log).expect("writable");
         let child = Command::new(env!("CARGO_BIN_EXE_dragline"))
             .args(["crawl", seed, "--rate", pace.rate, "--per-host", &pace.per_host.to_string()])
             .args(["--concurrency", "32", "--allow-address", "loopback", "--robots", "obey"])
             .args(["--quiet", "--progress", "never"])
+            .args(more)
             .args(["--user-agent", "dragline-tests/1.0 (+http://127.0.0.1/contact)"])
             .arg("--out")
             .arg(out)
@@ -96,7 +106,7 @@ impl Drop for Crawl {
 /// What `pages.jsonl` says of one URL, as far as it does not depend on the moment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Record {
-    /// `fetched`, `redirected`, `failed`, `refused`.
+    /// `fetched`, `not-modified`, `redirected`, `failed`, `refused`.
     pub(super) outcome: String,
     /// Of the last answer.
     pub(super) status: Option<u64>,
@@ -131,9 +141,14 @@ pub(super) fn records(out: &Path) -> BTreeMap<String, Record> {
 fn check_receipt(out: &Path, records: &BTreeMap<String, Record>) {
     let text = fs::read_to_string(out.join("receipt.json")).expect("the crawl writes receipt.json");
     let receipt: Value = serde_json::from_str(&text).expect("receipt.json is JSON");
-    for outcome in ["fetched", "redirected", "failed", "refused"] {
+    for outcome in ["fetched", "not-modified", "redirected", "failed", "refused"] {
         let n_records = records.values().filter(|record| record.outcome == outcome).count();
-        assert_eq!(receipt["totals"][outcome].as_u64(), Some(n_records as u64), "{outcome}: {}", receipt["totals"]);
+        assert_eq!(
+            receipt["totals"][outcome.replace('-', "_")].as_u64(),
+            Some(n_records as u64),
+            "{outcome}: {}",
+            receipt["totals"]
+        );
     }
     assert_eq!(receipt["totals"]["discovered"].as_u64(), Some(records.len() as u64), "{}", receipt["totals"]);
     assert_eq!(receipt["totals"]["pending"].as_u64(), Some(0), "{}", receipt["totals"]);

@@ -54,6 +54,8 @@ pub(super) struct Hit {
     pub(super) at: f64,
     /// nginx's number of the connection.
     pub(super) connection: u64,
+    /// Of the answer.
+    pub(super) status: u16,
     /// `GET`.
     pub(super) method: String,
     /// The request's target as sent: path and query.
@@ -210,10 +212,11 @@ http {{
 /// Reads a line of the format `hits`: `1700000000.123 7 200 GET /a%20b?c HTTP/1.1`.
 fn parse_hit(line: &str) -> Hit {
     let fields: Vec<&str> = line.split(' ').collect();
-    let [at, connection, _status, method, target, _version] = fields[..] else { panic!("access log: {line}") };
+    let [at, connection, status, method, target, _version] = fields[..] else { panic!("access log: {line}") };
     Hit {
         at: at.parse().expect("$msec"),
         connection: connection.parse().expect("$connection"),
+        status: status.parse().expect("$status"),
         method: method.to_owned(),
         target: target.to_owned(),
     }

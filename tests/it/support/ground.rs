@@ -231,15 +231,16 @@ pub(crate) fn reconciled(out: &Path) -> BTreeMap<String, Value> {
 
 /// Counts of records in the receipt's words.
 fn reconcile(records: &BTreeMap<String, Value>, receipt: &Value) {
-    let mut totals = Counts::from([("fetched", 0), ("redirected", 0), ("failed", 0), ("refused", 0)].map(own));
+    let mut totals =
+        Counts::from([("fetched", 0), ("not_modified", 0), ("redirected", 0), ("failed", 0), ("refused", 0)].map(own));
     let (mut failed, mut refused, mut status, mut depth) = <(Counts, Counts, Counts, Counts)>::default();
     let mut hosts: BTreeMap<String, Counts> = BTreeMap::new();
     let (mut body_bytes, mut wire_bytes) = (0, 0);
     for (url, record) in records {
-        let outcome = record["outcome"].as_str().unwrap();
+        let outcome = &record["outcome"].as_str().unwrap().replace('-', "_");
         *totals.entry(outcome.to_owned()).or_default() += 1;
         let reason = record["reason"].as_str().unwrap_or_default().to_owned();
-        match outcome {
+        match outcome.as_str() {
             "failed" => *failed.entry(reason).or_default() += 1,
             "refused" => *refused.entry(reason).or_default() += 1,
             _ => assert_eq!(reason, "", "{record}"),
@@ -270,11 +271,12 @@ fn reconcile(records: &BTreeMap<String, Value>, receipt: &Value) {
     for (host, counts) in &hosts {
         let at = named.iter().position(|line| line["host"] == **host).unwrap_or_else(|| panic!("{host} is missing"));
         let line = named.swap_remove(at);
-        for key in ["fetched", "redirected", "failed", "refused", "body_bytes"] {
+        for key in ["fetched", "not_modified", "redirected", "failed", "refused", "body_bytes"] {
             assert_eq!(line[key], counts.get(key).copied().unwrap_or(0), "{key} of {host}");
         }
     }
-    let is_empty = |line: &Value| ["fetched", "redirected", "failed", "refused"].iter().all(|key| line[key] == 0);
+    let is_empty =
+        |line: &Value| ["fetched", "not_modified", "redirected", "failed", "refused"].iter().all(|key| line[key] == 0);
     assert!(named.iter().all(is_empty), "hosts without records: {named:#?}");
 }
 
