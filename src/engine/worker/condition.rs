@@ -67,7 +67,10 @@ impl Worker {
         known: Option<&Known>,
     ) -> Keep {
         let whole = || {
-            let is_whole = self.options.validators && response.truncated.is_none() && !reading.outlinks_truncated;
+            let is_whole = self.options.validators
+                && response.truncated.is_none()
+                && response.undecoded.is_none()
+                && !reading.outlinks_truncated;
             let (etag, last_modified) = fields(&response.headers);
             if !is_whole || (etag.is_none() && last_modified.is_none()) {
                 return None;
