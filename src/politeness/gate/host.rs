@@ -249,3 +249,14 @@ impl Host {
         self.shares.iter_mut().find(|share| share.member == member)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_small() {
+        let bytes = size_of::<Host>() + size_of::<Share>();
+        assert!(bytes <= 700, "{bytes} bytes of a host that one job has open, besides its pacer");
+    }
+}

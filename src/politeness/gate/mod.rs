@@ -53,7 +53,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// No limits but that of memory: a million hosts are some 500 MB.
+    /// No limits but that of memory: a million hosts, each below 1 kB.
     fn default() -> Self {
         Self { interval: Duration::ZERO, burst: NonZeroU32::MIN, connections: None, max_hosts: 1_000_000 }
     }
