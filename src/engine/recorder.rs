@@ -300,8 +300,9 @@ impl Recorder {
             let slowed = (record.state.backing_off && !before.0).then_some(record.state.not_before);
             (slowed, record.state.given_up && !before.1)
         })?;
+        // Whatever makes a host wait for longer than its interval must outlive the process.
+        self.is_pressing |= matches!(conduct.signal, Signal::Trouble | Signal::SlowDown(_) | Signal::Later(_));
         if let Some(until) = slowed {
-            self.is_pressing = true;
             let why = if matches!(conduct.signal, Signal::SlowDown(_)) { "asked for a pause" } else { "in trouble" };
             self.tell(&CrawlEvent::HostSlowed { host: host.clone(), until, why });
         }
