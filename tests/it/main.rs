@@ -7,6 +7,7 @@ mod conformance;
 mod docs_site;
 mod explain;
 mod fetch;
+mod guarded;
 mod herd;
 mod hostile;
 mod house;
