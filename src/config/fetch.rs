@@ -8,6 +8,7 @@ use super::{
     dns, headers, hosts,
     raw::{self, Raw},
     settings::Fetch,
+    transport,
 };
 use crate::{
     address::Canonicalizer,
@@ -58,6 +59,8 @@ pub(crate) fn fetch(
         headers,
         host_headers,
         auth: auth::auth(raw, canonicalizer, checks),
+        tls: transport::tls(raw, canonicalizer, checks),
+        proxy: transport::proxy(raw, checks),
         concurrency: to_usize(fetch.concurrency.into()),
         connect_timeout: fetch.connect_timeout.0,
         first_byte_timeout: fetch.first_byte_timeout.0,

@@ -53,7 +53,7 @@ pub(crate) fn is_secret_place(path: &KeyPath) -> bool {
 /// Whether a value at `path` may be a secret, whatever it is: one of the wrong kind is not quoted.
 pub(crate) fn may_be_secret(path: &KeyPath) -> bool {
     let in_headers = path.segments().iter().any(|segment| matches!(segment, Segment::Key(key) if key == "headers"));
-    in_headers || is_secret_place(path)
+    in_headers || is_secret_place(path) || path.to_string().starts_with("proxy.urls")
 }
 
 /// The headers at `section`, secrets fetched from where they are.

@@ -70,6 +70,9 @@ impl Identity {
         for auth in &raw.auth {
             of.add(&format!("auth.{}", auth.origin), &json!(HIDDEN));
         }
+        for origin in raw.client_certificate.iter().flat_map(|entry| &entry.origins) {
+            of.add(&format!("client_certificate.{origin}"), &json!(HIDDEN));
+        }
         for rule in &raw.host {
             let fields = [("user_agent", json!(rule.user_agent)), ("accept_language", json!(rule.accept_language))];
             let headers = rule.headers.iter().map(|(name, value)| (name.as_str(), json!(value)));

@@ -70,7 +70,9 @@ impl Inspector<'_> {
 
     /// A value is good if a configuration with nothing else in it can be read, and it is in bounds.
     fn leaf(&mut self, node: Node<'_>, path: &KeyPath, value: &Json) {
-        if Raw::deserialize(path.alone(value.clone())).is_ok() && node.admits(value) {
+        // A table's values in a list would be read as the table.
+        let is_list_of_a_table = value.is_array() && !node.is("array");
+        if !is_list_of_a_table && Raw::deserialize(path.alone(value.clone())).is_ok() && node.admits(value) {
             path.put(&mut self.good, value.clone());
         } else {
             self.unexpected(node, path, value);
@@ -97,7 +99,9 @@ fn found(path: &KeyPath, value: &Json) -> String {
         Json::Bool(_) => "true or false",
         Json::Null => "nothing",
     };
-    if value.is_object() || headers::may_be_secret(path) {
+    // Nobody knows which part of a list with an `@` in it is a login.
+    let has_logins = value.is_array() && value.to_string().contains('@');
+    if value.is_object() || has_logins || headers::may_be_secret(path) {
         return kind.to_owned();
     }
     quote(&without_userinfo(&value.to_string()))

@@ -38,6 +38,7 @@ mod schema;
 mod scope;
 mod seeds;
 mod settings;
+mod transport;
 mod units;
 
 pub use identity::Identity;

@@ -15,7 +15,9 @@ use crate::{
         self, IdentityOptions,
         cookies::{Cookie, CookieOptions},
         guard,
+        proxy::ProxyOptions,
         redirect::Downgrade,
+        tls::TlsOptions,
     },
     parse, politeness, robots, scope,
     sink::Compression,
@@ -143,6 +145,10 @@ pub struct Fetch {
     pub headers: HeaderMap,
     /// Header fields for some hosts; the first that matches is the one.
     pub host_headers: Vec<(HostPattern, HeaderMap)>,
+    /// Whom we trust, and who we are.
+    pub tls: TlsOptions,
+    /// The ways to servers.
+    pub proxy: ProxyOptions,
     /// Secret header fields of one origin each.
     pub auth: HashMap<Origin, HeaderMap>,
     /// Requests in flight, all hosts together.
@@ -230,6 +236,8 @@ impl Settings {
             guard: fetch.guard.clone(),
             resolve: fetch.resolve.clone(),
             dns: fetch.dns.clone(),
+            tls: fetch.tls.clone(),
+            proxy: fetch.proxy.clone(),
             clock,
         }
     }

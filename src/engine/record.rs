@@ -48,9 +48,12 @@ pub struct Record<'a> {
     /// `HTTP/1.1`, `HTTP/2.0`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_version: Option<Cow<'a, str>>,
-    /// The address and port that answered.
+    /// The address and port that answered; not known behind a proxy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_address: Option<String>,
+    /// The proxy through which it was asked, without its login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<&'a str>,
     /// `Content-Type` as sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<&'a str>,

@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
-use rustls::{ClientConfig, RootCertStore, client::Resumption};
+use rustls::RootCertStore;
 use tokio::time::Instant;
 
 use super::{
@@ -17,11 +17,13 @@ use super::{
     body::{self, BodyRead, End, Limits, Share, Shares},
     budget::Budget,
     classify::{self, Fault},
-    connect::{Trace, TraceLayer, TracedSessions},
+    connect::{Trace, TraceLayer},
     decode::{Bounds, Decoder},
     guard::{Guard, Objection},
     head::{self, Caps},
+    proxy,
     resolve::{Counts, DnsLookup, GuardedResolver},
+    transports::{Failed, Transports},
 };
 
 /// How long an idle connection is kept. Their number follows the hosts asked in this time.
@@ -44,7 +46,7 @@ pub struct HttpFetcher {
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    client: reqwest::Client,
+    transports: Transports,
     guard: Guard,
     resolver: GuardedResolver,
     pub(super) shares: Shares,
@@ -64,32 +66,36 @@ impl HttpFetcher {
     pub(super) fn with_roots(options: Options, roots: RootCertStore) -> Result<Self, BuildError> {
         let guard = Guard::new(options.guard.clone());
         let lookup = Arc::new(DnsLookup::new(&options.dns)?);
-        let resolver = GuardedResolver::new(guard.clone(), options.resolve.clone(), lookup, options.dns.clone());
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls_config(roots)?)
-            .dns_resolver(resolver.clone())
-            .connector_layer(TraceLayer)
-            .connect_timeout(options.connect_timeout)
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .pool_max_idle_per_host(options.idle_connections_per_host)
-            .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            // Servers in the wild write these, and browsers read them (RFC 9112 section 5).
-            .http1_allow_obsolete_multiline_headers_in_responses(true)
-            .http1_allow_spaces_after_header_name_in_responses(true)
-            .http1_ignore_invalid_headers_in_responses(true)
-            .http1_max_headers(options.max_header_fields)
-            .http2_max_header_list_size(u32::try_from(options.max_header_bytes).unwrap_or(u32::MAX))
-            .http2_initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
-            .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
-            .http2_keep_alive_interval(HTTP2_PROBE)
-            .http2_keep_alive_timeout(HTTP2_PROBE)
-            .build()?;
+        let resolver =
+            |guard| GuardedResolver::new(guard, options.resolve.clone(), lookup.clone(), options.dns.clone());
+        // For the addresses of proxies, which the configuration names.
+        let free = resolver(Guard::new(proxy::unguarded()));
+        let resolver = resolver(guard.clone());
+        let client = || {
+            reqwest::Client::builder()
+                .connector_layer(TraceLayer)
+                .connect_timeout(options.connect_timeout)
+                .pool_idle_timeout(IDLE_CONNECTION)
+                .pool_max_idle_per_host(options.idle_connections_per_host)
+                .tcp_nodelay(true)
+                .redirect(reqwest::redirect::Policy::none())
+                .referer(false)
+                .no_proxy()
+                // Servers in the wild write these, and browsers read them (RFC 9112 section 5).
+                .http1_allow_obsolete_multiline_headers_in_responses(true)
+                .http1_allow_spaces_after_header_name_in_responses(true)
+                .http1_ignore_invalid_headers_in_responses(true)
+                .http1_max_headers(options.max_header_fields)
+                .http2_max_header_list_size(u32::try_from(options.max_header_bytes).unwrap_or(u32::MAX))
+                .http2_initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+                .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+                .http2_keep_alive_interval(HTTP2_PROBE)
+                .http2_keep_alive_timeout(HTTP2_PROBE)
+        };
+        let transports = Transports::new(&options, roots, (&resolver, &free), client)?;
         let shares =
             Shares { memory: Budget::new(options.memory_budget_bytes), bandwidth: Bandwidth::new(options.bandwidth) };
-        Ok(Self { shared: Arc::new(Shared { client, guard, resolver, shares, options }) })
+        Ok(Self { shared: Arc::new(Shared { transports, guard, resolver, shares, options }) })
     }
 
     /// What became of the names that were to be looked up so far.
@@ -114,8 +120,8 @@ impl Shared {
         let (max_bytes, keep_raw) = (request.max_body_bytes, request.keep_raw);
         let head = self.head(request, &trace, deadline).await;
         trace.write(&mut timings);
-        let mut head = match head {
-            Ok(head) => head,
+        let (mut head, proxy) = match head {
+            Ok(found) => found,
             Err(fault) => {
                 timings.ended_at = clock.now();
                 return Err(error(fault, timings));
@@ -126,7 +132,8 @@ impl Shared {
         let mut response = Response {
             status: head.status().as_u16(),
             version: head.version(),
-            remote: head.remote_addr(),
+            remote: head.remote_addr().filter(|_| proxy.is_none()),
+            proxy,
             ..Response::default()
         };
         let bounds = Bounds { max_bytes, max_ratio: self.options.max_decode_ratio };
@@ -143,19 +150,48 @@ impl Shared {
         conclude(response, read).map_err(|fault| error(fault, timings))
     }
 
-    async fn head(&self, request: Request, trace: &Arc<Trace>, deadline: Instant) -> Result<reqwest::Response, Fault> {
+    /// The head of the answer, and the proxy that it came through. A proxy that can't be used is replaced by
+    /// the next one: no server has seen the request yet.
+    async fn head(
+        &self,
+        request: Request,
+        trace: &Arc<Trace>,
+        deadline: Instant,
+    ) -> Result<(reqwest::Response, Option<Arc<str>>), Fault> {
         self.check_target(&request)?;
-        let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.as_url().clone());
-        *outgoing.headers_mut() = request.headers;
-        let name = request.url.as_url().domain().map(str::to_owned);
-        let exchange = trace.follow(self.client.execute(outgoing));
-        let head = head::wait(exchange, trace, deadline, self.options.first_byte_timeout).await?;
-        if let Some((name, remote)) = name.zip(head.remote_addr()) {
-            self.resolver.answered(&name, remote.ip()).await;
-        }
         let caps = Caps { n_fields: self.options.max_header_fields, n_bytes: self.options.max_header_bytes };
-        caps.check(head.headers())?;
-        Ok(head)
+        let (mut tried, mut last) = (Vec::new(), None);
+        loop {
+            let route = match self.transports.route(&request.url, &tried).await {
+                Ok(route) => route,
+                Err(none_left) => return Err(last.unwrap_or(none_left)),
+            };
+            let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.as_url().clone());
+            outgoing.headers_mut().clone_from(&request.headers);
+            let exchange = trace.follow(route.execute(outgoing));
+            let head = head::wait(exchange, trace, deadline, self.options.first_byte_timeout).await;
+            let (head, result) = match head.and_then(|head| route.check(&head).map(|()| head)) {
+                Ok(head) => (Some(head), Ok(())),
+                Err(fault) => (None, Err(fault)),
+            };
+            match (self.transports.conclude(&route, result), head) {
+                (Ok(()), Some(head)) => {
+                    let proxy = route.proxy_label();
+                    let name = request.url.as_url().domain().filter(|_| proxy.is_none());
+                    if let Some((name, remote)) = name.zip(head.remote_addr()) {
+                        self.resolver.answered(name, remote.ip()).await;
+                    }
+                    caps.check(head.headers())?;
+                    return Ok((head, proxy));
+                }
+                (Err(Failed::TryNext(index, fault)), _) => {
+                    tried.push(index);
+                    last = Some(fault);
+                }
+                (Err(Failed::ForGood(fault)), _) => return Err(fault),
+                (Ok(()), None) => unreachable!("a failure is never concluded as a success"),
+            }
+        }
     }
 
     /// Checks the port, and a host that is an address: the resolver will not see those.
@@ -213,17 +249,4 @@ fn timed_out(message: &str) -> Fault {
 
 fn error(fault: Fault, timings: Timings) -> FetchError {
     FetchError { kind: fault.kind, phase: fault.phase, message: fault.message, timings }
-}
-
-/// TLS 1.2 and 1.3 by ring, with roots that are part of the program: a static binary in an empty
-/// container trusts the same authorities as any other.
-fn tls_config(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config.resumption = Resumption::store(Arc::new(TracedSessions::new()));
-    Ok(config)
 }

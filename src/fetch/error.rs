@@ -51,6 +51,8 @@ pub enum ErrorKind {
     /// dragline's own bounds were reached: memory for bodies, threads for name look-ups. The host is not
     /// to blame.
     Busy,
+    /// A proxy could not be reached, refused the login, or did not do its work. The host is not to blame.
+    Proxy,
     /// A fault of dragline's own; the record says so instead of hiding it.
     Internal,
 }
@@ -68,6 +70,7 @@ impl ErrorKind {
             Self::Closed => "closed",
             Self::Protocol => "protocol",
             Self::Busy => "busy",
+            Self::Proxy => "proxy",
             Self::Internal => "internal",
         }
     }
@@ -127,4 +130,7 @@ pub enum BuildError {
     /// The HTTP client refused its settings.
     #[error("set up the http client: {0}")]
     Client(#[from] reqwest::Error),
+    /// Our certificate would be shown to a proxy.
+    #[error("an https proxy would be shown the certificates for its servers")]
+    ShownToProxy,
 }

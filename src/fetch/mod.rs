@@ -37,11 +37,14 @@ mod identity;
 mod kept;
 mod pace;
 pub mod ports;
+pub mod proxy;
 pub mod redirect;
 pub mod resolve;
 pub mod retry;
 #[cfg(test)]
 mod tests;
+pub mod tls;
+mod transports;
 mod windows;
 
 pub use budget::Reservation;
@@ -51,6 +54,7 @@ pub use identity::{IdentityFetcher, IdentityOptions};
 
 use std::{
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -126,8 +130,10 @@ pub struct Response {
     pub truncated: Option<Truncation>,
     /// When, and how long.
     pub timings: Timings,
-    /// The address that answered.
+    /// The address that answered; not known behind a proxy.
     pub remote: Option<SocketAddr>,
+    /// The proxy through which it came, without its login.
+    pub proxy: Option<Arc<str>>,
     /// Whether it was served without an exchange of its own; `wire_bytes` is zero then.
     pub from_cache: bool,
     /// What a cache had to do with it; none if the server's answer is served as it came.
@@ -274,6 +280,10 @@ pub struct Options {
     pub resolve: Vec<(String, IpAddr)>,
     /// How names are looked up.
     pub dns: resolve::Options,
+    /// Whom we trust, and who we are.
+    pub tls: tls::TlsOptions,
+    /// The ways to servers.
+    pub proxy: proxy::ProxyOptions,
     /// Tells the time for [`Timings`].
     pub clock: Clock,
 }

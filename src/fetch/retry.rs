@@ -134,6 +134,7 @@ fn of_failure(kind: ErrorKind, phase: Phase) -> Meaning {
         // A GET may be sent again wherever its answer broke off (RFC 9110 section 9.2.2).
         ErrorKind::Closed => (ForUrl::Again, ForHost::Faulty),
         ErrorKind::Protocol | ErrorKind::Internal => (ForUrl::Final, ForHost::Faulty),
+        ErrorKind::Proxy => (ForUrl::Again, ForHost::Unasked),
         ErrorKind::Busy if phase == Phase::Resolve => (ForUrl::Again, ForHost::Unasked),
         ErrorKind::Busy => (ForUrl::Again, ForHost::Fine),
     };
@@ -210,7 +211,8 @@ mod tests {
             ErrorKind::Timeout => Some(ErrorKind::Closed),
             ErrorKind::Closed => Some(ErrorKind::Protocol),
             ErrorKind::Protocol => Some(ErrorKind::Busy),
-            ErrorKind::Busy => Some(ErrorKind::Internal),
+            ErrorKind::Busy => Some(ErrorKind::Proxy),
+            ErrorKind::Proxy => Some(ErrorKind::Internal),
             ErrorKind::Internal => None,
         }
     }

@@ -329,8 +329,17 @@ fn the_reference_is_complete_and_changes_nothing() {
         let key = reference["key"].as_str().expect("text");
         let origin = reference["origin"].as_str().expect("text");
         // Given by the environment, derived, or empty tables, which carry no origin.
-        let is_elsewhere =
-            matches!(key, "auth" | "host" | "job.name" | "job.out" | "seeds.urls" | "fetch.headers" | "fetch.resolve");
+        let is_elsewhere = matches!(
+            key,
+            "auth"
+                | "client_certificate"
+                | "host"
+                | "job.name"
+                | "job.out"
+                | "seeds.urls"
+                | "fetch.headers"
+                | "fetch.resolve"
+        );
         assert!(is_elsewhere || origin.starts_with("reference.toml:"), "{key} is not in the reference: {origin}");
     }
 

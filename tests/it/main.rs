@@ -20,6 +20,7 @@ mod recrawl;
 mod resume;
 mod run;
 mod schemas;
+mod secrets;
 mod support;
 mod trouble;
 mod vitro;

@@ -183,6 +183,8 @@ fn options(reach: &Reach) -> fetch::Options {
         guard: guard::Options { allow: reach.allow_address.clone(), ..guard::Options::default() },
         resolve: Vec::new(),
         dns: fetch::resolve::Options::default(),
+        tls: fetch::tls::TlsOptions::default(),
+        proxy: fetch::proxy::ProxyOptions::default(),
         clock: Clock::system(),
     }
 }

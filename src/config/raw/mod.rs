@@ -15,6 +15,7 @@ mod how;
 mod links;
 mod politeness;
 mod scope;
+mod transport;
 mod what;
 
 pub(crate) use auth::Auth;
@@ -29,6 +30,7 @@ pub(crate) use how::{
 pub(crate) use links::{LinkRel, Links};
 pub(crate) use politeness::{HostRule, Politeness};
 pub(crate) use scope::{Crossing, Scope, ScopeMode, Traps};
+pub(crate) use transport::{ClientCertificate, Proxy, Tls, TlsVersion};
 pub(crate) use what::{Compression, Format, Job, Limits, Outputs, Seeds};
 
 use schemars::JsonSchema;
@@ -63,6 +65,10 @@ pub(crate) struct Raw {
     pub(crate) links: Links,
     /// How pages are asked for.
     pub(crate) fetch: Fetch,
+    /// The proxies through which servers are asked, if any.
+    pub(crate) proxy: Proxy,
+    /// TLS.
+    pub(crate) tls: Tls,
     /// Cookies. A crawl is without unless they are asked for.
     pub(crate) cookies: Cookies,
     /// How names are looked up.
@@ -85,6 +91,8 @@ pub(crate) struct Raw {
     pub(crate) shutdown: Shutdown,
     /// What is secret and for one origin only.
     pub(crate) auth: Vec<Auth>,
+    /// Certificates of ours, for some origins.
+    pub(crate) client_certificate: Vec<ClientCertificate>,
     /// Exceptions to [politeness] and [fetch] for some hosts; the first that matches wins.
     pub(crate) host: Vec<HostRule>,
 }
@@ -92,6 +100,11 @@ pub(crate) struct Raw {
 impl Raw {
     /// The defaults, with an example in each list of sections: every key there is.
     pub(crate) fn example() -> Self {
-        Self { auth: vec![Auth::example()], host: vec![HostRule::example()], ..Self::default() }
+        Self {
+            auth: vec![Auth::example()],
+            client_certificate: vec![ClientCertificate::example()],
+            host: vec![HostRule::example()],
+            ..Self::default()
+        }
     }
 }

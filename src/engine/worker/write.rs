@@ -40,6 +40,7 @@ pub(super) fn answered<'a>(
         status: Some(response.status),
         http_version: Some(Cow::Owned(format!("{:?}", response.version))),
         remote_address: response.remote.map(|address| address.to_string()),
+        proxy: response.proxy.as_deref(),
         content_type: response.header(CONTENT_TYPE),
         charset: page.map(|page| page.charset.name()),
         body_bytes: Some(response.body.len() as u64),

@@ -11,6 +11,8 @@ mod h2;
 mod handshakes;
 mod heads;
 mod names;
+mod proxies;
+mod tls;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -147,6 +149,8 @@ fn options() -> Options {
         guard: allowing(&["loopback"]),
         resolve: vec![],
         dns: resolve::Options::default(),
+        tls: crate::fetch::tls::TlsOptions::default(),
+        proxy: proxy::ProxyOptions::default(),
         clock: Clock::system(),
     }
 }

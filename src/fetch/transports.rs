@@ -1,0 +1,220 @@
+//! The clients: one for each way out and each face that we show.
+//!
+//! A way is straight ahead or one proxy; a face is no certificate or one of ours. Connections are
+//! pooled by client, so one that showed a certificate, or goes through a proxy, serves no request that
+//! must not. All are built at the start, and their number is bounded by the configuration.
+//!
+//! Behind a proxy the address guard sees less. A literal address is judged by the caller, as ever. With
+//! `socks5` names are resolved here, through the guard. With the others the proxy resolves them: they
+//! are looked up here as well if `check_names` says so, and refused when what is found here is refused;
+//! the proxy may find something else. The proxy's own address is exempt, and nothing else is.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use reqwest::{
+    Client,
+    dns::{Name, Resolve, Resolving},
+};
+use rustls::RootCertStore;
+
+use super::{
+    BuildError, ErrorKind, Options, Phase,
+    classify::Fault,
+    proxy::{self, Blame, Pool, ProxyUrl},
+    resolve::{GuardedResolver, ResolveError},
+    tls,
+};
+use crate::{
+    address::{CanonicalUrl, Origin},
+    clock::Clock,
+};
+
+/// Proxies that are tried for one request.
+const MAX_TRIES: usize = 3;
+
+/// All clients. See the module's contract.
+#[derive(Debug)]
+pub(super) struct Transports {
+    /// By way (straight ahead first), then by face (none first).
+    clients: Vec<Vec<Client>>,
+    /// Who is shown which face.
+    faces: HashMap<Origin, usize>,
+    pool: Pool,
+    guarded: GuardedResolver,
+    check_names: bool,
+    has_told: AtomicBool,
+    clock: Clock,
+}
+
+/// The way of one request.
+pub(super) struct Route<'a> {
+    client: &'a Client,
+    proxy: Option<(usize, &'a ProxyUrl)>,
+    is_tunnel: bool,
+    blame: Mutex<Option<(Fault, Blame)>>,
+}
+
+impl Transports {
+    /// Builds every client with `build`, which knows all but TLS, resolver and proxy.
+    pub(super) fn new(
+        options: &Options,
+        mut roots: RootCertStore,
+        (guarded, free): (&GuardedResolver, &GuardedResolver),
+        build: impl Fn() -> reqwest::ClientBuilder,
+    ) -> Result<Self, BuildError> {
+        for root in &options.tls.roots {
+            roots.add(root.clone())?;
+        }
+        let version = options.tls.min_version;
+        let mut faces = vec![tls::config(roots.clone(), version, None)?];
+        let mut by_origin = HashMap::new();
+        for certificate in &options.tls.certificates {
+            by_origin.extend(certificate.origins.iter().map(|origin| (origin.clone(), faces.len())));
+            faces.push(tls::config(roots.clone(), version, Some(certificate))?);
+        }
+        let client = |proxy: Option<&ProxyUrl>, face: usize| -> Result<Client, BuildError> {
+            let builder = build().tls_backend_preconfigured(faces[face].clone());
+            let Some(proxy) = proxy else { return Ok(builder.dns_resolver(guarded.clone()).build()?) };
+            if proxy.is_https() && face > 0 {
+                return Err(BuildError::ShownToProxy);
+            }
+            let resolver = ProxyResolver::new(proxy, guarded.clone(), free.clone());
+            Ok(builder.dns_resolver(resolver).proxy(reqwest::Proxy::all(proxy.as_url().clone())?).build()?)
+        };
+        let ways = [None].into_iter().chain(options.proxy.proxies.iter().map(Some));
+        let clients: Result<Vec<Vec<Client>>, _> =
+            ways.map(|proxy| (0..faces.len()).map(|face| client(proxy, face)).collect()).collect();
+        Ok(Self {
+            clients: clients?,
+            faces: by_origin,
+            pool: Pool::new(options.proxy.clone()),
+            guarded: guarded.clone(),
+            check_names: options.proxy.check_names,
+            has_told: AtomicBool::new(false),
+            clock: options.clock,
+        })
+    }
+
+    /// The way for a request of `url`, when those in `tried` did not lead there.
+    pub(super) async fn route(&self, url: &CanonicalUrl, tried: &[usize]) -> Result<Route<'_>, Fault> {
+        let face = self.faces.get(&url.origin()).copied().unwrap_or(0);
+        let is_tunnel = url.as_url().scheme() == "https";
+        if !self.pool.is_for(url) {
+            return Ok(Route { client: &self.clients[0][face], proxy: None, is_tunnel, blame: Mutex::new(None) });
+        }
+        let picked = self.pool.pick(url.host().as_str(), tried, self.clock.now()).filter(|_| tried.len() < MAX_TRIES);
+        let index = picked.ok_or_else(proxy::none_left)?;
+        let proxy = self.pool.get(index);
+        self.judge_name(url, proxy).await?;
+        let client = &self.clients[index + 1][face];
+        Ok(Route { client, proxy: Some((index, proxy)), is_tunnel, blame: Mutex::new(None) })
+    }
+
+    /// Looks a name up that the guard would not see otherwise. One that nobody knows here is the proxy's
+    /// to find.
+    async fn judge_name(&self, url: &CanonicalUrl, proxy: &ProxyUrl) -> Result<(), Fault> {
+        let Some(url::Host::Domain(name)) = url.as_url().host() else { return Ok(()) };
+        // The proxy's own name is resolved without the guard.
+        let is_proxys = proxy.host_name().is_some_and(|own| own.eq_ignore_ascii_case(name.trim_end_matches('.')));
+        if proxy.resolves_names() && !self.has_told.swap(true, Ordering::Relaxed) {
+            let how = if self.check_names { "by what is found here" } else { "not at all" };
+            tracing::info!(proxy = &**proxy.label(), "the proxy resolves names: the address guard judges them {how}");
+        }
+        if !is_proxys && !(self.check_names && proxy.resolves_names()) {
+            return Ok(());
+        }
+        let Ok(name) = name.parse::<Name>() else { return Ok(()) };
+        let Err(error) = self.guarded.resolve(name).await else { return Ok(()) };
+        match error.downcast_ref::<ResolveError>() {
+            Some(refused @ ResolveError::Refused(_)) => {
+                Err(Fault::new(ErrorKind::AddressRefused, Phase::Resolve, refused.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes how a request fared on its way; whether it is worth trying another one.
+    pub(super) fn conclude(&self, route: &Route<'_>, result: Result<(), Fault>) -> Result<(), Failed> {
+        let Some((index, _)) = route.proxy else { return result.map_err(Failed::ForGood) };
+        let Err(fault) = result else {
+            self.pool.note(index, None, self.clock.now());
+            return Ok(());
+        };
+        let told = route.blame.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let gave_up = (fault.kind == ErrorKind::Timeout && fault.phase == Phase::Connect).then(|| {
+            let message = "timed out waiting for the proxy's connection";
+            (Fault::new(ErrorKind::Proxy, Phase::Connect, message), Blame::Doubtful)
+        });
+        match told.or(gave_up) {
+            Some((fault, blame)) => {
+                self.pool.note(index, Some(blame), self.clock.now());
+                match blame {
+                    Blame::Certain => Err(Failed::TryNext(index, fault)),
+                    Blame::Doubtful => Err(Failed::ForGood(fault)),
+                }
+            }
+            None => Err(Failed::ForGood(fault)),
+        }
+    }
+}
+
+/// What came of a request that failed.
+pub(super) enum Failed {
+    /// The proxy of this number could not be used; the server has not been asked.
+    TryNext(usize, Fault),
+    /// Nothing else is to be tried.
+    ForGood(Fault),
+}
+
+impl Route<'_> {
+    /// Sends a request this way.
+    pub(super) async fn execute(&self, request: reqwest::Request) -> Result<reqwest::Response, reqwest::Error> {
+        let result = self.client.execute(request).await;
+        if let (Err(error), Some((_, proxy))) = (&result, self.proxy) {
+            *self.blame.lock().unwrap_or_else(PoisonError::into_inner) = proxy::fault_of(error, proxy, self.is_tunnel);
+        }
+        result
+    }
+
+    /// What an answer's status says of the proxy: without a tunnel, 407 is its own.
+    pub(super) fn check(&self, response: &reqwest::Response) -> Result<(), Fault> {
+        let is_plain = !self.is_tunnel && self.proxy.is_some_and(|(_, proxy)| !proxy.is_socks());
+        if !is_plain || response.status() != http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Ok(());
+        }
+        let fault = proxy::login_refused();
+        *self.blame.lock().unwrap_or_else(PoisonError::into_inner) = Some((proxy::login_refused(), Blame::Certain));
+        Err(fault)
+    }
+
+    /// The proxy's address without its login.
+    pub(super) fn proxy_label(&self) -> Option<std::sync::Arc<str>> {
+        self.proxy.map(|(_, proxy)| proxy.label().clone())
+    }
+}
+
+/// Resolves the proxy's own name without the guard, and all others through it.
+struct ProxyResolver {
+    own: Option<String>,
+    free: GuardedResolver,
+    guarded: GuardedResolver,
+}
+
+impl ProxyResolver {
+    fn new(proxy: &ProxyUrl, guarded: GuardedResolver, free: GuardedResolver) -> Self {
+        Self { own: proxy.host_name().map(str::to_ascii_lowercase), free, guarded }
+    }
+}
+
+impl Resolve for ProxyResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let is_own = self.own.as_deref() == Some(&name.as_str().to_ascii_lowercase());
+        if is_own { self.free.resolve(name) } else { self.guarded.resolve(name) }
+    }
+}
