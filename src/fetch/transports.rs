@@ -126,7 +126,8 @@ impl Transports {
             let how = if self.check_names { "by what is found here" } else { "not at all" };
             tracing::info!(proxy = &**proxy.label(), "the proxy resolves names: the address guard judges them {how}");
         }
-        if !is_proxys && !(self.check_names && proxy.resolves_names()) {
+        let is_checked = self.check_names && proxy.resolves_names();
+        if !is_proxys && !is_checked {
             return Ok(());
         }
         let Ok(name) = name.parse::<Name>() else { return Ok(()) };

@@ -59,7 +59,7 @@ impl Proxy {
 
     /// Options for a fetcher that goes through this proxy only.
     fn options(&self, scheme_and_login: &str) -> Options {
-        through(vec![format!("{scheme_and_login}{}", self.addr)])
+        through(&[format!("{scheme_and_login}{}", self.addr)])
     }
 }
 
@@ -136,7 +136,7 @@ async fn socks(mut stream: TcpStream, login: Option<&str>, code: u8, log: Log) -
 }
 
 /// Nothing of loopback is allowed: only the proxies' own addresses are exempt.
-fn through(urls: Vec<String>) -> Options {
+fn through(urls: &[String]) -> Options {
     let proxies = urls.iter().map(|url| ProxyUrl::parse(url).unwrap()).collect();
     let proxy = ProxyOptions { proxies, bypass: Vec::new(), check_names: false };
     Options { guard: allowing(&[]), proxy, ..options() }
@@ -231,7 +231,7 @@ async fn literal_addresses_are_refused_behind_every_proxy() {
 #[tokio::test]
 async fn only_the_proxys_own_name_is_exempt_from_the_guard() {
     let proxy = Proxy::start(Manner::Http(None)).await;
-    let mut options = through(vec![format!("http://proxy.test:{}", proxy.addr.port())]);
+    let mut options = through(&[format!("http://proxy.test:{}", proxy.addr.port())]);
     options.resolve = vec![("proxy.test".to_owned(), proxy.addr.ip())];
     let fetcher = HttpFetcher::new(options).unwrap();
     fetcher.fetch(get("http://site.test/")).await.unwrap();
@@ -245,7 +245,7 @@ async fn the_next_proxy_takes_over_from_one_that_fails() {
     let good = Proxy::start(Manner::Http(None)).await;
     let closes = Proxy::start(Manner::Closes).await;
     let urls = vec![format!("http://{}", nobody().await), format!("http://{}", good.addr)];
-    let fetcher = HttpFetcher::new(through(urls)).unwrap();
+    let fetcher = HttpFetcher::new(through(&urls)).unwrap();
     for n in 0..8 {
         let response = fetcher.fetch(get(&format!("http://h{n}.test/"))).await.unwrap();
         assert_eq!(response.proxy.as_deref(), Some(format!("http://{}", good.addr).as_str()));
@@ -253,7 +253,7 @@ async fn the_next_proxy_takes_over_from_one_that_fails() {
     assert_eq!(good.seen().len(), 8);
 
     let urls = vec![format!("https://{}", closes.addr), format!("socks5h://{}", closes.addr)];
-    let fetcher = HttpFetcher::new(through(urls)).unwrap();
+    let fetcher = HttpFetcher::new(through(&urls)).unwrap();
     for url in ["http://h.test/", "https://h.test/"] {
         let error = fetcher.fetch(get(url)).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Proxy, "{error}");
@@ -271,7 +271,7 @@ async fn failures_of_proxies_have_names() {
     let message = "the proxy does not accept the login (407)";
     check_proxys_fault(wrong.options("socks5h://bob:other@"), "http://site.test/", message).await;
     for scheme in ["http://", "https://", "socks5h://"] {
-        let options = through(vec![format!("{scheme}{}", nobody().await)]);
+        let options = through(&[format!("{scheme}{}", nobody().await)]);
         check_proxys_fault(options, "http://site.test/", "connect to the proxy").await;
     }
     let gateway = Proxy::start(Manner::Says("HTTP/1.1 502 Bad Gateway\r\n\r\n")).await;
@@ -290,7 +290,7 @@ async fn failures_of_proxies_have_names() {
 #[tokio::test]
 async fn a_proxy_that_hangs_is_waited_for_as_long_as_for_a_connection() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let mut options = through(vec![format!("http://{}", listener.local_addr().unwrap())]);
+    let mut options = through(&[format!("http://{}", listener.local_addr().unwrap())]);
     options.connect_timeout = Duration::from_millis(100);
     check_proxys_fault(options, "https://site.test/", "timed out waiting for the proxy's connection").await;
 }
