@@ -39,12 +39,7 @@ pub(super) fn of_head(error: &reqwest::Error, trace: &Trace) -> Fault {
         return Fault::new(ErrorKind::Protocol, Phase::Head, "the url can't be put into a request");
     }
     if let Some(error) = find::<ResolveError>(error) {
-        let kind = match error {
-            ResolveError::Refused(_) => ErrorKind::AddressRefused,
-            ResolveError::Failed(Failure::Busy) => ErrorKind::Busy,
-            ResolveError::Failed(_) => ErrorKind::Dns,
-        };
-        return Fault::new(kind, Phase::Resolve, brief(&error.to_string()));
+        return of_name(error);
     }
     if error.is_dns() {
         return Fault::new(ErrorKind::Dns, Phase::Resolve, "look up the name");
@@ -53,6 +48,16 @@ pub(super) fn of_head(error: &reqwest::Error, trace: &Trace) -> Fault {
         return of_connect(error, trace.phase());
     }
     of_transfer(error, Phase::Head)
+}
+
+/// A name that leads nowhere.
+pub(super) fn of_name(error: &ResolveError) -> Fault {
+    let kind = match error {
+        ResolveError::Refused(_) | ResolveError::Mixed(_) => ErrorKind::AddressRefused,
+        ResolveError::Failed(Failure::Busy) => ErrorKind::Busy,
+        ResolveError::Failed(_) => ErrorKind::Dns,
+    };
+    Fault::new(kind, Phase::Resolve, brief(&error.to_string()))
 }
 
 /// The end of the exchange's time before the response's head was complete.

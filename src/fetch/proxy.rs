@@ -99,11 +99,10 @@ impl ProxyUrl {
         &self.url
     }
 
-    /// Its name, when it is no address.
-    pub(super) fn host_name(&self) -> Option<&str> {
-        let host = self.url.host_str().unwrap_or_default();
-        let is_address = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
-        (!is_address).then_some(host)
+    /// Whether `name` is its own; a dot at the end of either changes nothing.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        let own = self.url.host_str().unwrap_or_default();
+        own.trim_end_matches('.').eq_ignore_ascii_case(name.trim_end_matches('.'))
     }
 }
 

@@ -6,8 +6,8 @@
 //!
 //! Behind a proxy the address guard sees less. A literal address is judged by the caller, as ever. With
 //! `socks5` names are resolved here, through the guard. With the others the proxy resolves them: they
-//! are looked up here as well if `check_names` says so, and refused when what is found here is refused;
-//! the proxy may find something else. The proxy's own address is exempt, and nothing else is.
+//! are looked up here as well if `check_names` says so, and refused when one of the addresses found here is
+//! refused, because the proxy may take any; it may also find something else. The proxy's own address is exempt, and nothing else is.
 
 use std::{
     collections::HashMap,
@@ -25,7 +25,7 @@ use rustls::RootCertStore;
 
 use super::{
     BuildError, ErrorKind, Options, Phase,
-    classify::Fault,
+    classify::{self, Fault},
     proxy::{self, Blame, Pool, ProxyUrl},
     resolve::{GuardedResolver, ResolveError},
     tls,
@@ -116,27 +116,29 @@ impl Transports {
         Ok(Route { client, proxy: Some((index, proxy)), is_tunnel, blame: Mutex::new(None) })
     }
 
-    /// Looks a name up that the guard would not see otherwise. One that nobody knows here is the proxy's
+    /// Judges a name that the guard would not see otherwise. One that nobody knows here is the proxy's
     /// to find.
     async fn judge_name(&self, url: &CanonicalUrl, proxy: &ProxyUrl) -> Result<(), Fault> {
         let Some(url::Host::Domain(name)) = url.as_url().host() else { return Ok(()) };
-        // The proxy's own name is resolved without the guard.
-        let is_proxys = proxy.host_name().is_some_and(|own| own.eq_ignore_ascii_case(name.trim_end_matches('.')));
-        if proxy.resolves_names() && !self.has_told.swap(true, Ordering::Relaxed) {
+        if proxy.is_named(name) {
+            // Its name is resolved without the guard, for the way to it.
+            return self.guarded.judge(name).await.map_err(|error| classify::of_name(&error));
+        }
+        if !proxy.resolves_names() {
+            return Ok(());
+        }
+        if !self.has_told.swap(true, Ordering::Relaxed) {
             let how = if self.check_names { "by what is found here" } else { "not at all" };
             tracing::info!(proxy = &**proxy.label(), "the proxy resolves names: the address guard judges them {how}");
         }
-        let is_checked = self.check_names && proxy.resolves_names();
-        if !is_proxys && !is_checked {
+        // Nobody needs to look it up: it would be the proxy's own machine.
+        self.guarded.check_name(name).map_err(|error| classify::of_name(&error))?;
+        if !self.check_names {
             return Ok(());
         }
-        let Ok(name) = name.parse::<Name>() else { return Ok(()) };
-        let Err(error) = self.guarded.resolve(name).await else { return Ok(()) };
-        match error.downcast_ref::<ResolveError>() {
-            Some(refused @ ResolveError::Refused(_)) => {
-                Err(Fault::new(ErrorKind::AddressRefused, Phase::Resolve, refused.to_string()))
-            }
-            _ => Ok(()),
+        match self.guarded.judge(name).await {
+            Ok(()) | Err(ResolveError::Failed(_)) => Ok(()),
+            Err(refused) => Err(classify::of_name(&refused)),
         }
     }
 
@@ -202,20 +204,19 @@ impl Route<'_> {
 
 /// Resolves the proxy's own name without the guard, and all others through it.
 struct ProxyResolver {
-    own: Option<String>,
+    proxy: ProxyUrl,
     free: GuardedResolver,
     guarded: GuardedResolver,
 }
 
 impl ProxyResolver {
     fn new(proxy: &ProxyUrl, guarded: GuardedResolver, free: GuardedResolver) -> Self {
-        Self { own: proxy.host_name().map(str::to_ascii_lowercase), free, guarded }
+        Self { proxy: proxy.clone(), free, guarded }
     }
 }
 
 impl Resolve for ProxyResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let is_own = self.own.as_deref() == Some(&name.as_str().to_ascii_lowercase());
-        if is_own { self.free.resolve(name) } else { self.guarded.resolve(name) }
+        if self.proxy.is_named(name.as_str()) { self.free.resolve(name) } else { self.guarded.resolve(name) }
     }
 }

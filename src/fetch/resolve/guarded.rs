@@ -48,6 +48,23 @@ impl GuardedResolver {
         self.shared.names.answered(&usual(name), ip.to_canonical()).await;
     }
 
+    /// Judges `name` for somebody else who looks it up as well and may take any of its addresses: one that
+    /// doesn't pass is too many.
+    ///
+    /// # Errors
+    /// Why there is nothing to judge, or what kind of address it has.
+    pub(in crate::fetch) async fn judge(&self, name: &str) -> Result<(), ResolveError> {
+        let ips = self.shared.find(&usual(name)).await?;
+        admit(&self.shared.guard, &ips)?;
+        let refused = ips.iter().find_map(|&ip| self.shared.guard.check(ip).err());
+        refused.map_or(Ok(()), |category| Err(ResolveError::Mixed(category)))
+    }
+
+    /// As [`Guard::check_name`].
+    pub(in crate::fetch) fn check_name(&self, name: &str) -> Result<(), ResolveError> {
+        self.shared.guard.check_name(name).map_err(ResolveError::Refused)
+    }
+
     /// What became of the questions so far; fixed answers and special names are none.
     pub(in crate::fetch) fn counts(&self) -> Counts {
         self.shared.names.counts()
@@ -74,20 +91,34 @@ impl Resolve for GuardedResolver {
 
 impl Shared {
     async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        let name = usual(name);
-        let fixed = fixed_answers(&self.overrides, &name);
-        if !fixed.is_empty() {
-            return admit(&self.guard, &fixed);
+        admit(&self.guard, &self.find(&usual(name)).await?)
+    }
+
+    /// All addresses of a name in its usual form.
+    async fn find(&self, name: &str) -> Result<Vec<IpAddr>, Failure> {
+        // On the way to a SOCKS proxy the client asks for literal addresses too: no server is to be asked.
+        if let Some(ip) = address(name) {
+            return Ok(vec![ip]);
         }
-        if is_localhost(&name) {
+        let fixed = fixed_answers(&self.overrides, name);
+        if !fixed.is_empty() {
+            return Ok(fixed);
+        }
+        if is_localhost(name) {
             // Never a question for DNS (RFC 6761 section 6.3).
-            return admit(&self.guard, &[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
+            return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
         }
         if NEVER_ASKED.contains(&name.rsplit('.').next().unwrap_or_default()) {
-            return Err(Failure::NoName(Duration::ZERO).into());
+            return Err(Failure::NoName(Duration::ZERO));
         }
-        admit(&self.guard, &self.names.look_up(&name).await?)
+        self.names.look_up(name).await
     }
+}
+
+/// The address that a host is, in the form that it has in a URL.
+fn address(host: &str) -> Option<IpAddr> {
+    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    inside.unwrap_or(host).parse().ok()
 }
 
 /// As names are compared: lower case, no dot at the end.

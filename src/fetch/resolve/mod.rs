@@ -154,4 +154,7 @@ pub(super) enum ResolveError {
     /// None of its addresses may be asked.
     #[error("the name has only {0} addresses")]
     Refused(Category),
+    /// One of them may not, and it is not we who choose.
+    #[error("the name has {0} addresses among others")]
+    Mixed(Category),
 }

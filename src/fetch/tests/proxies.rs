@@ -123,6 +123,11 @@ async fn socks(mut stream: TcpStream, login: Option<&str>, code: u8, log: Log) -
             stream.read_exact(&mut name).await?;
             String::from_utf8(name).unwrap()
         }
+        4 => {
+            let mut ip = [0; 16];
+            stream.read_exact(&mut ip).await?;
+            format!("[{}]", std::net::Ipv6Addr::from(ip))
+        }
         other => panic!("address type {other}"),
     };
     let port = stream.read_u16().await?;
@@ -212,6 +217,55 @@ async fn socks5h_is_given_names_which_are_judged_by_what_is_found_here() {
     // Nobody knows it here: the proxy may.
     fetch(options, &format!("http://unknown.invalid:{port}/")).await.unwrap();
     assert_eq!(proxy.seen(), [format!("bad.test:{port}"), format!("unknown.invalid:{port}")]);
+}
+
+#[tokio::test]
+async fn a_literal_address_reaches_a_socks5_proxy_and_no_name_server() {
+    for (url, expected) in [("http://8.8.8.8/", "8.8.8.8:80"), ("http://[2606:4700::1111]/", "[2606:4700::1111]:80")] {
+        let proxy = Proxy::start(Manner::Code(2)).await;
+        let error = fetch(proxy.options("socks5://"), url).await.unwrap_err();
+        assert_eq!((error.kind, proxy.seen()), (ErrorKind::Proxy, vec![expected.to_owned()]), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_with_a_private_address_among_others_is_not_left_to_a_proxy() {
+    let proxy = Proxy::start(Manner::Http(None)).await;
+    let mut options = proxy.options("http://");
+    options.proxy.check_names = true;
+    options.resolve = [[8, 8, 8, 8], [10, 0, 0, 1]].map(|ip| ("both.test".to_owned(), ip.into())).to_vec();
+    let error = fetch(options, "http://both.test/").await.unwrap_err();
+    assert_eq!((error.kind, error.phase), (ErrorKind::AddressRefused, Phase::Resolve), "{error}");
+    assert_eq!(error.message, "the name has private addresses among others");
+    assert_eq!(proxy.seen(), [""; 0]);
+}
+
+#[tokio::test]
+async fn localhost_is_not_left_to_a_proxy_even_if_names_are_not_checked() {
+    for scheme in ["http://", "socks5h://"] {
+        let proxy = Proxy::start(Manner::Http(None)).await;
+        for url in ["http://localhost/", "https://a.LOCALHOST./"] {
+            let error = fetch(proxy.options(scheme), url).await.unwrap_err();
+            assert_eq!((error.kind, error.phase), (ErrorKind::AddressRefused, Phase::Resolve), "{scheme} {url}");
+        }
+        assert_eq!(proxy.seen(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_proxys_own_name_is_not_exempt_as_a_host_however_it_is_written() {
+    let proxy = Proxy::start(Manner::Socks(None)).await;
+    for own in ["proxy.test", "proxy.test."] {
+        for scheme in ["socks5", "socks5h", "http"] {
+            let mut options = through(&[format!("{scheme}://{own}:{}", proxy.addr.port())]);
+            options.resolve = vec![("proxy.test".to_owned(), proxy.addr.ip())];
+            for url in ["http://proxy.test/", "http://proxy.test./", "https://PROXY.test/"] {
+                let error = fetch(options.clone(), url).await.unwrap_err();
+                assert_eq!(error.kind, ErrorKind::AddressRefused, "{scheme}://{own} {url} {error}");
+            }
+        }
+    }
+    assert_eq!(proxy.seen(), [""; 0]);
 }
 
 #[tokio::test]
