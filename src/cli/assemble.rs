@@ -130,10 +130,10 @@ pub(super) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Resul
     // One exchange: guard, connection, deadlines, bounds.
     let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(clock))?);
     // In front of it, so that whatever reaches a server has waited for its turn there.
-    let member = Gate::default().join(shared_limits(settings), clock.now());
-    let concurrency = files::concurrency(settings.fetch.concurrency);
-    let politeness = settings.politeness.clone();
-    let polite = Arc::new(PoliteFetcher::new(http, member, politeness, concurrency, MAX_ORIGINS, clock));
+    let most = NonZeroU32::new(u32::try_from(files::concurrency(settings.fetch.concurrency)).unwrap_or(u32::MAX));
+    let gate = Gate::new(gate::Options { connections: most, ..gate::Options::default() }, clock.now());
+    let member = gate.join(shared_limits(settings), clock.now());
+    let polite = Arc::new(PoliteFetcher::new(http, member, settings.politeness.clone(), MAX_ORIGINS, clock));
     // In front of that, so that a hit waits for nobody.
     let cached = match settings.cache {
         Some(options) => cached(polite.clone(), options, clock, tasks),

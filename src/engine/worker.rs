@@ -143,8 +143,8 @@ impl Worker {
     }
 }
 
-/// How a request went.
-fn conduct(timings: &Timings, signal: Signal, fingerprint: Fingerprint) -> Conduct {
+/// How a request went that was not answered.
+pub(super) fn conduct(timings: &Timings, signal: Signal, fingerprint: Fingerprint) -> Conduct {
     Conduct {
         sent_at: timings.sent_at,
         first_byte_at: timings.first_byte_at,
@@ -156,7 +156,7 @@ fn conduct(timings: &Timings, signal: Signal, fingerprint: Fingerprint) -> Condu
 }
 
 /// How a request went that was answered; `None` when the host was not asked for it.
-fn conduct_of(response: &Response, host: ForHost, fingerprint: Fingerprint) -> Option<Conduct> {
+pub(super) fn conduct_of(response: &Response, host: ForHost, fingerprint: Fingerprint) -> Option<Conduct> {
     let asked_pause = retry::retry_after(&response.headers, response.timings.ended_at);
     let signal = match signal_of(host, asked_pause).filter(|_| !response.from_cache)? {
         // RFC 9110 section 10.2.3: how long to wait before what it points to is asked for.

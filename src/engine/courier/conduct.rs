@@ -3,9 +3,9 @@
 use crate::{
     address::CanonicalUrl,
     clock::Timestamp,
-    engine::worker::{chance, signal_of},
+    engine::worker,
     fetch::{
-        FetchError, Response, Timings,
+        CacheStatus, FetchError, Response,
         retry::{self, ForHost, ForUrl, Meaning, Purpose},
     },
     politeness::Conduct,
@@ -19,23 +19,19 @@ pub(super) fn judge(url: &CanonicalUrl, result: &Result<Response, FetchError>) -
 
 /// How an exchange went, for the host's pace. `None` when nobody was asked.
 pub(super) fn conduct(url: &CanonicalUrl, result: &Result<Response, FetchError>) -> Option<Conduct> {
-    let (timings, asked_pause, remote) = match result {
-        Ok(response) if response.from_cache => return None,
-        Ok(response) => {
-            let asked_pause = retry::retry_after(&response.headers, response.timings.ended_at);
-            (&response.timings, asked_pause, response.remote.map(|remote| remote.ip()))
-        }
-        Err(error) => (&error.timings, None, None),
-    };
-    let signal = signal_of(judge(url, result).host, asked_pause)?;
-    let Timings { sent_at, first_byte_at, ended_at, .. } = *timings;
-    Some(Conduct { sent_at, first_byte_at, ended_at, signal, jitter: jitter(url, ended_at), remote })
+    let (host, fingerprint) = (judge(url, result).host, url.fingerprint());
+    match result {
+        Ok(response) => worker::conduct_of(response, host, fingerprint),
+        Err(error) => worker::signal_of(host, None).map(|signal| worker::conduct(&error.timings, signal, fingerprint)),
+    }
 }
 
 /// Whether another attempt may end better, and whether the URL itself must wait for it: a host that is
 /// slowed makes everybody wait already.
 pub(super) fn may_pass(url: &CanonicalUrl, result: &Result<Response, FetchError>) -> Option<bool> {
-    if result.as_ref().is_ok_and(|response| response.from_cache) {
+    // What is stored stays what it is. What is shared was said just now, to somebody who tries again too.
+    let is_stored = |response: &Response| response.from_cache && response.cache != Some(CacheStatus::Collapsed);
+    if result.as_ref().is_ok_and(is_stored) {
         return None;
     }
     let meaning = judge(url, result);
@@ -44,5 +40,5 @@ pub(super) fn may_pass(url: &CanonicalUrl, result: &Result<Response, FetchError>
 
 /// A number in 0..1 that spreads what would otherwise happen at once.
 pub(super) fn jitter(url: &CanonicalUrl, at: Timestamp) -> f64 {
-    chance(url.fingerprint(), at)
+    worker::chance(url.fingerprint(), at)
 }

@@ -75,7 +75,7 @@ impl Desk {
             let new = ask(url, old.as_deref(), courier).await.map(Arc::new);
             let op = match &new {
                 Ok(known) => {
-                    self.polite.learn_crawl_delay(&url.host(), known.policy.crawl_delay()).await;
+                    self.polite.learn_crawl_delay(&url.origin(), known.policy.crawl_delay()).await;
                     Op::Put(Arc::clone(known))
                 }
                 Err(_) => Op::Nop,

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use moka::future::Cache;
-use tokio::{sync::Semaphore, time::sleep_until};
+use tokio::time::sleep_until;
 
 use super::conduct::conduct;
 use crate::{
-    address::{HostId, HostKey},
+    address::{HostId, HostKey, Origin},
     clock::{Clock, Timestamp},
     fetch::{ErrorKind, FetchError, Fetcher, Phase, Request, Response, Timings},
     politeness::{
@@ -32,37 +32,44 @@ pub struct PoliteFetcher {
     delays: Cache<HostId, Delay>,
     /// When it was told last that a host makes everybody wait.
     told: Cache<HostId, Timestamp>,
-    /// Requests in flight, all hosts together.
-    slots: Semaphore,
     clock: Clock,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Delay {
     delay: Duration,
     heard: Timestamp,
+    /// Whose robots.txt says so.
+    origin: Origin,
 }
 
 impl PoliteFetcher {
-    /// In front of `inner`: the promises of `policies`, and at most `concurrency` requests in flight. Of at
-    /// most `max_hosts` hosts a crawl-delay is remembered.
+    /// In front of `inner`: the promises of `policies`. How many requests are in flight at most is for the
+    /// member's gate to say: whoever waited for room anywhere else would come late to the time that the gate
+    /// gave it, and too soon before the next. Of at most `max_hosts` hosts a crawl-delay is remembered.
     pub fn new(
         inner: Arc<dyn Fetcher>,
         member: Member,
         policies: politeness::Options,
-        concurrency: usize,
         max_hosts: u64,
         clock: Clock,
     ) -> Self {
-        let (delays, told, slots) = (Cache::new(max_hosts), Cache::new(max_hosts), Semaphore::new(concurrency));
-        Self { inner, member, policies, delays, told, slots, clock }
+        let (delays, told) = (Cache::new(max_hosts), Cache::new(max_hosts));
+        Self { inner, member, policies, delays, told, clock }
     }
 
-    /// What a robots.txt of the host, heard just now, says about the time between requests.
-    pub(super) async fn learn_crawl_delay(&self, host: &HostKey, delay: Option<Duration>) {
+    /// What the robots.txt of an origin, heard just now, says about the time between requests. The longest
+    /// that any origin of the host asks for holds for the host, until that origin asks for another.
+    pub(super) async fn learn_crawl_delay(&self, origin: &Origin, delay: Option<Duration>) {
+        let host = origin.host().id();
+        let known = self.delays.get(&host).await;
+        let is_others = known.filter(|known| known.origin != *origin && Some(known.delay) > delay).is_some();
         match delay {
-            Some(delay) => self.delays.insert(host.id(), Delay { delay, heard: self.clock.now() }).await,
-            None => self.delays.invalidate(&host.id()).await,
+            _ if is_others => {}
+            Some(delay) => {
+                self.delays.insert(host, Delay { delay, heard: self.clock.now(), origin: origin.clone() }).await
+            }
+            None => self.delays.invalidate(&host).await,
         }
     }
 
@@ -79,10 +86,8 @@ impl PoliteFetcher {
                 self.member.enter(&host, &policy, self.clock, None).await.map_err(|_| self.busy())?
             }
         };
-        let slot = self.slots.acquire().await.map_err(|_| self.busy())?;
         let url = request.url.clone();
         let result = self.inner.fetch(request).await;
-        drop(slot);
         permit.settle(conduct(&url, &result).as_ref());
         result
     }
@@ -92,7 +97,7 @@ impl PoliteFetcher {
     async fn promise(&self, host: &HostKey) -> (Policy, Timestamp) {
         let policy = self.policies.policy(host.as_str()).clone();
         let asked = self.delays.get(&host.id()).await.filter(|_| policy.honour_crawl_delay);
-        let Some(Delay { delay, heard }) = asked else { return (policy, Timestamp::default()) };
+        let Some(Delay { delay, heard, .. }) = asked else { return (policy, Timestamp::default()) };
         let delay = delay.min(policy.max_delay);
         if delay <= policy.interval {
             return (policy, Timestamp::default());

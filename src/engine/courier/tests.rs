@@ -14,13 +14,14 @@ use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture, future::join_all};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{ACCEPT, AUTHORIZATION, LOCATION, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, LOCATION, RETRY_AFTER},
 };
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::*;
 use crate::{
     address::Canonicalizer,
+    cache::{self, CachedFetcher},
     clock::{Clock, Timestamp},
     fetch::{ErrorKind, Fetcher, Phase, Request},
     politeness::{self, Gate, Policy, gate},
@@ -157,7 +158,7 @@ fn options() -> Options {
 
 fn courier_with(web: &Arc<Web>, policies: politeness::Options, options: Options) -> Courier {
     let member = Gate::default().join(gate::Limits::default(), web.clock.now());
-    let polite = Arc::new(PoliteFetcher::new(web.clone(), member, policies, 100, 100, web.clock));
+    let polite = Arc::new(PoliteFetcher::new(web.clone(), member, policies, 100, web.clock));
     Courier::new(polite.clone(), polite, Canonicalizer::default(), web.clock, options)
 }
 
@@ -437,12 +438,105 @@ async fn a_dropped_order_gives_its_turn_back() {
 #[tokio::test(start_paused = true)]
 async fn requests_in_flight_are_bounded() {
     let web = Web::new(&[], secs(1));
-    let member = Gate::default().join(gate::Limits::default(), web.clock.now());
-    let polite = Arc::new(PoliteFetcher::new(web.clone(), member, policies(Duration::ZERO, 100), 5, 100, web.clock));
+    let gate =
+        Gate::new(gate::Options { connections: NonZeroU32::new(5), ..gate::Options::default() }, web.clock.now());
+    let member = gate.join(gate::Limits::default(), web.clock.now());
+    let polite = Arc::new(PoliteFetcher::new(web.clone(), member, policies(Duration::ZERO, 100), 100, web.clock));
     let courier = Courier::new(polite.clone(), polite, Canonicalizer::default(), web.clock, options());
     let urls: Vec<String> = (0..50).map(|i| format!("http://h{i}/")).collect();
     join_all(urls.iter().map(|url| end(&courier, url))).await;
     assert_eq!(web.most_in_flight.load(Ordering::SeqCst), 5);
+}
+
+/// The same with a cache in front of what waits for its turn.
+fn cached_courier(web: &Arc<Web>, policies: politeness::Options) -> Courier {
+    let member = Gate::default().join(gate::Limits::default(), web.clock.now());
+    let polite = Arc::new(PoliteFetcher::new(web.clone(), member, policies, 100, web.clock));
+    let bounds = cache::Options {
+        max_bytes: 1 << 20,
+        entry_max_bytes: 1 << 18,
+        keep: secs(86_400),
+        rules: cache::policy::Rules::default(),
+    };
+    let cached = Arc::new(CachedFetcher::new(polite.clone(), bounds, web.clock));
+    Courier::new(cached, polite, Canonicalizer::default(), web.clock, options())
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_room_breaks_no_hosts_pace() {
+    let web = Web::new(&[], secs(10));
+    let gate =
+        Gate::new(gate::Options { connections: NonZeroU32::new(2), ..gate::Options::default() }, web.clock.now());
+    let member = gate.join(gate::Limits::default(), web.clock.now());
+    let polite = Arc::new(PoliteFetcher::new(web.clone(), member, policies(secs(1), 5), 100, web.clock));
+    let robots = robots::Options { obey: false, ..robots::Options::default() };
+    let courier =
+        Courier::new(polite.clone(), polite, Canonicalizer::default(), web.clock, Options { robots, ..options() });
+    // Two take all the room for ten seconds, in which the others' times come.
+    let urls = ["http://a/", "http://b/", "http://h/1", "http://h/2", "http://h/3"];
+    join_all(urls.iter().map(|url| end(&courier, url))).await;
+    let mut times: Vec<Duration> = urls[2..].iter().flat_map(|url| web.times(url)).collect();
+    times.sort();
+    assert_eq!((times.len(), web.most_in_flight.load(Ordering::SeqCst)), (3, 2));
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= secs(1)), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_that_asks_for_a_pause_gets_it() {
+    let web = Web::new(&[("http://h/a", &[Reply::Answer(302, vec![(LOCATION, "/b"), (RETRY_AFTER, "20")], "")])], MS);
+    assert_eq!(end(&courier(&web), "http://h/a").await, "404");
+    let (from, to) = (web.times("http://h/a")[0], web.times("http://h/b")[0]);
+    assert!(to - from >= secs(20), "{from:?}, {to:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stale_is_served_where_the_server_allows_it_and_renewed_at_the_hosts_pace() {
+    let kept = |how| Reply::Answer(200, vec![(CACHE_CONTROL, how)], "kept");
+    let web = Web::new(
+        &[
+            ("http://h/late", &[kept("max-age=1, stale-while-revalidate=600")]),
+            ("http://h/ill", &[kept("max-age=1, stale-if-error=600"), answer(503, "")]),
+        ],
+        MS,
+    );
+    let courier = cached_courier(&web, policies(secs(5), 1));
+    for url in ["http://h/late", "http://h/ill"] {
+        assert_eq!(end(&courier, url).await, "200");
+    }
+    sleep(secs(60)).await;
+    let started = web.started.elapsed();
+    for url in ["http://h/late", "http://h/ill"] {
+        let delivery = courier.deliver(order(url)).await;
+        assert_eq!((ending(&delivery).as_str(), delivery.last().cache), ("200", Some(CacheStatus::Stale)), "{url}");
+        if url.ends_with("late") {
+            assert_eq!(web.started.elapsed(), started, "nobody waits for what is at hand");
+        }
+    }
+    sleep(secs(60)).await;
+    let mut times: Vec<Duration> = web.asked.lock().unwrap().iter().map(|(at, ..)| *at).collect();
+    times.sort();
+    assert_eq!(times.len(), 5, "robots.txt, and each page twice: {:?}", web.asked());
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= secs(5)), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_shares_a_failing_answer_shares_the_next_attempt() {
+    let web = Web::new(&[("http://h/", &[answer(503, ""), answer(200, "")])], MS);
+    let courier = cached_courier(&web, policies(MS, 5));
+    let ends = join_all((0..5).map(|_| end(&courier, "http://h/"))).await;
+    assert_eq!(ends, ["200"; 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_origins_crawl_delay_is_not_forgotten_for_another_of_its_host() {
+    let web = Web::new(&[("http://h:81/robots.txt", &[answer(200, "User-agent: *\nCrawl-delay: 7")])], MS);
+    let courier = courier_with(&web, policies(MS, 5), options());
+    for url in ["http://h:81/1", "http://h:82/1", "http://h:81/2", "http://h:82/2"] {
+        assert_eq!(end(&courier, url).await, "404");
+    }
+    let times: Vec<Duration> = web.asked.lock().unwrap().iter().map(|(at, ..)| *at).collect();
+    assert_eq!(times.len(), 6, "{:?}", web.asked());
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= secs(7)), "{times:?}");
 }
 
 /// Counts what is said of hosts that are not to be asked for a while.
