@@ -222,7 +222,11 @@ impl Desk {
         if let Some(conduct) = conduct {
             self.latest = self.latest.max(conduct.ended_at);
             if let Some(address) = conduct.remote.filter(|_| !self.address_limit.is_none()) {
-                host.address = Some(address);
+                let moved_from = host.address.replace(address).filter(|before| *before != address);
+                if let Some(group) = moved_from.and_then(|before| self.addresses.get_mut(&before)) {
+                    // Who waits there is woken below.
+                    host.members().for_each(|member| group.forget((member, id)));
+                }
                 self.heard(address, conduct);
             }
         }
@@ -302,13 +306,21 @@ impl Desk {
     /// Forgets hosts that nobody has open and that are owed nothing, now and then.
     fn make_room(&mut self) -> Result<(), Denied> {
         if self.hosts.len() >= self.sweep_at.min(self.options.max_hosts) {
-            let now = self.latest;
-            self.hosts.retain(|_, host| host.forgettable_at().is_none_or(|at| at > now));
-            self.addresses.retain(|_, group| !group.is_idle(now));
-            self.domains.retain(|_, group| !group.is_idle(now));
-            self.sweep_at = (2 * self.hosts.len()).max(SWEEP_FROM);
+            self.sweep(self.latest);
         }
         if self.hosts.len() >= self.options.max_hosts { Err(self.memory_denied()) } else { Ok(()) }
+    }
+
+    pub(super) fn sweep(&mut self, now: Timestamp) {
+        self.hosts.retain(|_, host| host.forgettable_at().is_none_or(|at| at > now));
+        self.addresses.retain(|_, group| !group.is_idle(now));
+        self.domains.retain(|_, group| !group.is_idle(now));
+        self.sweep_at = (2 * self.hosts.len()).max(SWEEP_FROM);
+    }
+
+    #[cfg(test)]
+    pub(super) fn n_groups(&self) -> usize {
+        self.addresses.len() + self.domains.len()
     }
 
     fn memory_denied(&self) -> Denied {

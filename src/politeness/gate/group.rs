@@ -70,7 +70,10 @@ impl Group {
 
     /// `asker` wants nothing any more.
     pub(super) fn forget(&mut self, asker: Asker) {
-        self.reserved.remove(&asker);
+        // What is reserved for nobody is nothing to wait for.
+        if self.reserved.remove(&asker).is_some() && self.reserved.is_empty() {
+            self.tail = Timestamp::default();
+        }
         if self.in_line.remove(&asker) {
             self.waiters.retain(|waiter| *waiter != asker);
         }

@@ -67,12 +67,16 @@ impl Host {
         }
     }
 
-    /// A member opens it, with what it knows of it.
+    /// A member opens it, with what it knows of it. Opened under several policies, it is held to the
+    /// strictest of them until it is closed.
     pub(super) fn open(&mut self, member: u64, policy: &Policy, known: Option<&HostState>, now: Timestamp) {
         // Who knows nothing goes by what was heard last.
         let crawl_delay = known.map_or(self.state.crawl_delay, |known| known.crawl_delay);
         match self.share(member) {
-            Some(share) => share.n_open += 1,
+            Some(share) => {
+                share.n_open += 1;
+                share.policy = share.policy.strictest(policy);
+            }
             None => {
                 let policy = policy.clone();
                 self.shares.push(Share { member, n_open: 1, policy, crawl_delay, in_flight: 0, waits: false });

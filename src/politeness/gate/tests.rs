@@ -231,6 +231,52 @@ fn those_who_wait_for_an_address_have_their_turns() {
 }
 
 #[test]
+fn who_waited_for_an_address_and_went_away_leaves_no_gap() {
+    let gate = Gate::default();
+    let address = GroupLimit { interval: ms(100), connections: None };
+    let limits = Limits { address, ..Limits::default() };
+    let names: Vec<String> = (0..50).map(|n| format!("h{n}.test")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let many = Job(gate.join(limits.clone(), T)).open(&refs, &policy(ms(1), 1));
+    let one = Job(gate.join(limits, T)).open(&["one.test"], &policy(ms(1), 1));
+    for (job, name) in refs.iter().map(|name| (&many, *name)).chain([(&one, "one.test")]) {
+        assert_eq!(job.ask(name, T), Ok(()));
+        job.leave(name, &from("192.0.2.1", T));
+    }
+    for name in &refs {
+        assert!(matches!(many.ask(name, T + ms(10)), Err(Denied::Until(_, Hold::Address))));
+    }
+    drop(many);
+    assert_eq!(one.ask("one.test", T + ms(20)), Err(Denied::Until(T + ms(100), Hold::Address)));
+}
+
+#[test]
+fn a_host_that_moves_leaves_nothing_at_its_old_address() {
+    let gate = Gate::default();
+    let address = GroupLimit { interval: ms(100), connections: None };
+    let job = Job(gate.join(Limits { address, ..Limits::default() }, T)).open(&["a.test"], &policy(ms(1), 2));
+    assert_eq!(job.ask("a.test", T), Ok(()));
+    job.leave("a.test", &from("192.0.2.1", T));
+    assert_eq!(job.ask("a.test", T + ms(200)), Ok(()));
+    assert_eq!(job.ask("a.test", T + ms(250)), Err(Denied::Until(T + ms(300), Hold::Address)));
+    job.leave("a.test", &from("192.0.2.2", T + ms(260)));
+    assert!(job.0.take_woken().contains(&host("a.test").id()));
+    job.0.close(host("a.test").id());
+    gate.desk().sweep(T + ms(10_000));
+    assert_eq!((gate.n_hosts(), gate.desk().n_groups()), (0, 0));
+}
+
+#[test]
+fn a_stricter_policy_holds_also_while_the_host_is_open_under_another() {
+    let gate = Gate::default();
+    let job = Job::new(&gate).open(&["h.test"], &policy(ms(1), 4));
+    job.visit("h.test", T);
+    let job = job.open(&["h.test"], &policy(ms(10_000), 1));
+    job.visit("h.test", T + ms(20_000));
+    assert_eq!(job.ask("h.test", T + ms(21_000)), Err(Denied::Until(T + ms(30_000), Hold::Interval)));
+}
+
+#[test]
 fn a_domain_has_a_limit_of_its_own() {
     let gate = Gate::default();
     let domain = GroupLimit { interval: ms(200), connections: None };
