@@ -390,4 +390,13 @@ async fn nothing_is_asked_in_quiet_hours_and_explain_says_why() {
     ground.write("crawl.toml", config.toml());
     let told = ground.run(&["explain", &site.url("/"), "--config", "crawl.toml"]).await;
     assert!(told.stdout.contains("quiet hours"), "{}", told.stdout);
+    // It waits for the end of them, but nobody has to wait for it.
+    ground.write("crawl.toml", config.set("limits.duration", "1h").toml());
+    let child = ground.start(&["run", "crawl.toml"]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    signal(&child, "INT").await;
+    let began = std::time::Instant::now();
+    finish(child).await.with(4);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(site.exchanges().len(), 0);
 }

@@ -202,6 +202,29 @@ async fn a_second_pass_asks_only_for_what_has_changed() {
     assert_eq!(read_receipt(&ground.out())["pass"], 1);
 }
 
+/// A server that calls what has not been modified by the name of what it holds by now would else never be
+/// asked for that.
+#[tokio::test]
+async fn the_name_in_a_304_is_not_taken_for_the_name_of_what_is_known() {
+    let (inner, ground) = (MockServer::start().await, Ground::new());
+    let reply = |request: &Request| match request.headers.get("if-none-match") {
+        Some(tag) if tag == "\"a\"" => ResponseTemplate::new(304).insert_header("etag", "\"b\""),
+        Some(_) => ResponseTemplate::new(304),
+        None => ResponseTemplate::new(200).set_body_raw("one", "text/html").insert_header("etag", "\"a\""),
+    };
+    Mock::given(any()).respond_with(reply).mount(&inner).await;
+    let config = Config::new(json!([inner.uri()])).set("robots.mode", "ignore");
+    ground.crawl(&config).await.with(0);
+    for _ in 0..2 {
+        let records = recrawl(&ground).await;
+        assert!(records.values().all(|record| record["outcome"] == "not-modified"), "{records:?}");
+    }
+    let requests = inner.received_requests().await.unwrap();
+    let asked: Vec<_> =
+        requests.iter().map(|it| it.headers.get("if-none-match").map(|tag| tag.to_str().unwrap())).collect();
+    assert_eq!(asked, [None, Some("\"a\""), Some("\"a\"")]);
+}
+
 #[tokio::test]
 async fn without_validators_everything_is_fetched_again() {
     let (server, ground) = (Server::start().await, Ground::new());

@@ -86,18 +86,6 @@ impl Worker {
         }
     }
 
-    /// What a page that has not been modified leaves: the same, with the validators of its last answer.
-    pub(super) fn keep_on(&self, response: &Response, known: &Known) -> Keep {
-        let before = &known.validators;
-        let (etag, last_modified) = fields(&response.headers);
-        let (etag, last_modified) =
-            (etag.or_else(|| before.etag.clone()), last_modified.or_else(|| before.last_modified.clone()));
-        if (&etag, &last_modified) == (&before.etag, &before.last_modified) {
-            return Keep::AsItIs;
-        }
-        Keep::This(Box::new(Validators { etag, last_modified, ..before.clone() }))
-    }
-
     /// Where a page leads that has not been modified.
     pub(super) fn read_again(&self, queued: &QueuedUrl, known: &Known) -> Reading {
         let via = queued.url.as_str().into();

@@ -103,8 +103,10 @@ impl Worker {
             let reading = self.read_again(queued, known);
             let record = write::not_modified(queued, response, &reading, &known.validators, &self.options.extras);
             let (record, content) = (record.to_line(), content_of(&known.validators.digest));
-            let keep = self.keep_on(response, known);
-            return Ending { outcome: Outcome::NotModified, record, found: reading.found, content, keep };
+            // What is kept stays as it is: an answer without a body that names another version says
+            // nothing of what that one holds, and to ask by its name would be to never learn it.
+            let (outcome, found) = (Outcome::NotModified, reading.found);
+            return Ending { outcome, record, found, content, keep: Keep::AsItIs };
         }
         let mut reading = self.read(queued, response, signals);
         if is_spent && !retry::is_success(response.status) {
