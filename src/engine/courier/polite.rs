@@ -67,7 +67,7 @@ impl PoliteFetcher {
         match delay {
             _ if is_others => {}
             Some(delay) => {
-                self.delays.insert(host, Delay { delay, heard: self.clock.now(), origin: origin.clone() }).await
+                self.delays.insert(host, Delay { delay, heard: self.clock.now(), origin: origin.clone() }).await;
             }
             None => self.delays.invalidate(&host).await,
         }
