@@ -1,7 +1,7 @@
 //! From a name to the addresses that a socket may be opened to: where the guard stands.
 //!
 //! The client has no other way to an address. Fixed answers come first, then the names that are not for
-//! DNS, then a cache, then a [`Lookup`]; whatever they say passes the guard *after* it is taken out of the
+//! DNS, then a cache, then a `Lookup`; whatever they say passes the guard *after* it is taken out of the
 //! cache, and the address that was checked is the address that is connected to. So a name that changes
 //! its answer between two questions gains nothing, nor does one that had an answer before. Literal
 //! addresses never come here; the client checks those before it asks.
@@ -11,7 +11,7 @@
 //! - of any number of exchanges that ask for one name at once, one looks it up;
 //! - an answer is kept as long as its TTL says, within `min_ttl` and `max_ttl`; that there is none,
 //!   within `negative_ttl`; that nobody could tell, for `failure_ttl`;
-//! - a look-up ends within `timeout`, and at most [`MAX_LOOKUPS`] of them run at once.
+//! - a look-up ends within `timeout`, and at most `MAX_LOOKUPS` of them run at once.
 //!
 //! Reading order: `guarded` (the client's resolver), `cache`, `order` (which address is tried first), `dns` (the
 //! look-up that asks name servers).

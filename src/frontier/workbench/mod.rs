@@ -6,7 +6,7 @@
 //! host is in one place only: ready, waiting for a time, or resting until something about it
 //! changes. That is politeness by ownership: nobody can ask a host that is not ready.
 //!
-//! Whether a host may be asked now is the [`gate`](politeness::gate)'s to say, because other jobs of the
+//! Whether a host may be asked now is the [`gate`]'s to say, because other jobs of the
 //! process may be asking it too. The gate is asked last, when all else speaks for a request, and what it
 //! lets pass is leased. When another job leaves a place free, [`Workbench::changes`] tells.
 //!
