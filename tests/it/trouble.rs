@@ -295,7 +295,7 @@ async fn a_finished_crawl_is_not_crawled_again_unless_afresh() {
     let ended = ground.crawl(&config).await.with(6);
     insta::assert_snapshot!(
         redacted(&ended, &ground),
-        @"error: out holds a finished crawl; use --fresh to start over, or --out for another folder"
+        @"error: out holds a finished crawl; use --recrawl to do it again, --fresh to start over, or --out for another folder"
     );
     assert_eq!(site.paths().len(), n_asked);
     assert_eq!(fs::read(ground.out().join("pages.jsonl")).unwrap(), finished[&ground.out().join("pages.jsonl")]);
@@ -348,7 +348,8 @@ async fn seeds_that_cannot_be_read_harm_nothing() {
 #[tokio::test]
 async fn an_unreachable_seed_is_data() {
     let ground = Ground::new();
-    let seeds = json!(["http://no-such-host.invalid/", "http://127.0.0.1:1/"]);
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let seeds = json!(["http://no-such-host.invalid/", format!("http://{nobody}/")]);
     let config = Config::new(seeds).set("job.contact", "me@example.org").set("fetch.retries", 0);
     let ended = ground.crawl(&config.set("robots.attempts", 1)).await.with(5).saying("no page was fetched");
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
