@@ -98,6 +98,54 @@ async fn the_process_has_limits_of_its_own() {
     assert_eq!(log.most_at_once(), 2);
 }
 
+/// A wake-up that is missed costs an hour: then every dispatcher looks again.
+#[tokio::test(start_paused = true)]
+async fn whatever_holds_requests_back_nobody_is_forgotten() {
+    let names: [&'static str; 8] = [
+        "http://a.example.com/",
+        "http://b.example.com/",
+        "http://c.example.com/",
+        "http://d.example.com/",
+        "http://e.example.net/",
+        "http://f.example.net/",
+        "http://g.example.net/",
+        "http://h.example.net/",
+    ];
+    let one = gate::GroupLimit { connections: NonZeroU32::new(1), ..gate::GroupLimit::default() };
+    let slow = gate::GroupLimit { interval: Duration::from_millis(20), ..one };
+    let none = gate::GroupLimit::default();
+    let check = async |active_hosts, connections, max_hosts, address, domain| {
+        let mut web = Web::new(&names.map(|name| (name, Page::Html(&["/1", "/2", "http://a.example.com/3"]))));
+        web.pages.extend(names.iter().flat_map(|name| [1, 2, 3].map(|n| (format!("{name}{n}"), Page::Html(&[])))));
+        web.pages.insert("http://b.example.com/1".into(), Page::Flaky(1, 503));
+        web.pages.insert("http://f.example.net/2".into(), Page::Error(ErrorKind::Dns, Phase::Resolve));
+        web.remote = Some("192.0.2.1:80".parse().expect("an address"));
+        let crawl = || {
+            Crawl::of(&names).obeying_robots().with(|options| {
+                options.workbench.active_hosts = active_hosts;
+                options.workbench.limits = gate::Limits { address, domain, ..gate::Limits::default() };
+                let policy = &mut options.workbench.politeness.default;
+                (policy.interval, policy.connections) =
+                    (Duration::from_millis(1), NonZeroU32::new(2).expect("not zero"));
+            })
+        };
+        let crawls = vec![crawl(), crawl(), crawl()];
+        let began = tokio::time::Instant::now();
+        let options = gate::Options { connections, max_hosts, ..gate::Options::default() };
+        let (finished, web) = together(crawls, web, options).await;
+        let what = (active_hosts, connections, max_hosts, address, domain);
+        assert_eq!(fetched(&finished), [24; 3], "{what:?}");
+        assert!(began.elapsed() < Duration::from_secs(600), "{:?} with {what:?}", began.elapsed());
+        assert!(connections.is_none_or(|most| web.most_at_once() <= most.get() as usize), "{what:?}");
+    };
+    let limits = [(none, none), (one, none), (slow, none), (none, slow), (slow, one)];
+    // A few of all combinations, so that each two meet somewhere.
+    for (i, (address, domain)) in limits.into_iter().cycle().take(15).enumerate() {
+        let connections = [None, NonZeroU32::new(1), NonZeroU32::new(3)][i / 5];
+        check([1, 3, 100][i % 3], connections, [1, 4, 1000][(i + i / 5) % 3], address, domain).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_domain_is_asked_as_one() {
     let names = ["http://a.example.com/", "http://b.example.com/", "http://c.example.com/"];

@@ -1,6 +1,6 @@
 //! A web in memory that notes who asked for what, and when.
 
-use std::{collections::HashMap, sync::Mutex, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::Mutex, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, header};
@@ -33,6 +33,8 @@ pub(super) enum Page {
 pub(super) struct Web {
     pub(super) pages: HashMap<String, Page>,
     pub(super) latency: Duration,
+    /// Which machine all of it is on.
+    pub(super) remote: Option<SocketAddr>,
     pub(super) log: Mutex<Vec<Arrival>>,
     pub(super) clock: Option<Clock>,
 }
@@ -118,9 +120,14 @@ impl Fetcher for Web {
             self.log.lock().unwrap()[number].ended = Some(ended_at);
             let timings = Timings { sent_at, first_byte_at: Some(ended_at), ended_at, ..Timings::default() };
             match self.answer(&url) {
-                Ok((status, headers, body)) => {
-                    Ok(Response { status, headers, body: body.into(), timings, ..Response::default() })
-                }
+                Ok((status, headers, body)) => Ok(Response {
+                    status,
+                    headers,
+                    body: body.into(),
+                    timings,
+                    remote: self.remote,
+                    ..Response::default()
+                }),
                 Err((kind, phase)) => Err(FetchError { kind, phase, message: "broken".into(), timings }),
             }
         }
