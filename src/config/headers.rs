@@ -34,9 +34,11 @@ const RESERVED: [(&str, &str); 7] = [
 /// Whether the value of the header `name` must not be seen: `Authorization`, `Cookie`, `X-Api-Key`, and
 /// whatever else sounds like a secret.
 pub(crate) fn is_secret(name: &str) -> bool {
-    const WORDS: [&str; 8] = ["auth", "cookie", "token", "secret", "password", "api-key", "apikey", "session"];
+    const PARTS: [&str; 8] = ["auth", "cookie", "token", "secret", "passw", "apikey", "session", "credential"];
+    const WORDS: [&str; 3] = ["key", "jwt", "bearer"];
     let name = name.to_ascii_lowercase();
-    WORDS.iter().any(|word| name.contains(word))
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    PARTS.iter().any(|part| name.contains(part)) || words.any(|word| WORDS.contains(&word))
 }
 
 /// Whether what stands at `path` of the configuration, if it is a text, must not be seen.
@@ -53,7 +55,9 @@ pub(crate) fn is_secret_place(path: &KeyPath) -> bool {
 /// Whether a value at `path` may be a secret, whatever it is: one of the wrong kind is not quoted.
 pub(crate) fn may_be_secret(path: &KeyPath) -> bool {
     let in_headers = path.segments().iter().any(|segment| matches!(segment, Segment::Key(key) if key == "headers"));
-    in_headers || is_secret_place(path) || path.to_string().starts_with("proxy.urls")
+    let is_section =
+        matches!(path.segments(), [Segment::Key(key)] | [Segment::Key(key), Segment::Index(_)] if key == "auth");
+    in_headers || is_section || is_secret_place(path) || path.to_string().starts_with("proxy.urls")
 }
 
 /// The headers at `section`, secrets fetched from where they are.
@@ -61,7 +65,10 @@ pub(crate) fn headers(raw: &BTreeMap<String, Header>, section: &str, checks: &mu
     let mut map = HeaderMap::new();
     for (name, header) in raw {
         let key = format!("{section}.{name}");
-        let parsed = name.parse::<HeaderName>().map_err(|_| format!("`{name}` is not a header's name"));
+        let parsed = name.parse::<HeaderName>().map_err(|_| match name.as_str() {
+            "" => "a header has no name: expected \"Name: value\"".to_owned(),
+            name => format!("`{name}` is not a header's name"),
+        });
         let Some(parsed) = checks.ok(&key, parsed) else { continue };
         if let Some((_, instead)) = RESERVED.iter().find(|(reserved, _)| *reserved == parsed.as_str()) {
             checks.fail(&key, format!("`{name}` can't be set here{instead}"));
@@ -85,14 +92,59 @@ pub(crate) fn reveal(value: &Header, checks: &Checks<'_>) -> Result<String, Stri
         Header::Secret(secret) => secret,
     };
     match (&secret.env, &secret.file) {
-        (Some(name), None) => {
-            checks.environment.get(name).ok_or_else(|| format!("the environment variable {name} is not set"))
-        }
+        (Some(name), None) => checks.environment.get(name).ok_or_else(|| {
+            // What is no name may be the secret itself.
+            let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            if is_name { format!("the environment variable {name} is not set") } else { "names no variable".to_owned() }
+        }),
         (None, Some(path)) => {
             let text =
                 read_text(Path::new(path), MAX_SECRET_BYTES).map_err(|reason| format!("file {path} {reason}"))?;
             Ok(text.trim_end_matches(['\r', '\n']).to_owned())
         }
         _ => Err("expected either `env` or `file`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_sound_like_secrets() {
+        for name in [
+            "Authorization",
+            "cookie",
+            "X-Api-Key",
+            "x_api_key",
+            "apikey",
+            "X-Key",
+            "Ocp-Apim-Subscription-Key",
+            "x-auth",
+            "X-CSRF-Token",
+            "x-client-secret",
+            "x-passwd",
+            "session-id",
+            "aws-credentials",
+            "x-jwt",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["accept", "x-team", "keywords", "x-monkey", "if-none-match", "x-keyboard", "from"] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn sections_that_hold_secrets_are_not_quoted() {
+        for (key, expected) in [
+            ("auth", true),
+            ("fetch.headers", true),
+            ("seeds.urls", false),
+            ("proxy.urls", true),
+            ("proxy.bypass", false),
+        ] {
+            assert_eq!(may_be_secret(&KeyPath::dotted(key)), expected, "{key}");
+        }
     }
 }

@@ -130,4 +130,16 @@ async fn no_secret_is_printed_logged_or_stored() {
         .replace("proxy.urls = ['http", "proxy.urls = ['gopher");
     let bad = write("bad.toml", &bad);
     assert_eq!(run(&["check", &bad]).await.status.code(), Some(2));
+    for section in
+        ["auth = 'sesame-password'", "auth = ['sesame-password']", "proxy.urls = [['http://eve:sesame-proxy@h']]"]
+    {
+        let bad = write("section.toml", section);
+        assert_eq!(run(&["check", &bad]).await.status.code(), Some(2), "{section}");
+    }
+    for command in ["fetch", "crawl"] {
+        for header in ["Authorization Bearer sesame-bearer", ": sesame-header", "x y: sesame-header"] {
+            let output = run(&[command, "http://127.0.0.1:1/", "--header", header]).await;
+            assert_eq!(output.status.code(), Some(2), "{header}");
+        }
+    }
 }

@@ -13,7 +13,10 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use super::super::{Exit, complain};
 
@@ -36,9 +39,17 @@ struct Complaint {
 
 /// Answers standard input on standard output.
 pub(super) fn run<Q: DeserializeOwned, A: Serialize>(answer: impl FnMut(Q) -> Result<A, String>) -> Exit {
+    run_or(|error| Complaint { error }, answer)
+}
+
+/// As [`run`], with `instead` in the place of an answer that can't be given.
+pub(super) fn run_or<Q: DeserializeOwned, A: Serialize, C: Serialize>(
+    instead: impl Fn(String) -> C,
+    answer: impl FnMut(Q) -> Result<A, String>,
+) -> Exit {
     let input = BufReader::with_capacity(BUFFER_BYTES, io::stdin().lock());
     let output = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
-    match converse(input, output, answer) {
+    match converse(input, output, instead, answer) {
         Ok(0) => Exit::Finished,
         Ok(n_bad) => {
             complain(&format!("error: {n_bad} of the lines were no questions; their answers say why"));
@@ -54,9 +65,10 @@ pub(super) fn run<Q: DeserializeOwned, A: Serialize>(answer: impl FnMut(Q) -> Re
 }
 
 /// Answers every line; the number of those that were no questions.
-fn converse<R: Read, Q: DeserializeOwned, A: Serialize>(
+fn converse<R: Read, Q: DeserializeOwned, A: Serialize, C: Serialize>(
     mut input: BufReader<R>,
     mut output: impl Write,
+    instead: impl Fn(String) -> C,
     mut answer: impl FnMut(Q) -> Result<A, String>,
 ) -> io::Result<u64> {
     let mut line = Vec::new();
@@ -81,7 +93,7 @@ fn converse<R: Read, Q: DeserializeOwned, A: Serialize>(
             Ok(answer) => serde_json::to_writer(&mut output, &answer)?,
             Err(why) => {
                 n_bad += 1;
-                serde_json::to_writer(&mut output, &Complaint { error: format!("line {number}: {why}") })?;
+                serde_json::to_writer(&mut output, &instead(format!("line {number}: {why}")))?;
             }
         }
         output.write_all(b"\n")?;
@@ -90,12 +102,15 @@ fn converse<R: Read, Q: DeserializeOwned, A: Serialize>(
     Ok(n_bad)
 }
 
-/// A line's question. serde would take a list for one too, its fields by their order.
+/// A line's question. serde would take a list for one too, its fields by their order; and, in texts that
+/// are read as bytes, what is no JSON.
 fn question<Q: DeserializeOwned>(line: &[u8]) -> Result<Q, String> {
     if !line.trim_ascii().starts_with(b"{") {
         return Err("not a question: no JSON object".to_owned());
     }
-    serde_json::from_slice(line).map_err(|error| format!("not a question: {error}"))
+    let text = std::str::from_utf8(line).map_err(|_| "not a question: not UTF-8".to_owned())?;
+    let sound = serde_json::from_str::<IgnoredAny>(text);
+    sound.and_then(|_| serde_json::from_str(text)).map_err(|error| format!("not a question: {error}"))
 }
 
 /// The body that a question must carry.
@@ -135,7 +150,8 @@ mod tests {
     fn check(input: &str, expected: &str, n_bad: u64) {
         let mut output = Vec::new();
         let double = |question: Question| question.n.checked_mul(2).ok_or_else(|| "too large".to_owned());
-        let counted = converse(BufReader::new(input.as_bytes()), &mut output, double).expect("in memory");
+        let complaint = |error| Complaint { error };
+        let counted = converse(BufReader::new(input.as_bytes()), &mut output, complaint, double).expect("in memory");
         assert_eq!((String::from_utf8(output).expect("JSON").as_str(), counted), (expected, n_bad), "{input}");
     }
 
@@ -149,6 +165,22 @@ mod tests {
         check("[1]\n", "{\"error\":\"line 1: not a question: no JSON object\"}\n", 1);
         check("\u{feff}{\"n\":1}\n", "2\n", 0);
         check("\n\u{feff}{\"n\":1}\n", "{\"error\":\"line 2: not a question: no JSON object\"}\n", 1);
+    }
+
+    #[test]
+    fn what_is_no_json_is_no_question() {
+        use super::super::text::Text;
+        #[derive(Debug, Deserialize)]
+        struct Question {
+            text: Text,
+        }
+        for bad in
+            [&b"{\"text\":\"a\rb\"}"[..], b"{\"text\":\"\xff\"}", b"{\"text\":\"a\",\"\xe9\":1}", b"{\"text\":\"\0\"}"]
+        {
+            assert!(question::<Question>(bad).is_err(), "{}", bad.escape_ascii());
+        }
+        let read = question::<Question>(br#" {"text":"\ud800\u0000\t"}"#).expect("JSON");
+        assert_eq!(read.text.0, "\u{fffd}\0\t");
     }
 
     #[test]

@@ -71,7 +71,9 @@ pub(super) fn execute(args: &GuardArgs) -> Exit {
     let options = Options { allow: args.allow.clone(), deny: args.deny.clone(), allow_ports: args.allow_port.clone() };
     let guard = Guard::new(options);
     if args.form.batch {
-        return batch::run(|question: Question| {
+        // Whoever reads only whether it is allowed reads that here too.
+        let instead = |error| Answer { error: Some(error), ..Answer::default() };
+        return batch::run_or(instead, |question: Question| {
             match (&question.ip, &question.url) {
                 (Some(ip), None) => Ok(of_ip(&guard, &ip.0)),
                 (None, Some(url)) => Ok(of_url(&guard, &url.0)),

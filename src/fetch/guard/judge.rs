@@ -36,11 +36,15 @@ impl Guard {
     }
 
     /// Whether a name may be asked, as far as the name tells: `localhost` and what is below it are
-    /// loopback wherever they are looked up (RFC 6761 section 6.3).
+    /// loopback wherever they are looked up (RFC 6761 section 6.3), and an address with dots at its end, which
+    /// the URL standard takes for a name, may be an address to whoever looks it up.
     ///
     /// # Errors
-    /// [`Category::Loopback`], unless an entry lets a loopback address pass.
+    /// [`Category::Loopback`], unless an entry lets a loopback address pass; or what kind of address it is.
     pub fn check_name(&self, name: &str) -> Result<(), Category> {
+        if let Some(ip) = address(name) {
+            return self.check(ip);
+        }
         if !is_localhost(name) {
             return Ok(());
         }
@@ -95,6 +99,15 @@ impl Guard {
 /// all spellings (decimal, octal, hexadecimal, short, percent-encoded, full-width).
 pub fn literal(url: &Url) -> Option<IpAddr> {
     match url.host()? {
+        Host::Ipv4(ip) => Some(ip.into()),
+        Host::Ipv6(ip) => Some(ip.into()),
+        Host::Domain(_) => None,
+    }
+}
+
+/// The address that a host is, in any spelling of the URL standard; dots at its end change nothing.
+pub(in crate::fetch) fn address(host: &str) -> Option<IpAddr> {
+    match Host::parse(host.trim_end_matches('.')).ok()? {
         Host::Ipv4(ip) => Some(ip.into()),
         Host::Ipv6(ip) => Some(ip.into()),
         Host::Domain(_) => None,

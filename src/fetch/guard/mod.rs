@@ -25,8 +25,8 @@ mod ranges;
 mod tests;
 
 pub use entry::{Entry, EntryError};
-pub(super) use judge::is_localhost;
 pub use judge::literal;
+pub(super) use judge::{address, is_localhost};
 
 use std::{fmt, net::IpAddr};
 

@@ -241,13 +241,22 @@ fn ports_and_urls() {
 }
 
 #[test]
-fn localhost_is_loopback_by_its_name() {
+fn names_that_tell_their_address() {
     for name in ["localhost", "localhost.", "a.localhost", "A.B.LOCALHOST."] {
         assert_eq!(Guard::default().check_name(name), Err(Category::Loopback), "{name}");
         let open = Guard::new(Options { allow: entries(&["::1"]), ..Options::default() });
         assert_eq!(open.check_name(name), Ok(()), "{name}");
     }
-    for name in ["", "example.org", "notlocalhost", "localhost.example.org", "localhosts"] {
+    for (name, category) in [
+        ("127.0.0.1..", Category::Loopback),
+        ("0x7f.1..", Category::Loopback),
+        ("169.254.169.254...", Category::CloudMetadata),
+    ] {
+        assert_eq!(Guard::default().check_name(name), Err(category), "{name}");
+    }
+    for name in
+        ["", "8.8.8.8..", "127.0.0.1.example.org", "example.org", "notlocalhost", "localhost.example.org", "localhosts"]
+    {
         assert_eq!(Guard::default().check_name(name), Ok(()), "{name}");
     }
 }

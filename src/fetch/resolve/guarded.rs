@@ -11,7 +11,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use super::{Counts, Failure, Lookup, Options, ResolveError, cache::CachedLookup};
 use crate::fetch::{
     connect::Trace,
-    guard::{Guard, is_localhost},
+    guard::{Guard, address, is_localhost},
 };
 
 /// Top-level domains that no server is asked for: `invalid` (RFC 6761 section 6.4) and `onion`, whose names
@@ -113,12 +113,6 @@ impl Shared {
         }
         self.names.look_up(name).await
     }
-}
-
-/// The address that a host is, in the form that it has in a URL.
-fn address(host: &str) -> Option<IpAddr> {
-    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    inside.unwrap_or(host).parse().ok()
 }
 
 /// As names are compared: lower case, no dot at the end.

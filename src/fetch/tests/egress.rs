@@ -34,6 +34,11 @@ async fn names_are_judged_by_their_addresses() {
     let message = "the name has only loopback addresses";
     check_refused(strict(), &format!("http://localhost:{port}/"), Phase::Resolve, message).await;
 
+    // By the URL standard these are names.
+    for host in ["127.0.0.1..", "0x7f.1.."] {
+        check_refused(strict(), &format!("http://{host}:{port}/"), Phase::Resolve, message).await;
+    }
+
     let fixed = Options { resolve: vec![("intranet.test".into(), server.addr.ip())], ..strict() };
     check_refused(fixed, &format!("http://intranet.test:{port}/"), Phase::Resolve, message).await;
     assert_eq!(server.n_connections(), 0);
