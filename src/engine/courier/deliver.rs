@@ -17,7 +17,7 @@ use crate::{
     address::{CanonicalUrl, Canonicalizer},
     clock::Clock,
     fetch::{
-        ErrorKind, FetchError, Fetcher, Request, Response,
+        FetchError, Fetcher, Request, Response,
         redirect::{self, Downgrade, Next},
         retry,
     },
@@ -98,7 +98,7 @@ impl Courier {
         if !self.options.robots.obey || hop.url.path_and_query() == "/robots.txt" {
             return Ok(());
         }
-        let view = self.desk.view(&hop.url, self).await.map_err(refused_address)?;
+        let view = self.desk.view(&hop.url, self).await.map_err(refused_by_guard)?;
         let failure = view.refused.clone().map(|refused| {
             let detail = view.trouble.clone().filter(|_| refused.why == Refusal::RobotsUnreachable);
             Failure::Refused { refused, detail }
@@ -125,7 +125,7 @@ impl Courier {
                 }
             }
             let pause = self.pause(&request.url, &result, hop.attempts, self.options.retries);
-            let Some(pause) = pause else { return result.map_err(refused_address) };
+            let Some(pause) = pause else { return result.map_err(refused_by_guard) };
             // A body that is of no use makes room for others.
             drop(result);
             sleep(pause).await;
@@ -180,10 +180,10 @@ impl Courier {
 }
 
 /// What the guard refuses is refused, and no failure.
-fn refused_address(error: FetchError) -> Failure {
-    match error.kind {
-        ErrorKind::AddressRefused => Failure::refused(Refusal::AddressRefused, error.message),
-        _ => Failure::Exchange(error),
+fn refused_by_guard(error: FetchError) -> Failure {
+    match error.refusal() {
+        Some(why) => Failure::refused(why, error.message),
+        None => Failure::Exchange(error),
     }
 }
 

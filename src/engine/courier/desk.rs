@@ -9,7 +9,7 @@ use super::{PoliteFetcher, RobotsView, deliver::Courier};
 use crate::{
     address::{CanonicalUrl, Origin},
     fetch::{
-        ErrorKind, FetchError, Request,
+        FetchError, Request,
         redirect::{self, Next},
         retry::{self, ForUrl, Purpose},
     },
@@ -100,7 +100,7 @@ async fn ask(url: &CanonicalUrl, old: Option<&Known>, courier: &Courier) -> Resu
         let result = courier.fetch(request).await;
         attempts += 1;
         let why = match &result {
-            Err(error) if error.kind == ErrorKind::AddressRefused => return Err(error.clone()),
+            Err(error) if error.refusal().is_some() => return Err(error.clone()),
             Err(error) => error.message.clone(),
             Ok(response) => {
                 // RFC 9309 section 2.3.1.2: at least five consecutive redirects, even across authorities.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use moka::future::Cache;
-use tokio::time::sleep_until;
+use tokio::{sync::Mutex, time::sleep_until};
 
 use super::conduct::conduct;
 use crate::{
@@ -32,6 +32,9 @@ pub struct PoliteFetcher {
     delays: Cache<HostId, Delay>,
     /// When it was told last that a host makes everybody wait.
     told: Cache<HostId, Timestamp>,
+    /// Whose turn it is at each host: whoever comes first, and he alone asks the gate. One that is forgotten
+    /// costs an order and no promise.
+    turns: Cache<HostId, Arc<Mutex<()>>>,
     clock: Clock,
 }
 
@@ -54,8 +57,8 @@ impl PoliteFetcher {
         max_hosts: u64,
         clock: Clock,
     ) -> Self {
-        let (delays, told) = (Cache::new(max_hosts), Cache::new(max_hosts));
-        Self { inner, member, policies, delays, told, clock }
+        let (delays, told, turns) = (Cache::new(max_hosts), Cache::new(max_hosts), Cache::new(max_hosts));
+        Self { inner, member, policies, delays, told, turns, clock }
     }
 
     /// What the robots.txt of an origin, heard just now, says about the time between requests. The longest
@@ -75,6 +78,8 @@ impl PoliteFetcher {
 
     async fn fetch_politely(&self, request: Request) -> Result<Response, FetchError> {
         let host = request.url.host();
+        let turns = self.turns.get_with(host.id(), async { Arc::default() }).await;
+        let turn = turns.lock().await;
         let (policy, not_before) = self.promise(&host).await;
         sleep_until(self.clock.instant(not_before)).await;
         let patience = Some(self.clock.now() + LONG_WAIT);
@@ -86,6 +91,7 @@ impl PoliteFetcher {
                 self.member.enter(&host, &policy, self.clock, None).await.map_err(|_| self.busy())?
             }
         };
+        drop(turn);
         let url = request.url.clone();
         let result = self.inner.fetch(request).await;
         permit.settle(conduct(&url, &result).as_ref());

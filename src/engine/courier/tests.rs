@@ -197,6 +197,17 @@ async fn robots_txt_comes_first_and_once_for_any_number_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn urls_of_a_host_are_asked_for_in_the_order_in_which_they_came() {
+    let pages: Vec<String> = (0..50).map(|i| format!("http://h/{i}")).collect();
+    for connections in [1, 3] {
+        let web = Web::new(&[], MS * 50);
+        let courier = courier_with(&web, policies(secs(1), connections), options());
+        join_all(pages.iter().map(|url| end(&courier, url))).await;
+        assert_eq!(web.asked()[1..], pages, "{connections} connections");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn robots_txt_itself_is_asked_for_once_and_always_allowed() {
     let web = Web::new(&[("http://h/robots.txt", &[answer(200, "User-agent: *\nDisallow: /")])], MS);
     assert_eq!(end(&courier(&web), "http://h/robots.txt").await, "200");
@@ -240,13 +251,19 @@ async fn an_unreachable_robots_txt_closes_its_origin() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_guard_refuses_is_a_refusal_and_is_not_remembered() {
-    let refused = Reply::Error(ErrorKind::AddressRefused);
-    let web = Web::new(&[("http://h/robots.txt", &[refused, answer(404, "")]), ("http://h/", &[answer(200, "")])], MS);
-    let courier = courier(&web);
-    let delivery = courier.deliver(order("http://h/")).await;
-    assert_eq!((ending(&delivery).as_str(), delivery.attempts()), ("address-refused", 0));
-    assert!(delivery.result.unwrap_err().is_refusal());
-    assert_eq!(end(&courier, "http://h/").await, "200");
+    for (kind, reason) in [(ErrorKind::AddressRefused, "address-refused"), (ErrorKind::PortRefused, "port-refused")] {
+        let robots = [Reply::Error(kind), answer(404, "")];
+        let web =
+            Web::new(&[("http://h/robots.txt", &robots), ("http://h/", &[answer(200, ""), Reply::Error(kind)])], MS);
+        let courier = courier(&web);
+        let delivery = courier.deliver(order("http://h/")).await;
+        assert_eq!((ending(&delivery).as_str(), delivery.attempts()), (reason, 0));
+        assert!(delivery.result.unwrap_err().is_refusal());
+        assert_eq!(end(&courier, "http://h/").await, "200");
+        let delivery = courier.deliver(order("http://h/")).await;
+        assert_eq!((ending(&delivery).as_str(), delivery.attempts()), (reason, 1));
+        assert!(delivery.result.unwrap_err().is_refusal(), "also where robots.txt is known");
+    }
 }
 
 #[tokio::test(start_paused = true)]
