@@ -95,7 +95,36 @@ fn shared_limits(settings: &Settings) -> gate::Limits {
     }
 }
 
-/// What workers work with, in the order in which a request passes it.
+/// The fetch stack: what every request passes that leaves the process, the last layer first. Also the layer
+/// that `at_the_door` makes of the one that opens connections.
+///
+/// Redirects and retries are no layers: they are decisions of whoever asks. `docs/ARCHITECTURE.md` has the
+/// same list with its reasons.
+///
+/// # Errors
+/// When the client can't be built; with a checked configuration it can.
+fn layers<F: Fetcher + 'static>(
+    settings: &Settings,
+    identity: IdentityOptions,
+    at_the_door: impl FnOnce(HttpFetcher) -> F,
+    clock: Clock,
+    tasks: &Tasks,
+) -> Result<(Arc<dyn Fetcher>, Arc<F>), BuildError> {
+    // One exchange: guard, resolver, proxies, TLS, deadlines, bounds. Last, so that nothing opens a socket past it.
+    let http = HttpFetcher::new(settings.fetch_options(clock))?;
+    // In front of it, so that whatever reaches a server has waited for its turn there: politeness, for URLs by
+    // hand. A crawl's workbench has asked the same gate before it hands out a lease; it has nothing here.
+    let door = Arc::new(at_the_door(http));
+    // In front of that, so that a hit opens no connection and waits for nobody.
+    let cached = match settings.cache {
+        Some(options) => cached(door.clone(), options, clock, tasks),
+        None => door.clone(),
+    };
+    // First of all, so that the cache sees the head of a request as the server will.
+    Ok((Arc::new(IdentityFetcher::new(cached, identity)), door))
+}
+
+/// What workers work with.
 ///
 /// # Errors
 /// When the client or a pattern can't be built; a checked configuration has neither.
@@ -107,39 +136,18 @@ pub(super) fn stack(
     tasks: &Tasks,
 ) -> Result<Stack, StackError> {
     let pages: Vec<CanonicalUrl> = seeds.iter().map(|seed| seed.url.clone()).collect();
-    // One exchange: guard, connection, deadlines, bounds.
-    let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(clock))?);
-    // In front of it, so that a hit opens no connection.
-    let cached = match settings.cache {
-        Some(options) => cached(http, options, clock, tasks),
-        None => http,
-    };
-    // First of all, so that the cache sees the head of a request as the server will.
     let identity = IdentityOptions { cookies: jar, ..settings.identity_options(&pages) };
-    let fetcher = Arc::new(IdentityFetcher::new(cached, identity));
+    let (fetcher, _) = layers(settings, identity, |http| http, clock, tasks)?;
     let scope = scope(settings, &pages, clock.now()).map_err(StackError::Patterns)?;
     Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::new(&settings.canonical), clock })
 }
 
-/// What one URL passes that somebody asks for by hand, the last first; and the secret headers of the
-/// configuration, which are for the origins of what is asked for and so for each order to hold.
+/// What brings one URL that somebody asks for by hand; and the secret headers of the configuration, which are
+/// for the origins of what is asked for and so for each order to hold.
 ///
 /// # Errors
 /// When the client can't be built; with a checked configuration it can.
 pub(super) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Result<(Courier, HeaderMap), StackError> {
-    // One exchange: guard, connection, deadlines, bounds.
-    let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(settings.fetch_options(clock))?);
-    // In front of it, so that whatever reaches a server has waited for its turn there.
-    let most = NonZeroU32::new(u32::try_from(files::concurrency(settings.fetch.concurrency)).unwrap_or(u32::MAX));
-    let gate = Gate::new(gate::Options { connections: most, ..gate::Options::default() }, clock.now());
-    let member = gate.join(shared_limits(settings), clock.now());
-    let polite = Arc::new(PoliteFetcher::new(http, member, settings.politeness.clone(), MAX_ORIGINS, clock));
-    // In front of that, so that a hit waits for nobody.
-    let cached = match settings.cache {
-        Some(options) => cached(polite.clone(), options, clock, tasks),
-        None => polite.clone(),
-    };
-    // First of all, so that the cache sees the head of a request as the server will.
     // Nothing is kept of its cookies: orders by hand have no folder.
     let jar = settings.cookies.as_ref().map(|cookies| {
         let jar = CookieJar::new(cookies.options, clock);
@@ -147,7 +155,13 @@ pub(super) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Resul
         Arc::new(jar)
     });
     let identity = IdentityOptions { cookies: jar, ..settings.identity_options(&[]) };
-    let fetcher = Arc::new(IdentityFetcher::new(cached, identity));
+    let politely = |http| {
+        let most = NonZeroU32::new(u32::try_from(files::concurrency(settings.fetch.concurrency)).unwrap_or(u32::MAX));
+        let gate = Gate::new(gate::Options { connections: most, ..gate::Options::default() }, clock.now());
+        let member = gate.join(shared_limits(settings), clock.now());
+        PoliteFetcher::new(Arc::new(http), member, settings.politeness.clone(), MAX_ORIGINS, clock)
+    };
+    let (fetcher, polite) = layers(settings, identity, politely, clock, tasks)?;
     let options = courier::Options {
         robots: settings.robots.clone(),
         max_origins: MAX_ORIGINS,
@@ -173,8 +187,8 @@ pub(super) fn scope(settings: &Settings, seeds: &[CanonicalUrl], now: Timestamp)
 }
 
 /// The cache, and the task that lets go of what has expired in it.
-fn cached(http: Arc<dyn Fetcher>, options: cache::Options, clock: Clock, tasks: &Tasks) -> Arc<dyn Fetcher> {
-    let fetcher = Arc::new(CachedFetcher::new(http, options, clock));
+fn cached(inner: Arc<dyn Fetcher>, options: cache::Options, clock: Clock, tasks: &Tasks) -> Arc<dyn Fetcher> {
+    let fetcher = Arc::new(CachedFetcher::new(inner, options, clock));
     let swept = fetcher.clone();
     tasks.spawn("cache", async move {
         loop {
