@@ -37,7 +37,7 @@ pub(crate) fn fetch(
     let guard = guard::Options {
         allow: entries("fetch.allow_addresses", &fetch.allow_addresses, checks),
         deny: entries("fetch.deny_addresses", &fetch.deny_addresses, checks),
-        allow_ports: fetch.allow_ports.clone(),
+        allow_ports: fetch.allow_ports.iter().map(|port| port.0).collect(),
     };
     let mut resolve = Vec::new();
     for (host, address) in &fetch.resolve {

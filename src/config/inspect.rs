@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     Fault, Problem, headers,
     layers::Origin,
-    path::KeyPath,
+    path::{KeyPath, Segment},
     raw::Raw,
     schema::{self, Node, Shape},
 };
@@ -42,7 +42,7 @@ impl Inspector<'_> {
                     let path = path.key(key);
                     match node.child(key) {
                         Some(child) => self.walk(child, &path, value),
-                        None => self.report(&path, Fault::Unknown { nearest: schema::nearest(&path) }),
+                        None => self.report(&path, unknown(node, &path)),
                     }
                 }
             }
@@ -89,6 +89,30 @@ impl Inspector<'_> {
     }
 }
 
+/// What to write instead. A table that is one of several (`[[auth]]`) has few keys, and none that is
+/// another section's by mistake.
+fn unknown(table: Node<'_>, path: &KeyPath) -> Fault {
+    let in_list = path.segments().iter().any(|segment| matches!(segment, Segment::Index(_)));
+    let nearest = schema::nearest(path);
+    let Some(Segment::Key(section)) = path.segments().first().filter(|_| in_list) else {
+        return Fault::Unknown { nearest, others: Vec::new() };
+    };
+    let nearest = nearest.filter(|nearest| nearest.starts_with(&format!("{section}.")));
+    let keys = table.children(&KeyPath::default().key(section));
+    let names = keys.iter().filter_map(|(key, _)| key.last_key().map(ToOwned::to_owned));
+    let others = if nearest.is_none() { names.collect() } else { Vec::new() };
+    Fault::Unknown { nearest, others }
+}
+
+/// The words that follow "unknown key".
+pub(super) fn suggestion(nearest: Option<&str>, others: &[String]) -> String {
+    match (nearest, others) {
+        (Some(key), _) => format!("; did you mean `{key}`?"),
+        (None, []) => String::new(),
+        (None, others) => format!("; there are `{}`", others.join("`, `")),
+    }
+}
+
 /// `value` for a message; a header's is never told.
 fn found(path: &KeyPath, value: &Json) -> String {
     let kind = match value {
@@ -113,4 +137,41 @@ pub(crate) fn quote(text: &str) -> String {
         return text.to_owned();
     }
     text.chars().take(MAX_QUOTED).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::layers::Origin;
+
+    #[test]
+    fn of_an_unknown_key_the_nearest_is_told() {
+        let check = |layer: Json, expected: &str| {
+            let mut problems = Vec::new();
+            inspect(&layer, &Origin::Default, &mut problems);
+            let told: Vec<String> = problems.iter().map(|problem| problem.fault.to_string()).collect();
+            assert_eq!(told, [expected], "{layer}");
+        };
+        check(json!({"limits": {"depht": 1}}), "unknown key; did you mean `limits.depth`?");
+        check(json!({"fetch": {"xylophone": 1}}), "unknown key");
+        check(json!({"host": [{"quit": 1}]}), "unknown key; did you mean `host.quiet`?");
+        let keys = "unknown key; there are `origin`, `user`, `password`, `bearer`, `headers`";
+        check(json!({"auth": [{"url": "http://h"}]}), keys);
+        check(json!({"auth": [{"token": "x"}]}), keys);
+    }
+
+    #[test]
+    fn ports_are_numbers_or_texts() {
+        let check = |ports: Json, expected: &[&str]| {
+            let mut problems = Vec::new();
+            inspect(&json!({"fetch": {"allow_ports": ports}}), &Origin::Default, &mut problems);
+            let told: Vec<String> = problems.iter().map(|problem| problem.fault.to_string()).collect();
+            assert_eq!(told, expected, "{ports}");
+        };
+        check(json!([25, "110"]), &[]);
+        check(json!([70000]), &["expected a list of ports, from 1 to 65535, found [70000]"]);
+        check(json!(25), &["expected a list of ports, from 1 to 65535, found 25"]);
+    }
 }

@@ -78,10 +78,12 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Fault {
     /// There is no such key.
-    #[error("unknown key{}", .nearest.as_ref().map_or(String::new(), |key| format!("; did you mean `{key}`?")))]
+    #[error("unknown key{}", inspect::suggestion(.nearest.as_deref(), .others))]
     Unknown {
         /// The known key most like it, if any is.
         nearest: Option<String>,
+        /// Without one, in a table that is one of several: all keys that such a table has.
+        others: Vec<String>,
     },
     /// Of the wrong kind, or out of bounds.
     #[error("expected {expected}, found {found}")]

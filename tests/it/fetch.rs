@@ -258,6 +258,10 @@ async fn exit_codes_tell_how_it_went() {
     check(&[], 2).await;
     let guarded = run(vec!["fetch", &good], "").await;
     assert_eq!((guarded.code, &guarded.only()["reason"]), (5, &"address-refused".into()));
+    let blocked = fetch(&["http://127.0.0.1:25/", "--ignore-robots", "--format", "text"]).await;
+    assert_eq!(blocked.code, 5);
+    let told = "refused     port-refused: port 25 is one that browsers block (fetch.allow_ports lets it through)";
+    assert!(blocked.text.contains(told), "{}", blocked.text);
 }
 
 #[tokio::test]

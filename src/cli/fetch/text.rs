@@ -39,7 +39,9 @@ pub(super) fn text(result: &FetchResult) -> String {
 fn details(result: &FetchResult, out: &mut String) {
     if let Some(reason) = &result.reason {
         let error = result.error.as_ref().or(result.rule.as_ref()).filter(|error| *error != reason);
-        line(out, result.outcome, &error.map_or_else(|| reason.to_string(), |error| format!("{reason}: {error}")));
+        let error = error.map(|error| error.strip_prefix(&format!("{reason}: ")).unwrap_or(error));
+        let told = error.map_or_else(|| reason.to_string(), |error| format!("{reason}: {error}"));
+        line(out, result.outcome, &format!("{told}{}", remedy(reason)));
     } else if let Some(error) = &result.error {
         line(out, result.outcome, error);
     }
@@ -77,6 +79,15 @@ fn details(result: &FetchResult, out: &mut String) {
     }
     for (name, values) in result.headers.iter().flatten() {
         values.iter().for_each(|value| line(out, "header", &format!("{name}: {value}")));
+    }
+}
+
+/// What helps where the guard says no; the rest says so itself or is not to be helped.
+fn remedy(reason: &str) -> &'static str {
+    match reason {
+        "address-refused" => " (--allow-address lets it through)",
+        "port-refused" => " (fetch.allow_ports lets it through)",
+        _ => "",
     }
 }
 

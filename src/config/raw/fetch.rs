@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::scope::Port;
 use crate::config::units::{Bytes, Limit, Span};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,7 +75,8 @@ pub(crate) struct Fetch {
     /// What it never lets through, written likewise; this wins over allow_addresses.
     pub(crate) deny_addresses: Vec<String>,
     /// Ports that are asked although browsers block them.
-    pub(crate) allow_ports: Vec<u16>,
+    #[schemars(extend("x-expects" = "a list of ports, from 1 to 65535"))]
+    pub(crate) allow_ports: Vec<Port>,
     /// Fixed answers of name resolution: host = "address". A host is a name or "*.suffix".
     pub(crate) resolve: BTreeMap<String, String>,
     /// Whether links marked nofollow, by rel, by a robots meta element or by X-Robots-Tag, are left alone.
