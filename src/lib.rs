@@ -18,7 +18,8 @@
 //! ```
 //!
 //! Modules in reading order; imports run from later ones to earlier ones only (`tests/it/house.rs`
-//! sees to that). `docs/ARCHITECTURE.md` walks through one URL, one shutdown and one restart.
+//! sees to that). `docs/ARCHITECTURE.md` walks through one URL, one shutdown, one
+//! restart and one recrawl, and lists the layers of the fetch stack.
 #![warn(missing_docs)]
 
 // Ground.

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Check(CheckArgs),
     Demo(DemoArgs),
     Explain(ExplainArgs),
-    /// See how dragline judges one thing: a robots.txt, a URL, a page, a sitemap, a charset
+    /// See how dragline judges one thing: a robots.txt, a URL, a page, a sitemap, a charset, where it may connect
     ///
     /// Reads a file, standard input ("-") or a URL; with --batch, questions as JSON lines.
     #[command(after_long_help = "Examples:\n  dragline inspect robots https://www.example.org/\n  \

@@ -55,7 +55,7 @@ pub(super) fn runtime() -> Result<Runtime, Exit> {
 
 /// Ends the runtime, says what went wrong if anything did, and gives the exit code.
 pub(super) fn end(runtime: Runtime, crawled: Result<Exit, Failure>) -> Exit {
-    // What is left is name look-ups that hang in the system's resolver: nobody waits for them.
+    // Nobody waits for what may be left: connections that are being closed, standard input.
     runtime.shutdown_background();
     crawled.unwrap_or_else(|failure| {
         complain(&format!("error: {failure}"));

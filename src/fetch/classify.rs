@@ -78,7 +78,7 @@ fn of_connect(error: &reqwest::Error, phase: Phase) -> Fault {
         return of_waiting(phase);
     }
     if let Some(error) = find::<rustls::Error>(error) {
-        return Fault::new(ErrorKind::Tls, phase, brief(&format!("tls: {error}")));
+        return Fault::new(ErrorKind::Tls, phase, tls_message(error));
     }
     let message = find::<io::Error>(error).map_or_else(|| "connect".to_owned(), io_message);
     Fault::new(ErrorKind::Connect, phase, message)
@@ -94,7 +94,7 @@ fn of_transfer(error: &reqwest::Error, phase: Phase) -> Fault {
         return Fault::new(ErrorKind::Timeout, phase, "timed out");
     }
     if let Some(error) = find::<rustls::Error>(error) {
-        return Fault::new(ErrorKind::Tls, phase, brief(&format!("tls: {error}")));
+        return Fault::new(ErrorKind::Tls, phase, tls_message(error));
     }
     let hyper = find::<hyper::Error>(error);
     if let Some(hyper) = hyper {
@@ -125,6 +125,18 @@ fn of_io(error: &io::Error, phase: Phase) -> Fault {
         }
         io::ErrorKind::UnexpectedEof => Fault::new(ErrorKind::Closed, phase, "connection closed early"),
         _ => Fault::new(ErrorKind::Closed, phase, io_message(error)),
+    }
+}
+
+/// rustls says of the rarer mistakes what only its authors can read.
+fn tls_message(error: &rustls::Error) -> String {
+    use rustls::{CertificateError, Error::*, InvalidMessage};
+    match error {
+        InvalidMessage(InvalidMessage::InvalidContentType) => "tls: the server does not speak it".to_owned(),
+        InvalidCertificate(CertificateError::Other(other)) => {
+            brief(&format!("tls: invalid peer certificate: {}", other.0))
+        }
+        _ => brief(&format!("tls: {error}")),
     }
 }
 

@@ -18,9 +18,11 @@
 //! Two fetchers: [`IdentityFetcher`] says who asks, and what stands behind it down to [`HttpFetcher`]
 //! brings that to the server as it is.
 //!
-//! Reading order: `identity` (the head of a request), `client` (one exchange), `guard` and `ports` (where it
-//! may go), `resolve` and `connect` (how a socket comes about), `head`, `body` and `decode` (how bytes become a body), `pace`,
-//! `bandwidth` and `budget` (what bounds it), `classify` (how failures get a name).
+//! Reading order: `identity` and `cookies` (the head of a request), `client` (one exchange), `guard` and `ports`
+//! (where it may go), `transports`, `proxy` and `tls` (which way, and with which certificate), `resolve` and `connect`
+//! (how a socket comes about), `head`, `body`, `kept` and `decode` (how bytes become a body), `pace`, `bandwidth`,
+//! `budget` and `windows` (what bounds it), `classify` (how failures get a name). Beside them, for whoever asks:
+//! the tables `redirect` and `retry`.
 
 mod bandwidth;
 mod body;

@@ -15,7 +15,7 @@
 //! - never more than `connections` requests at once;
 //! - with one connection and a burst of one, two requests arrive at least one interval apart:
 //!   the interval is counted from the moment when the previous response began to arrive;
-//! - a `Crawl-delay` longer than the interval replaces it, up to `max_crawl_delay`;
+//! - a `Crawl-delay` longer than the interval replaces it, up to `max_delay`;
 //! - with a `delay`, or an adaptive one, the end of an answer and the next request are that far apart;
 //! - after 429, 503 or a host that fails, nobody asks before `not_before`, also after a restart, and
 //!   then one request at a time until an answer is good;

@@ -76,7 +76,7 @@ fn begin(args: FetchArgs, settings: &Settings) -> Result<Exit, Failure> {
         tracing::warn!("robots.txt is ignored, as --ignore-robots or robots.mode says: for your own servers only");
     }
     let ended = runtime.block_on(fetch(args, settings, folder, sources, terminal));
-    // Nobody waits for standard input, or for a name look-up that hangs in the system's resolver.
+    // Nobody waits for standard input, which a thread of its own may still be reading.
     runtime.shutdown_background();
     ended
 }

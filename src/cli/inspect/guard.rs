@@ -38,7 +38,7 @@ pub(crate) struct GuardArgs {
     #[arg(required_unless_present = "batch", conflicts_with = "batch")]
     target: Option<String>,
     /// As if fetch.allow_addresses listed this; may be repeated
-    #[arg(long, value_name = "CIDR|loopback")]
+    #[arg(long, alias = "allow-address", value_name = "CIDR|loopback")]
     allow: Vec<Entry>,
     /// As if fetch.deny_addresses listed this; may be repeated
     #[arg(long, value_name = "CIDR|loopback")]

@@ -123,7 +123,7 @@ fn all_of(reader: impl Read) -> io::Result<Bytes> {
 fn get(url: CanonicalUrl, reach: &Reach, max_redirects: u8) -> Result<Input, Exit> {
     let runtime = run::runtime()?;
     let answer = runtime.block_on(follow(url, reach, max_redirects));
-    // Nobody waits for a name look-up that hangs in the system's resolver.
+    // Nobody waits for connections that are being closed.
     runtime.shutdown_background();
     match answer {
         Ok((url, response)) => {
