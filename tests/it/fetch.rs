@@ -249,8 +249,11 @@ async fn exit_codes_tell_how_it_went() {
     check(&[&good, "--fail"], 0).await;
     check(&[&redirect, "--fail"], 0).await;
     check(&[&redirect, "--fail", "--no-follow"], 7).await;
-    check(&["http://127.0.0.1:9/", "--retries", "0"], 5).await;
-    check(&["http://127.0.0.1:9/", "--retries", "0", "--fail"], 7).await;
+    // A port that was free a moment ago, and that browsers do not block.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = format!("http://{nobody}/");
+    check(&[&nobody, "--retries", "0"], 5).await;
+    check(&[&nobody, "--retries", "0", "--fail"], 7).await;
     check(&["nonsense"], 2).await;
     check(&[&good, "--input", "/no/such/list"], 2).await;
     check(&[&good, "--config", "/no/such/config.toml"], 2).await;
