@@ -180,6 +180,30 @@ fn a_cookie_goes_to_its_hosts() {
 }
 
 #[test]
+fn dots_don_t_make_a_public_suffix_private() {
+    for suffix in ["co.uk", "uk", "github.io", "com", "nobody", "xn--p1ai"] {
+        for dots in ["", ".", "..", "..."] {
+            let (evil, victim) = (format!("https://evil.{suffix}{dots}/"), format!("https://victim.{suffix}{dots}/"));
+            for domain in ["", ".", "..", "co.uk", "uk", "io", "github.io", suffix].map(str::to_owned) {
+                for domain in [
+                    domain.clone(),
+                    format!("{domain}."),
+                    format!("{domain}.."),
+                    format!("..{domain}"),
+                    format!("{domain}{dots}"),
+                ] {
+                    let jar = jar();
+                    // Whether it is taken does not matter, but where it goes.
+                    let _ = jar.set(&url(&evil), format!("a=b; Domain={domain}; Path=/").as_bytes());
+                    assert_eq!(sent(&jar, &victim), "", "{evil} {domain:?} {victim}");
+                    assert_eq!(sent(&jar, &format!("https://victim.{suffix}/")), "", "{evil} {domain:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn addresses_have_no_subdomains() {
     check(
         "http://127.0.0.1/",
