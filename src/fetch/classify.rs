@@ -84,7 +84,8 @@ fn of_connect(error: &reqwest::Error, phase: Phase) -> Fault {
     Fault::new(ErrorKind::Connect, phase, message)
 }
 
-fn of_waiting(phase: Phase) -> Fault {
+/// The end of the time for what comes before a request.
+pub(super) fn of_waiting(phase: Phase) -> Fault {
     let what = if phase == Phase::Resolve { "name resolution" } else { "a connection" };
     Fault::new(ErrorKind::Timeout, phase, format!("timed out waiting for {what}"))
 }

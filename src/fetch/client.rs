@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use rustls::RootCertStore;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     BuildError, ErrorKind, FetchError, Fetcher, Options, Phase, Request, Response, Timings, Truncation,
@@ -162,9 +162,11 @@ impl Shared {
         let caps = Caps { n_fields: self.options.max_header_fields, n_bytes: self.options.max_header_bytes };
         let (mut tried, mut last) = (Vec::new(), None);
         loop {
-            let route = match self.transports.route(&request.url, &tried).await {
-                Ok(route) => route,
-                Err(none_left) => return Err(last.unwrap_or(none_left)),
+            // It may look a name up, which has a time limit of its own.
+            let route = match timeout_at(deadline, self.transports.route(&request.url, &tried)).await {
+                Ok(Ok(route)) => route,
+                Ok(Err(none_left)) => return Err(last.unwrap_or(none_left)),
+                Err(_) => return Err(classify::of_waiting(Phase::Resolve)),
             };
             let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.as_url().clone());
             outgoing.headers_mut().clone_from(&request.headers);

@@ -5,7 +5,10 @@
 use tokio::net::{TcpSocket, UdpSocket};
 
 use super::*;
-use crate::fetch::resolve;
+use crate::fetch::{
+    proxy::{ProxyOptions, ProxyUrl},
+    resolve,
+};
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
@@ -373,4 +376,20 @@ async fn the_second_family_is_tried_soon() {
     let started = std::time::Instant::now();
     assert_eq!(outcome(&fetcher, &web.url("two.test")).await, "127.0.0.2");
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_name_that_is_looked_up_for_a_proxy_takes_no_longer_than_the_exchange_may() {
+    let server = NameServer::start(|_, _, _| Reply::Silence).await;
+    let dns = resolve::Options {
+        servers: vec![server.addr],
+        timeout: Duration::from_secs(60),
+        ..resolve::Options::default()
+    };
+    let proxies = vec![ProxyUrl::parse(&format!("http://{}", server.addr)).unwrap()];
+    let proxy = ProxyOptions { proxies, check_names: true, ..ProxyOptions::default() };
+    let fetcher = HttpFetcher::new(Options { dns, proxy, timeout: Duration::from_millis(100), ..options() }).unwrap();
+    let fetched = tokio::time::timeout(Duration::from_secs(20), fetcher.fetch(get("http://slow.test/"))).await;
+    let error = fetched.expect("in time").unwrap_err();
+    assert_eq!((error.kind, error.phase), (ErrorKind::Timeout, Phase::Resolve), "{error}");
 }

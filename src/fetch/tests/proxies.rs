@@ -360,3 +360,12 @@ async fn what_is_bypassed_goes_straight_ahead() {
     assert_eq!((&response.body[..], response.proxy, response.remote), (&b"there"[..], None, Some(server.addr)));
     assert_eq!(fetcher.fetch(get("http://site.test/")).await.unwrap().body, "by the proxy");
 }
+
+#[test]
+fn a_proxys_login_is_not_in_the_debug_output() {
+    for scheme in ["http", "https", "socks5", "socks5h"] {
+        let options = through(&[format!("{scheme}://bob:sesame@proxy.test:1080")]);
+        let text = format!("{options:?} {:?}", HttpFetcher::new(options.clone()).unwrap());
+        assert!(!text.contains("sesame") && !text.contains("Ym9iOnNlc2FtZQ"), "{text}");
+    }
+}
