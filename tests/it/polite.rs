@@ -332,8 +332,16 @@ async fn the_auditor_finds_nothing_in_a_crawl_with_all_kinds_of_trouble() {
         let (site, ground) = (troubled().serve().await, Ground::new());
         let config = troubled_config(&site).set("politeness.per_host", connections);
         ground.crawl(&config).await.with(0);
-        let policy = Policy { connections, ..troubled_policy() };
-        assert_eq!(auditor::audit(&site.exchanges(), &policy), [], "{:#?}", site.exchanges());
+        // Over several connections the interval counts from sending, and what arrives late on a busy machine is
+        // nearer to the next request. Over one it is exact.
+        let tolerance = if connections == 1 { TOLERANCE } else { Duration::from_millis(120) };
+        let policy = Policy { connections, tolerance, ..troubled_policy() };
+        assert_eq!(
+            auditor::audit(&site.exchanges(), &policy),
+            [],
+            "{connections} connections: {:#?}",
+            site.exchanges()
+        );
         let records = ground.reconciled();
         for path in ["/seconds", "/date", "/bad-gateway", "/error", "/mapped", "/target"] {
             let url = site.url_on("a.test", path);
@@ -352,7 +360,7 @@ async fn the_auditor_finds_nothing_across_a_kill() {
         let child = ground.start_crawl(&config);
         until("requests", || site.exchanges().len() >= n_requests).await;
         // What is heard in the last moments may be forgotten, and this is not about that.
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
         signal(&child, "KILL").await;
         finish(child).await;
     }
