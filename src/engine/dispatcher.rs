@@ -102,8 +102,8 @@ impl Dispatcher {
                 Turn::End(end) => break end,
                 Turn::Sleep(at) => at,
             };
-            self.draw(Stage::Crawling);
-            let due = [wake_at, self.time_is_up_at].into_iter().flatten().min();
+            let redraw_at = self.draw(Stage::Crawling);
+            let due = [wake_at, self.time_is_up_at, redraw_at].into_iter().flatten().min();
             let due = due.unwrap_or(Timestamp(u64::MAX)).min(self.clock.now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
@@ -231,11 +231,12 @@ impl Dispatcher {
         }
     }
 
-    /// Draws the picture for displays, now and then.
-    fn draw(&mut self, stage: Stage) {
+    /// Draws the picture for displays, now and then. Tells when to call again, if it was too soon: what was
+    /// drawn last would else be shown for as long as nothing happens.
+    fn draw(&mut self, stage: Stage) -> Option<Timestamp> {
         let now = self.clock.now();
         if now.since(self.drawn_at) < PICTURE_EVERY && stage == Stage::Crawling {
-            return;
+            return Some(self.drawn_at + PICTURE_EVERY);
         }
         self.drawn_at = now;
         let waiting = self.bench.waiting().into_iter().map(|(why, n_hosts)| (waiting(why), n_hosts)).collect();
@@ -252,6 +253,7 @@ impl Dispatcher {
             stage,
             max_pages: self.options.workbench.max_pages,
         });
+        None
     }
 }
 

@@ -112,8 +112,8 @@ async fn fetch(
     match end {
         End::Interrupted => {
             let n_left = counts.begun - counts.done;
-            let message =
-                format!("interrupted: {n_left} URLs that were under way, and all that follow, have no result");
+            let urls = if n_left == 1 { "URL that was" } else { "URLs that were" };
+            let message = format!("interrupted: {n_left} {urls} under way, and all that follow, have no result");
             return Err(Failure::new(Exit::Interrupted, message));
         }
         End::Unheard => return Ok(Exit::Finished),

@@ -119,7 +119,7 @@ impl PoliteFetcher {
         let was_told = self.told.get(&host.id()).await.is_some_and(|at| now.since(at) < TELL_EVERY);
         if until.since(now) > LONG_WAIT && !was_told {
             self.told.insert(host.id(), now).await;
-            tracing::info!(%host, %until, ?why, "the host is not to be asked for a while");
+            tracing::info!(%host, %until, why = why.as_str(), "the host is not to be asked for a while");
         }
     }
 

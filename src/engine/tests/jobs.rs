@@ -172,6 +172,21 @@ async fn nothing_is_asked_in_quiet_hours() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_picture_is_not_old_when_nothing_happens_for_hours() {
+    let quiet = politeness::Quiet::parse(&["22:00-06:00 UTC"]).unwrap();
+    let crawl = Crawl::of(&["http://a/"]).with(|options| options.workbench.politeness.default.quiet = quiet);
+    let clock = Clock::starting_at(Timestamp(1_700_000_000_000_000));
+    let web = Web { clock: Some(clock), ..site() };
+    let (job, _) = crawl.job(Arc::new(web), clock, Gate::default());
+    let progress = job.progress.subscribe();
+    assert!(tokio::time::timeout(Duration::from_secs(60), run(job)).await.is_err(), "it waits for the morning");
+    let progress = progress.borrow();
+    assert_eq!(progress.tally.n_pending(), 1);
+    let waiting: Vec<_> = progress.waiting.iter().map(|(why, n_hosts)| (*why, *n_hosts)).collect();
+    assert_eq!(waiting, [(stats::Waiting::Quiet, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_host_is_given_time() {
     let adaptive = politeness::Adaptive { factor: 10.0, min: Duration::ZERO, max: Duration::from_secs(4) };
     let crawl = Crawl::of(&["http://a/"]).with(|options| {

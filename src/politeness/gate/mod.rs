@@ -139,6 +139,23 @@ pub enum Hold {
     Memory,
 }
 
+impl Hold {
+    /// In words, as logs say it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Interval => "politeness",
+            Self::Connections => "connections busy",
+            Self::Resting => "backoff",
+            Self::Probe => "a probe is under way",
+            Self::Quiet => "quiet hours",
+            Self::Address => "the limit of its address",
+            Self::Domain => "the limit of its domain",
+            Self::AllHosts => "the limit of all hosts",
+            Self::Memory => "no more hosts can be remembered",
+        }
+    }
+}
+
 /// The gate of a process. Clones are one gate.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Mutex<desk::Desk>>);
