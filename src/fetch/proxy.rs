@@ -215,9 +215,9 @@ pub(super) fn login_refused() -> Fault {
 /// public type in this stack and are told apart by their text.
 pub(super) fn fault_of(error: &reqwest::Error, proxy: &ProxyUrl, is_tunnel: bool) -> Option<(Fault, Blame)> {
     let found = |message: &str, blame| Some((Fault::new(ErrorKind::Proxy, Phase::Connect, message), blame));
-    let text = chain(error);
+    let text = said_of_proxy(error);
     let says = |part: &str| text.contains(part);
-    if says("407") || says("proxy authorization required") || says("credentials not accepted") {
+    if says("proxy authorization required") || says("credentials not accepted") {
         return Some((login_refused(), Blame::Certain));
     }
     if says("user/pass authentication") {
@@ -247,13 +247,15 @@ pub(super) fn fault_of(error: &reqwest::Error, proxy: &ProxyUrl, is_tunnel: bool
     }
 }
 
-fn chain(error: &(dyn Error + 'static)) -> String {
+/// What the errors of tunnels and SOCKS in the chain say. Others may quote the server, a name in its
+/// certificate for one, and it has no say in how our proxies are.
+fn said_of_proxy(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        // The outermost may name the URL, which could say anything.
-        if error.downcast_ref::<reqwest::Error>().is_none() {
-            text.push_str(&error.to_string());
+        let said = error.to_string();
+        if said.starts_with("tunnel error: ") || said.starts_with("SOCKS error: ") {
+            text.push_str(&said);
             text.push('\n');
         }
         next = error.source();
@@ -344,6 +346,15 @@ mod tests {
             pool.note(0, Some(Blame::Doubtful), at(100));
         }
         assert_eq!(pool.pick("h", &[], at(100)), None);
+    }
+
+    #[test]
+    fn a_server_has_no_say_in_how_proxies_are() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("connect: a certificate for 407.test: tunnel error: credentials not accepted")]
+        struct OfServer(#[source] std::io::Error);
+        let error = OfServer(std::io::Error::other("tunnel error: unsuccessful"));
+        assert_eq!(said_of_proxy(&error), "tunnel error: unsuccessful\n");
     }
 
     #[test]
