@@ -238,9 +238,14 @@ fn a_new_pass_knows_hosts_and_validators_and_no_url() {
             record.tally.fetched = 9;
             frontier.set_host(&record).unwrap();
         }
+        let origin = page.origin();
+        let policy = Policy::allow_all(Timestamp(5), &crate::robots::Options::default());
+        frontier.set_robots(host("a"), &origin, &policy).unwrap();
         frontier.commit(b"first").unwrap();
 
         frontier.begin_pass(b"second").unwrap();
+        let known = frontier.robots(host("a")).unwrap();
+        assert!(known[0].0 == origin && known[0].1.is_expired(Timestamp(6)), "{known:?}");
         assert_eq!((frontier.book(), frontier.n_queued()), (b"second".as_slice(), 0));
         assert!(frontier.waiting_hosts(None, 9, None).unwrap().is_empty());
         assert_eq!(frontier.status(&page).unwrap(), Status::Unseen);

@@ -154,6 +154,10 @@ impl DiskFrontier {
         FrontierError::Corrupted { path: self.path.clone(), what: what.into() }
     }
 
+    fn decode_robots(&self, bytes: &[u8]) -> Result<Vec<(Origin, Policy)>, FrontierError> {
+        serde_json::from_slice(bytes).map_err(|e| self.corrupted(format!("a robots.txt does not decode: {e}")))
+    }
+
     fn decode_host(&self, bytes: &[u8]) -> Result<HostRecord, FrontierError> {
         serde_json::from_slice(bytes).map_err(|e| self.corrupted(format!("a host does not decode: {e}")))
     }
@@ -274,7 +278,7 @@ impl Frontier for DiskFrontier {
     fn robots(&mut self, host: HostId) -> Result<Vec<(Origin, Policy)>, FrontierError> {
         let robots = self.txn_ref()?.open_table(ROBOTS).map_err(store)?;
         let Some(bytes) = robots.get(host.0).map_err(store)? else { return Ok(Vec::new()) };
-        serde_json::from_slice(bytes.value()).map_err(|e| self.corrupted(format!("a robots.txt does not decode: {e}")))
+        self.decode_robots(bytes.value())
     }
 
     fn set_robots(&mut self, host: HostId, origin: &Origin, policy: &Policy) -> Result<(), FrontierError> {

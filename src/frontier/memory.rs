@@ -192,6 +192,7 @@ impl Frontier for MemoryFrontier {
             ..Self::default()
         };
         self.hosts.values_mut().for_each(HostRecord::begin_pass);
+        self.robots.values_mut().flatten().for_each(|(_, policy)| policy.ask_anew());
         self.commit(book)
     }
 

@@ -175,6 +175,13 @@ impl Policy {
         now >= self.expires_at
     }
 
+    /// From now on it must be learnt anew; if it can't be had, this one may still do for as long as it
+    /// would have.
+    pub fn ask_anew(&mut self) {
+        self.stale_since.get_or_insert(self.expires_at);
+        self.expires_at = Timestamp(0);
+    }
+
     /// The rules of the file, when there is one.
     pub fn rules(&self) -> Option<&Rules> {
         match &self.standing {
@@ -222,6 +229,19 @@ mod tests {
         for status in [0, 100, 199, 429, 500, 503, 599, 600, 999] {
             check(status, "unreachable", Err(Refusal::RobotsUnreachable), Options::default().unreachable_retry);
         }
+    }
+
+    #[test]
+    fn what_is_asked_anew_may_still_do_for_its_grace() {
+        let options = Options::default();
+        let mut known = answer(200, b"User-agent: *\nDisallow: /no");
+        let expired_at = known.expires_at;
+        known.ask_anew();
+        assert!(known.is_expired(NOW));
+        let still = Policy::unreachable_but_known(Some(&known), NOW, &options);
+        assert_eq!(still.decide(&url("http://h/no")), Err(Refusal::RobotsDenied));
+        let too_late = Policy::unreachable_but_known(Some(&known), expired_at + options.grace, &options);
+        assert_eq!(too_late.standing, Standing::Unreachable);
     }
 
     #[test]

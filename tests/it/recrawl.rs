@@ -52,6 +52,8 @@ impl Server {
             ("/behind", page(Some("\"b\""), None, &[])),
             ("/behind-too", page(Some("\"b2\""), None, &[])),
             ("/listed", page(Some("\"l\""), None, &[])),
+            // Nothing leads there but the sitemap that robots.txt names.
+            ("/told", page(None, None, &[])),
         ]
         .map(|(path, page)| (path.to_owned(), page))
         .into();
@@ -89,7 +91,14 @@ impl Server {
 
 fn answer(pages: &Mutex<BTreeMap<String, Page>>, base: &str, request: &Request) -> ResponseTemplate {
     match request.url.path() {
-        "/robots.txt" => return ResponseTemplate::new(200).set_body_raw("User-agent: *\nDisallow: /no", "text/plain"),
+        "/robots.txt" => {
+            let rules = format!("User-agent: *\nDisallow: /no\nSitemap: {base}/named.xml");
+            return ResponseTemplate::new(200).set_body_raw(rules, "text/plain");
+        }
+        "/named.xml" => {
+            let list = format!("<urlset><url><loc>{base}/told</loc></url></urlset>");
+            return ResponseTemplate::new(200).set_body_raw(list, "application/xml");
+        }
         "/moved" => {
             return ResponseTemplate::new(301).insert_header("location", "/behind").insert_header("etag", "\"m\"");
         }
@@ -149,7 +158,7 @@ async fn a_second_pass_asks_only_for_what_has_changed() {
     assert_eq!(asked["/weak"], conditions("W/\"weak, and odd\"", ""));
     assert_eq!(asked["/dated"], conditions("", DATE));
     assert_eq!((&asked["/plain"], &asked["/moved"]), (&conditions("", ""), &conditions("", "")));
-    assert!(!asked.contains_key("/robots.txt"), "it is still fresh");
+    assert!(asked.contains_key("/robots.txt"), "once a pass: what it names is found by asking");
     for (url, before) in &first {
         let now = &second[url];
         let path = url.strip_prefix(&server.url("")).unwrap_or_default();

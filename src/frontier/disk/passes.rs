@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::{Count, DIRECTORIES, DiskFrontier, HOSTS, QUEUE, RETIRED, SEEN, VALIDATORS, store};
+use super::{Count, DIRECTORIES, DiskFrontier, HOSTS, QUEUE, RETIRED, ROBOTS, SEEN, VALIDATORS, store};
 use crate::{
     address::Fingerprint,
     frontier::{FrontierError, Validators, recent::Recent, validators},
@@ -41,6 +41,7 @@ impl DiskFrontier {
         txn.delete_table(DIRECTORIES).map_err(store)?;
         txn.delete_table(RETIRED).map_err(store)?;
         self.begin_pass_of_hosts()?;
+        self.ask_for_robots_anew()?;
         self.recent = Recent::new(self.seen_cache_bytes);
         self.count = Count { next_seq: 0, n_queued: 0, ..self.count };
         Ok(())
@@ -61,6 +62,27 @@ impl DiskFrontier {
                 record.begin_pass();
                 let bytes = serde_json::to_vec(&record).map_err(store)?;
                 hosts.insert(key, bytes.as_slice()).map_err(store)?;
+            }
+        }
+    }
+
+    /// A robots.txt is asked for once a pass, however fresh it is: the sitemaps that it names are found
+    /// by asking.
+    fn ask_for_robots_anew(&self) -> Result<(), FrontierError> {
+        let mut after = Bound::Unbounded;
+        loop {
+            let mut table = self.txn_ref()?.open_table(ROBOTS).map_err(store)?;
+            let mut batch = Vec::new();
+            for entry in table.range((after, Bound::Unbounded)).map_err(store)?.take(HOSTS_AT_ONCE) {
+                let (key, value) = entry.map_err(store)?;
+                batch.push((key.value(), self.decode_robots(value.value())?));
+            }
+            let Some((last, _)) = batch.last() else { return Ok(()) };
+            after = Bound::Excluded(*last);
+            for (key, mut known) in batch {
+                known.iter_mut().for_each(|(_, policy)| policy.ask_anew());
+                let bytes = serde_json::to_vec(&known).map_err(store)?;
+                table.insert(key, bytes.as_slice()).map_err(store)?;
             }
         }
     }
