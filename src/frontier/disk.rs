@@ -26,8 +26,8 @@ use file::{builder, open_error, store};
 use shelves::Shelves;
 
 use super::{
-    Discovery, Frontier, FrontierError, HostRecord, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted, Status,
-    Validators,
+    Discovery, Frontier, FrontierError, HostRecord, Known, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted,
+    Status, Validators,
     recent::Recent,
     remember,
     stored::{self, FORMAT, Seen, queue_key},
@@ -361,6 +361,10 @@ impl Frontier for DiskFrontier {
             each(self.decode_host(entry.map_err(store)?.1.value())?);
         }
         Ok(())
+    }
+
+    fn for_each_seen(&mut self, each: &mut dyn FnMut(Fingerprint, Known)) -> Result<(), FrontierError> {
+        Shelves::open(self.txn_ref()?)?.for_each_seen(each)
     }
 
     fn n_queued(&self) -> u64 {

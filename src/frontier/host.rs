@@ -2,7 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{address::HostKey, politeness::HostState};
+use super::MAX_ORIGINS;
+use crate::{
+    address::{HostKey, Origin},
+    politeness::HostState,
+    robots::Policy,
+};
+
+/// Puts an origin's robots.txt into the list of its host.
+pub(super) fn remember(robots: &mut Vec<(Origin, Policy)>, origin: &Origin, policy: &Policy) {
+    robots.retain(|(known, _)| known != origin);
+    if robots.len() >= MAX_ORIGINS {
+        robots.remove(0);
+    }
+    robots.push((origin.clone(), policy.clone()));
+}
 
 /// How things stand with a host. Small: it is written at every commit in which it changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Discovery, Frontier, FrontierError, Held, HostRecord, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted,
-    Status, Validators, remember,
+    Discovery, Frontier, FrontierError, Held, HostRecord, Known, MAX_RETIRED, Options, Place, QueuedUrl, Retired,
+    Sifted, Status, Validators, remember,
     stored::{Seen, queue_key},
 };
 use crate::{
@@ -210,6 +210,14 @@ impl Frontier for MemoryFrontier {
 
     fn for_each_host(&mut self, each: &mut dyn FnMut(HostRecord)) -> Result<(), FrontierError> {
         self.hosts.values().cloned().for_each(each);
+        Ok(())
+    }
+
+    fn for_each_seen(&mut self, each: &mut dyn FnMut(Fingerprint, Known)) -> Result<(), FrontierError> {
+        // All of it is in memory anyway.
+        let mut seen: Vec<_> = self.seen.iter().map(|(fingerprint, seen)| (*fingerprint, seen.known())).collect();
+        seen.sort_unstable_by_key(|(fingerprint, _)| *fingerprint);
+        seen.into_iter().for_each(|(fingerprint, known)| each(fingerprint, known));
         Ok(())
     }
 

@@ -31,6 +31,7 @@ pub mod workbench;
 mod contract;
 
 pub use disk::DiskFrontier;
+use host::remember;
 pub use host::{HostRecord, HostTally};
 pub use memory::MemoryFrontier;
 pub use retired::{MAX_RETIRED, Retired, RetiredSet};
@@ -175,6 +176,13 @@ pub trait Frontier: Send {
     /// # Errors
     /// When the store fails or holds what it can't have written.
     fn for_each_host(&mut self, each: &mut dyn FnMut(HostRecord)) -> Result<(), FrontierError>;
+
+    /// Calls `each` for every URL seen in this pass, once, by ascending fingerprints, with what has not been
+    /// committed. Memory does not follow their number.
+    ///
+    /// # Errors
+    /// When the store fails or holds what it can't have written.
+    fn for_each_seen(&mut self, each: &mut dyn FnMut(Fingerprint, Known)) -> Result<(), FrontierError>;
 
     /// How many URLs are queued.
     fn n_queued(&self) -> u64;
@@ -360,13 +368,13 @@ pub struct Sifted {
 /// Most robots.txt remembered for one host (it has one for each scheme and port).
 pub const MAX_ORIGINS: usize = 16;
 
-/// Puts an origin's robots.txt into the list of its host.
-fn remember(robots: &mut Vec<(Origin, Policy)>, origin: &Origin, policy: &Policy) {
-    robots.retain(|(known, _)| known != origin);
-    if robots.len() >= MAX_ORIGINS {
-        robots.remove(0);
-    }
-    robots.push((origin.clone(), policy.clone()));
+/// Whether the story of a URL that was seen has ended, for [`Frontier::for_each_seen`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// It waits in its host's queue.
+    Queued,
+    /// It has: the outputs hold its record.
+    Done,
 }
 
 /// What a frontier knows of a URL.

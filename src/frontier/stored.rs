@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Held, Hop, Kind, Place, QueuedUrl};
+use super::{Held, Hop, Kind, Known, Place, QueuedUrl};
 use crate::{
     address::{CanonicalUrl, Fingerprint, HostId},
     clock::Timestamp,
@@ -42,6 +42,13 @@ impl Seen {
         match self {
             Self::Done => Self::DONE,
             Self::Queued(place) => place.pack(),
+        }
+    }
+
+    pub(super) fn known(self) -> Known {
+        match self {
+            Self::Done => Known::Done,
+            Self::Queued(_) => Known::Queued,
         }
     }
 

@@ -4,8 +4,9 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::{Count, QUEUE, SEEN, store};
 use crate::{
+    address::Fingerprint,
     frontier::{
-        Discovery, FrontierError, Place, QueuedUrl, Sifted,
+        Discovery, FrontierError, Known, Place, QueuedUrl, Sifted,
         stored::{self, Seen, queue_key},
     },
     verdict::Verdict,
@@ -24,6 +25,14 @@ impl<'txn> Shelves<'txn> {
 
     pub(super) fn seen(&self, url: u128) -> Result<Option<Seen>, FrontierError> {
         Ok(self.seen.get(url).map_err(store)?.map(|packed| Seen::unpack(packed.value())))
+    }
+
+    pub(super) fn for_each_seen(&self, each: &mut dyn FnMut(Fingerprint, Known)) -> Result<(), FrontierError> {
+        for entry in self.seen.iter().map_err(store)? {
+            let (fingerprint, packed) = entry.map_err(store)?;
+            each(Fingerprint(fingerprint.value()), Seen::unpack(packed.value()).known());
+        }
+        Ok(())
     }
 
     pub(super) fn put(&mut self, queued: &QueuedUrl) -> Result<(), FrontierError> {
