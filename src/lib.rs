@@ -25,6 +25,7 @@
 // Ground.
 pub mod address;
 pub mod clock;
+pub mod fault;
 pub mod shutdown;
 pub mod verdict;
 

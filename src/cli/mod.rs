@@ -38,7 +38,10 @@ use std::{
 
 use clap::Parser;
 
-use crate::config::{Flags, Loaded, Sources};
+use crate::{
+    config::{Flags, Loaded, Sources},
+    fault,
+};
 use args::Command;
 
 /// How a crawl is started, besides its configuration.
@@ -54,6 +57,7 @@ pub(crate) struct Start {
 
 /// Parses `args` (the program's name first) and does what they say.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    fault::listen();
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {

@@ -7,6 +7,9 @@ mod conformance;
 mod docs_site;
 mod explain;
 mod fetch;
+#[path = "../fire/mod.rs"]
+#[expect(dead_code, reason = "the long forms are commands of benches/fire.rs")]
+mod fire;
 mod guarded;
 mod herd;
 mod hostile;

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) fn dragline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dragline"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("DRAGLINE_") || name == "RUST_LOG" {
+        if name.to_string_lossy().starts_with("DRAGLINE_") || name == "RUST_LOG" || name == "FAILPOINTS" {
             command.env_remove(name);
         }
     }
