@@ -26,6 +26,7 @@
 pub mod address;
 pub mod clock;
 pub mod fault;
+mod lock;
 pub mod shutdown;
 pub mod verdict;
 

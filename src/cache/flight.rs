@@ -9,12 +9,33 @@
 use std::{
     collections::HashMap,
     hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use tokio::sync::OnceCell;
 
-type Board<K, T> = Mutex<HashMap<K, Arc<OnceCell<T>>>>;
+use crate::lock::{Mutex, MutexGuard};
+
+type Board<K, T> = Mutex<HashMap<K, Flight<T>>>;
+
+/// One under way.
+struct Flight<T> {
+    cell: Arc<OnceCell<T>>,
+    /// Counted under the lock: the cell's own count goes down only after a seat has let go of the lock, when
+    /// two that are given up at once have each seen the other.
+    n_seats: usize,
+}
+
+impl<T> Flight<T> {
+    fn new() -> Self {
+        Self { cell: Arc::new(OnceCell::new()), n_seats: 0 }
+    }
+
+    fn seat(&mut self) -> Arc<OnceCell<T>> {
+        self.n_seats += 1;
+        Arc::clone(&self.cell)
+    }
+}
 
 /// The flights under way.
 pub(super) struct Flights<K, T> {
@@ -30,12 +51,12 @@ pub(super) struct Seat<K: Hash + Eq, T> {
 
 impl<K: Hash + Eq + Clone, T: Clone> Flights<K, T> {
     pub(super) fn new() -> Self {
-        Self { board: Arc::default() }
+        Self { board: Arc::new(Mutex::new(HashMap::new())) }
     }
 
     /// A seat in the flight for `key`, which begins with it if there is none.
     pub(super) fn join(&self, key: K) -> Seat<K, T> {
-        let cell = Arc::clone(locked(&self.board).entry(key.clone()).or_default());
+        let cell = locked(&self.board).entry(key.clone()).or_insert_with(Flight::new).seat();
         Seat { board: Arc::clone(&self.board), key, cell }
     }
 
@@ -45,7 +66,7 @@ impl<K: Hash + Eq + Clone, T: Clone> Flights<K, T> {
         if board.contains_key(&key) {
             return None;
         }
-        let cell = Arc::clone(board.entry(key.clone()).or_default());
+        let cell = board.entry(key.clone()).or_insert_with(Flight::new).seat();
         Some(Seat { board: Arc::clone(&self.board), key, cell })
     }
 
@@ -66,17 +87,18 @@ impl<K: Hash + Eq, T: Clone> Seat<K, T> {
 impl<K: Hash + Eq, T> Drop for Seat<K, T> {
     fn drop(&mut self) {
         let mut board = locked(&self.board);
-        let is_ours = board.get(&self.key).is_some_and(|cell| Arc::ptr_eq(cell, &self.cell));
-        // The board's and this seat's: seats are taken under the lock, so nobody else comes in now.
-        let is_last = Arc::strong_count(&self.cell) == 2;
-        if is_ours && (is_last || self.cell.initialized()) {
+        let Some(flight) = board.get_mut(&self.key).filter(|flight| Arc::ptr_eq(&flight.cell, &self.cell)) else {
+            return;
+        };
+        flight.n_seats -= 1;
+        if flight.n_seats == 0 || self.cell.initialized() {
             board.remove(&self.key);
         }
     }
 }
 
 /// Nothing panics while the board is locked, and a board is never half changed.
-fn locked<K, T>(board: &Board<K, T>) -> MutexGuard<'_, HashMap<K, Arc<OnceCell<T>>>> {
+fn locked<K, T>(board: &Board<K, T>) -> MutexGuard<'_, HashMap<K, Flight<T>>> {
     board.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -4,6 +4,7 @@
 //! stands still but for the steps that a test takes. The policy is tested beside its code.
 
 mod herd;
+mod interleavings;
 mod serving;
 
 use std::{

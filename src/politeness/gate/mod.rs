@@ -33,11 +33,14 @@ pub use member::{Member, Permit};
 
 use std::{
     num::NonZeroU32,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
-use crate::clock::Timestamp;
+use crate::{
+    clock::Timestamp,
+    lock::{Mutex, MutexGuard},
+};
 
 /// What a process promises for all its jobs together.
 #[derive(Debug, Clone)]
