@@ -14,6 +14,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::fault;
+
 /// Microseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -70,7 +72,9 @@ impl Clock {
     pub fn system() -> Self {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let micros = since.map_or(0, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX));
-        Self::starting_at(Timestamp(micros))
+        let shift = fault::seconds("clock.start");
+        let now = if shift < 0 { Timestamp(micros) - seconds(shift) } else { Timestamp(micros) + seconds(shift) };
+        Self::starting_at(now)
     }
 
     /// A clock that says `epoch` now: for tests and simulations.
@@ -87,6 +91,10 @@ impl Clock {
     pub fn instant(&self, at: Timestamp) -> Instant {
         self.started + at.since(self.epoch)
     }
+}
+
+fn seconds(shift: i64) -> Duration {
+    Duration::from_secs(shift.unsigned_abs())
 }
 
 #[cfg(test)]

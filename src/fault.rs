@@ -19,6 +19,8 @@
 //! - either of them after a number, for writes: so many bytes are written first, or a share of all:
 //!   `return(7 ENOSPC)`, `return(50% kill)`.
 //!
+//! The clock's start is shifted by [`seconds`]: `clock.start=return(-3600)`.
+//!
 //! So `frontier.log.sync=4*off->return(kill)` kills at the fifth sync of the log.
 
 use std::io::{self, Write};
@@ -59,6 +61,11 @@ pub fn write_all(name: &str, to: &mut impl Write, bytes: &[u8]) -> io::Result<()
             Err(fault.strike())
         }
     }
+}
+
+/// By how many seconds a test wants something shifted: 0 unless it says so.
+pub(crate) fn seconds(name: &str) -> i64 {
+    asked(name).map_or(0, |shift| shift.parse().unwrap_or_else(|_| panic!("failpoint {name}: no seconds: {shift:?}")))
 }
 
 /// What a test wants to happen at `name`, if anything.

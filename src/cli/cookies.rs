@@ -5,15 +5,17 @@
 //! loses the cookies of that interval, and servers set them again.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    fs::File,
+    io::{self, Read},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
-use super::folder::FolderError;
+use super::{
+    folder::FolderError,
+    whole::{self, Steps},
+};
 use crate::{
     fetch::cookies::{Cookie, CookieJar},
     shutdown::{Tasks, blocking},
@@ -21,6 +23,10 @@ use crate::{
 
 /// Longest saved jar that is read: a million cookies fit.
 const MAX_BYTES: u64 = 8 << 30;
+/// For the owner alone.
+const MODE: u32 = 0o600;
+const STEPS: Steps =
+    Steps { write: "cookies.write", sync: "cookies.sync", rename: "cookies.rename", folder: "cookies.folder" };
 
 /// A jar and its file.
 #[derive(Debug, Clone)]
@@ -67,15 +73,7 @@ impl Keeper {
 
     /// Writes the jar whole, or leaves the file as it was.
     pub(super) fn save(&self) -> Result<(), FolderError> {
-        let draft = self.path.with_extension("json.new");
-        write(&draft, &self.jar.to_json())
-            .and_then(|()| fs::rename(&draft, &self.path))
+        whole::replace(&self.path, &self.jar.to_json(), MODE, STEPS)
             .map_err(|source| FolderError::Cookies { path: self.path.clone(), source })
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }

@@ -12,10 +12,14 @@ use std::{
     time::Duration,
 };
 
-use super::Start;
+use super::{
+    Start,
+    whole::{self, Steps},
+};
 use crate::{
     config::{Format, Identity, Settings, Store},
     engine::{Book, End, EngineError},
+    fault,
     frontier::{self, DiskFrontier, Frontier, FrontierError, MemoryFrontier},
     sink::{self, JsonlSink, NullSink, Sink, SinkError},
 };
@@ -32,6 +36,8 @@ const LOCK: &str = "lock";
 const COOKIES: &str = "cookies.json";
 const RECEIPT: &str = "receipt.json";
 const REPORT: &str = "report.html";
+/// Of files that others may read, before the umask.
+const MODE: u32 = 0o666;
 
 /// Why a folder can't be crawled into. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +146,15 @@ impl Folder {
         if start.fresh {
             self.clear()?;
         }
+        let opened = self.open_or_begin(settings, identity, start)?;
+        fault::io("state.opened").map_err(|source| unwritable(&self.path, source))?;
+        // They speak of the last run, and outputs are about to grow.
+        remove(&self.path.join(RECEIPT))?;
+        remove(&self.path.join(REPORT))?;
+        Ok(opened)
+    }
+
+    fn open_or_begin(&self, settings: &Settings, identity: &Identity, start: Start) -> Result<Opened, FolderError> {
         let store = self.path.join(STATE).join(STORE);
         if store.exists() {
             return self.resume(&store, settings, identity, start.recrawl);
@@ -160,9 +175,13 @@ impl Folder {
         remove(&unfinished)?;
         let mut frontier = DiskFrontier::create(&unfinished, &frontier_options(settings))?;
         frontier.commit(&book.to_bytes())?;
-        fs::rename(&unfinished, store).map_err(|source| unwritable(store, source))?;
+        fault::io("state.begin.rename")
+            .and_then(|()| fs::rename(&unfinished, store))
+            .map_err(|source| unwritable(store, source))?;
         let state = self.path.join(STATE);
-        File::open(&state).and_then(|folder| folder.sync_all()).map_err(|source| unwritable(&state, source))?;
+        fault::io("state.begin.folder")
+            .and_then(|()| File::open(&state)?.sync_all())
+            .map_err(|source| unwritable(&state, source))?;
         Ok(frontier)
     }
 
@@ -188,9 +207,6 @@ impl Folder {
         }
         passes::set_aside(&self.path, &mut frontier, &mut book)?;
         let sink = self.sink(settings, &book)?;
-        // They speak of the last run, and outputs are about to grow.
-        remove(&self.path.join(RECEIPT))?;
-        remove(&self.path.join(REPORT))?;
         Ok(Opened { frontier: Box::new(frontier), sink, book })
     }
 
@@ -214,6 +230,9 @@ impl Folder {
         remove(&state.join(STORE))?;
         remove(&state.join(UNFINISHED_STORE))?;
         remove(&state.join(COOKIES))?;
+        for written in [state.join(COOKIES), self.path.join(RECEIPT), self.path.join(REPORT)] {
+            remove(&whole::draft(&written))?;
+        }
         for name in self.outputs()? {
             remove(&self.path.join(name))?;
         }
@@ -237,20 +256,23 @@ impl Folder {
     }
 
     /// Writes `receipt.json` or `report.html` whole or not at all.
-    fn write(&self, name: &str, text: &str) -> Result<PathBuf, FolderError> {
+    fn write(&self, name: &str, text: &str, steps: Steps) -> Result<PathBuf, FolderError> {
         let path = self.path.join(name);
-        let draft = self.path.join(format!("{name}.new"));
-        let written = fs::write(&draft, text).and_then(|()| File::open(&draft)?.sync_all());
-        written.and_then(|()| fs::rename(&draft, &path)).map_err(|source| unwritable(&path, source))?;
+        whole::replace(&path, text.as_bytes(), MODE, steps).map_err(|source| unwritable(&path, source))?;
         Ok(path)
     }
 
+    /// The last thing that a run writes: whoever finds one knows that nothing else is owed.
     pub(super) fn write_receipt(&self, json: &str) -> Result<PathBuf, FolderError> {
-        self.write(RECEIPT, json)
+        let steps =
+            Steps { write: "receipt.write", sync: "receipt.sync", rename: "receipt.rename", folder: "receipt.folder" };
+        self.write(RECEIPT, json, steps)
     }
 
     pub(super) fn write_report(&self, html: &str) -> Result<PathBuf, FolderError> {
-        self.write(REPORT, html)
+        let steps =
+            Steps { write: "report.write", sync: "report.sync", rename: "report.rename", folder: "report.folder" };
+        self.write(REPORT, html, steps)
     }
 }
 
@@ -263,7 +285,7 @@ fn frontier_options(settings: &Settings) -> frontier::Options {
 }
 
 fn remove(path: &Path) -> Result<(), FolderError> {
-    match fs::remove_file(path) {
+    match fault::io("folder.remove").and_then(|()| fs::remove_file(path)) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(unwritable(path, e)),
         _ => Ok(()),
     }

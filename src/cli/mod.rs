@@ -27,6 +27,7 @@ mod man;
 mod progress;
 mod run;
 mod summary;
+mod whole;
 
 pub use args::Cli;
 pub use exit::Exit;

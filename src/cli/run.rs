@@ -146,10 +146,10 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
         gate: Gate::default(),
     };
     let (finished, ()) = tokio::join!(engine::run(job), display.show(picture));
-    if let Some(keeper) = &keeper {
-        keeper.save()?;
-    }
+    let saved = keeper.as_ref().map_or(Ok(()), Keeper::save);
+    // If the disk is full, both say so; the crawl says it better.
     let finished = finished.map_err(|source| Failure::Engine { source: Box::new(source), out: out.clone() })?;
+    saved?;
     conclude(settings, start, &folder, &finished, terminal)
 }
 
@@ -164,8 +164,8 @@ fn conclude(
     let receipt = Receipt::new(&settings.job.name, finished);
     let json =
         serde_json::to_string_pretty(&receipt).expect("maps with text keys, strings and numbers always serialise");
-    folder.write_receipt(&(json + "\n"))?;
     let report = settings.outputs.report.then(|| folder.write_report(&report::html(&receipt))).transpose()?;
+    folder.write_receipt(&(json + "\n"))?;
     if settings.telemetry.format == LogFormat::Json {
         let totals = &receipt.totals;
         tracing::info!(

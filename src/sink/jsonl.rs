@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{Compression, Mark, Options, Sink, SinkError};
+use crate::fault;
 
 /// Bytes of records held back before they are written (not: made durable).
 const BUFFER: usize = 4 << 20;
@@ -67,7 +68,11 @@ impl JsonlSink {
         let length = file.metadata().map_err(|e| io(&path, e))?.len();
         if length > mark.bytes {
             tracing::debug!(file = mark.file, from = length, to = mark.bytes, "cutting back what was not committed");
-            file.set_len(mark.bytes).and_then(|()| file.sync_all()).map_err(|e| io(&path, e))?;
+            fault::io("pages.cut")
+                .and_then(|()| file.set_len(mark.bytes))
+                .and_then(|()| fault::io("pages.cut.sync"))
+                .and_then(|()| file.sync_all())
+                .map_err(|e| io(&path, e))?;
         }
         Ok(())
     }
@@ -78,7 +83,7 @@ impl JsonlSink {
         let begun = if self.options.rotate_bytes.is_some() { usize::MAX } else { usize::from(self.files.is_empty()) };
         for name in names.take(begun) {
             let path = self.folder.join(name);
-            match std::fs::remove_file(&path) {
+            match fault::io("pages.remove").and_then(|()| std::fs::remove_file(&path)) {
                 Ok(()) => tracing::debug!(file = %path.display(), "removed a file that was not committed"),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => break,
                 Err(e) => return Err(io(&path, e)),
@@ -108,7 +113,9 @@ impl JsonlSink {
             Some(file) => file,
             none => {
                 let path = self.folder.join(&mark.file);
-                let file = OpenOptions::new().append(true).create(true).open(&path).map_err(|e| io(&path, e))?;
+                let file = fault::io("pages.open")
+                    .and_then(|()| OpenOptions::new().append(true).create(true).open(&path))
+                    .map_err(|e| io(&path, e))?;
                 // The name must survive a crash as well as the content.
                 sync_folder(&self.folder)?;
                 none.insert(file)
@@ -127,7 +134,7 @@ impl JsonlSink {
         let bytes = packed.as_deref().unwrap_or(&pending);
         let folder = self.folder.clone();
         let (file, mark) = self.current()?;
-        file.write_all(bytes).map_err(|e| io(&folder.join(&mark.file), e))?;
+        fault::write_all("pages.write", file, bytes).map_err(|e| io(&folder.join(&mark.file), e))?;
         mark.bytes += bytes.len() as u64;
         mark.records += records;
         self.pending = pending;
@@ -149,7 +156,9 @@ impl Sink for JsonlSink {
             return Ok(());
         }
         if let (Some(file), Some(mark)) = (&self.open, self.files.last()) {
-            file.sync_data().map_err(|e| io(&self.folder.join(&mark.file), e))?;
+            fault::io("pages.sync")
+                .and_then(|()| file.sync_data())
+                .map_err(|e| io(&self.folder.join(&mark.file), e))?;
             if self.options.rotate_bytes.is_some_and(|most| mark.bytes >= most) {
                 self.open = None;
             }
@@ -185,7 +194,7 @@ fn pack(bytes: &[u8], compression: Compression) -> std::io::Result<Option<Vec<u8
 }
 
 fn sync_folder(folder: &Path) -> Result<(), SinkError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| io(folder, e))
+    fault::io("pages.folder").and_then(|()| File::open(folder)?.sync_all()).map_err(|e| io(folder, e))
 }
 
 fn io(path: &Path, source: std::io::Error) -> SinkError {

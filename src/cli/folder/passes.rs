@@ -13,6 +13,7 @@ use std::{
 use super::{FolderError, RECEIPT, REPORT, unwritable};
 use crate::{
     engine::{Book, End},
+    fault,
     frontier::Frontier,
     sink,
 };
@@ -44,12 +45,16 @@ pub(super) fn set_aside(out: &Path, frontier: &mut dyn Frontier, book: &mut Book
         return Ok(());
     }
     let folder = folder(out, book.passes_before);
-    fs::create_dir_all(&folder).map_err(|source| unwritable(&folder, source))?;
+    fault::io("pass.folder")
+        .and_then(|()| fs::create_dir_all(&folder))
+        .map_err(|source| unwritable(&folder, source))?;
     for name in book.setting_aside.iter().filter(|name| is_ours(name)) {
         move_into(&folder, out, name)?;
     }
     for folder in [&folder, &out.join(PASSES), out] {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| unwritable(folder, source))?;
+        fault::io("pass.sync")
+            .and_then(|()| File::open(folder)?.sync_all())
+            .map_err(|source| unwritable(folder, source))?;
     }
     book.setting_aside.clear();
     frontier.commit(&book.to_bytes())?;
@@ -64,7 +69,7 @@ fn move_into(folder: &Path, out: &Path, name: &str) -> Result<(), FolderError> {
     if to.exists() {
         return Err(unwritable(&to, io::Error::from(io::ErrorKind::AlreadyExists)));
     }
-    fs::rename(&from, &to).map_err(|source| unwritable(&to, source))
+    fault::io("pass.move").and_then(|()| fs::rename(&from, &to)).map_err(|source| unwritable(&to, source))
 }
 
 /// Where the files of a pass are, once it is set aside.
