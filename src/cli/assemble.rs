@@ -71,6 +71,7 @@ pub(super) fn options(settings: &Settings) -> Options {
         workbench: workbench::Options {
             active_hosts: settings.frontier.active_hosts,
             head: settings.frontier.head,
+            session_budget: settings.frontier.session_budget,
             max_depth: limits.depth,
             max_pages: limits.pages,
             pages_per_host: limits.pages_per_host,

@@ -4,7 +4,10 @@
 //! agree with each other. A check whose key is already known to be bad stays silent: one mistake,
 //! one message.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroU64,
+    path::{Path, PathBuf},
+};
 
 use tracing_subscriber::EnvFilter;
 
@@ -219,6 +222,7 @@ fn frontier(raw: &raw::Frontier) -> Frontier {
         },
         active_hosts: to_usize(raw.active_hosts.into()),
         head: to_usize(raw.head.into()),
+        session_budget: NonZeroU64::new(raw.session_budget.into()).unwrap_or(NonZeroU64::MIN),
         commit_every: raw.commit_every.0,
         commit_urls: to_usize(raw.commit_urls.into()),
         seen_cache_bytes: raw.seen_cache.0,

@@ -3,7 +3,7 @@
 //! Made by [`Sources::load`](super::Sources::load) only. Sizes are bytes, times are [`Duration`]s,
 //! `None` is "unlimited" or "not asked for".
 
-use std::{collections::HashMap, net::IpAddr, path::PathBuf, time::Duration};
+use std::{collections::HashMap, net::IpAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 
@@ -268,6 +268,8 @@ pub struct Frontier {
     pub active_hosts: usize,
     /// URLs of one host in memory.
     pub head: usize,
+    /// URLs of one host in a row of turns while others wait on disk.
+    pub session_budget: NonZeroU64,
     /// Longest time between commits.
     pub commit_every: Duration,
     /// Most URLs between commits.

@@ -103,12 +103,17 @@ impl Default for Sitemaps {
 pub(crate) struct Frontier {
     /// "disk" survives every stop; "memory" is for short runs that need not be resumed.
     pub(crate) store: Store,
-    /// Hosts held in memory at once; the others wait on disk.
+    /// Most hosts held in memory at once; the others wait on disk. There are fewer as long as fewer keep
+    /// the workers busy.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) active_hosts: u32,
     /// URLs of one host held in memory; its others wait on disk.
     #[schemars(range(min = 1, max = 100_000))]
     pub(crate) head: u32,
+    /// URLs of one host that are dealt with in a row of turns while other hosts wait on disk for its place
+    /// in memory; then it goes behind them.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub(crate) session_budget: u32,
     /// Longest time between two commits of outputs and frontier.
     #[schemars(extend("x-min" = "10ms", "x-max" = "1m"))]
     pub(crate) commit_every: Span,
@@ -129,6 +134,7 @@ impl Default for Frontier {
             store: Store::Disk,
             active_hosts: 1024,
             head: 256,
+            session_budget: 500,
             commit_every: Span::secs(1),
             commit_urls: 2000,
             seen_cache: Bytes::mib(32),

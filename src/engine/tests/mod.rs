@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroU64},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -103,6 +103,7 @@ impl Crawl {
             workbench: workbench::Options {
                 active_hosts: 100,
                 head: 16,
+                session_budget: NonZeroU64::new(500).unwrap(),
                 max_depth: None,
                 max_pages: None,
                 pages_per_host: None,

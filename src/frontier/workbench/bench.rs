@@ -1,25 +1,22 @@
 //! The hosts in turn.
 
 mod picture;
+mod places;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use tokio::sync::watch;
 
 use super::{
-    Ask, Errand, Fate, Lease, News, Next, Options, Returned, Task,
-    scan::Scan,
-    slot::{Slot, Turn, Why},
+    Ask, Fate, Lease, News, Next, Options, Returned, Task, Why,
+    front::Front,
+    slot::{Slot, Turn},
 };
 use crate::{
     address::{HostId, HostKey},
     clock::Timestamp,
-    frontier::QueuedUrl,
     politeness::{Gate, gate::Member},
 };
-
-/// Most hosts asked for in one [`Ask::Hosts`].
-const HOSTS_PER_ASK: usize = 256;
 
 /// The active hosts and their turns. See the module's essay.
 #[derive(Debug)]
@@ -35,7 +32,7 @@ pub struct Workbench {
     asks: VecDeque<Ask>,
     /// Asks without an answer yet.
     n_asked: usize,
-    scan: Scan,
+    front: Front,
     /// Leases not settled yet, whatever for.
     n_out: u64,
     n_fetched: u64,
@@ -68,6 +65,7 @@ impl Workbench {
     pub fn new(options: Options, gate: &Gate, n_fetched: u64, now: Timestamp) -> Self {
         Self {
             gate: gate.join(options.limits.clone(), now),
+            front: Front::new(options.active_hosts),
             options,
             slots: HashMap::new(),
             ready: VecDeque::new(),
@@ -76,7 +74,6 @@ impl Workbench {
             busy: BTreeSet::new(),
             asks: VecDeque::new(),
             n_asked: 0,
-            scan: Scan::new(),
             n_out: 0,
             n_fetched,
             in_flight: 0,
@@ -95,7 +92,7 @@ impl Workbench {
     /// What may be done now.
     pub fn next(&mut self, now: Timestamp) -> Next {
         loop {
-            self.look_for_hosts();
+            self.fill_places(now);
             self.gate.take_woken().into_iter().for_each(|host| self.wake(host));
             self.ring(now);
             while let Some(&host) = self.ready.front() {
@@ -111,9 +108,10 @@ impl Workbench {
             }
             // A host may just have gone idle, and no news need come that would bring us here again:
             // its place is given to one that waits on disk now or never.
-            self.look_for_hosts();
-            if let Some((at, _)) = self.waiting.first() {
-                return Next::WaitUntil(*at);
+            self.fill_places(now);
+            self.feed_the_starving(now);
+            if let Some(at) = self.next_at() {
+                return Next::WaitUntil(at);
             }
             if self.is_something_under_way() {
                 return Next::Rest;
@@ -123,7 +121,7 @@ impl Workbench {
             }
             // All that is left is too deep or held, and no other way can turn up any more.
             self.flush = true;
-            self.scan = Scan::new();
+            self.front.search_again();
             let hosts: Vec<HostId> = self.slots.keys().copied().collect();
             hosts.into_iter().for_each(|host| self.wake(host));
         }
@@ -132,6 +130,9 @@ impl Workbench {
     /// Gives the front host its turn and puts it where it then belongs. An error is the time until
     /// which all hosts together must wait, if one is known.
     fn take_turn(&mut self, host: HostId, now: Timestamp) -> Result<Option<Lease>, Option<Timestamp>> {
+        if self.end_session(host) {
+            return Ok(None);
+        }
         let Some(placed) = self.slots.get_mut(&host) else {
             self.ready.pop_front();
             return Ok(None);
@@ -196,30 +197,17 @@ impl Workbench {
         }
     }
 
-    fn run_errand(&mut self, errand: Errand) {
-        let host = errand.url.host().id();
-        // A foreign robots.txt is worth a place beyond the bound: the host that waits for it has one.
-        if !self.slots.contains_key(&host) {
-            self.make_room();
-            self.open(host);
-        }
-        if let Some(placed) = self.slots.get_mut(&host) {
-            placed.slot.errand(errand);
-            self.wake(host);
-        }
-    }
-
     /// Takes in what the recorder did.
     pub fn news(&mut self, news: News, now: Timestamp) {
         match news {
-            News::Admitted(queued) => self.admitted(queued),
+            News::Admitted(queued) => self.admitted(queued, now),
             News::Moved { from, url } => {
                 let host = url.host().id();
                 if let Some(placed) = self.slots.get_mut(&host) {
                     placed.slot.queue().moved(from, url, self.options.head);
                     self.wake(host);
                 } else {
-                    self.admitted(url);
+                    self.admitted(url, now);
                 }
             }
             News::Settled { host, fingerprint, fate } => {
@@ -236,6 +224,7 @@ impl Workbench {
             News::Retired { host, retired } => self.with(host, |slot, _| slot.retire(retired)),
             News::Opened { host, known, head, limit } => {
                 self.n_asked -= 1;
+                self.front.opened();
                 let resumed_at = self.resumed_at;
                 self.with(host, |slot, options| {
                     slot.open(known, head, limit, options, now);
@@ -260,61 +249,6 @@ impl Workbench {
             change(&mut placed.slot, &self.options);
             self.wake(host);
         }
-    }
-
-    fn admitted(&mut self, queued: QueuedUrl) {
-        let host = queued.host().id();
-        if let Some(placed) = self.slots.get_mut(&host) {
-            placed.slot.offer(queued, &self.options);
-            self.wake(host);
-        } else if !self.flush && queued.place.depth > self.options.deepest_now() {
-            // Its turn comes at the end, when everything on disk is looked through once more.
-        } else if self.make_room() {
-            // It is in the store by now, and comes back with the answer to the opening.
-            self.open(host);
-        } else {
-            self.scan.missed();
-        }
-    }
-
-    fn open(&mut self, host: HostId) {
-        let slot = Slot::opening(host, self.gate.clone());
-        let placed = Placed { slot, turn: Whereabouts::Resting, why: Some(Why::Disk) };
-        self.slots.insert(host, placed);
-        self.ask(Ask::Open { host, limit: self.options.head });
-    }
-
-    /// Drops idle hosts if there is need. `false` when all places are taken.
-    fn make_room(&mut self) -> bool {
-        while self.slots.len() >= self.options.active_hosts {
-            let Some(host) = self.idle.pop_first() else { return false };
-            self.slots.remove(&host);
-        }
-        true
-    }
-
-    fn look_for_hosts(&mut self) {
-        let room = (self.options.active_hosts + self.idle.len()).saturating_sub(self.slots.len());
-        if room == 0 {
-            return;
-        }
-        if let Some(after) = self.scan.next_pass() {
-            let max_depth = (!self.flush).then(|| self.options.deepest_now());
-            self.ask(Ask::Hosts { after, limit: room.min(HOSTS_PER_ASK), max_depth });
-        }
-    }
-
-    fn found_hosts(&mut self, hosts: &[HostId], limit: usize) {
-        for &host in hosts {
-            if !self.slots.contains_key(&host) {
-                if !self.make_room() {
-                    return self.scan.no_room();
-                }
-                self.open(host);
-            }
-            self.scan.passed(host);
-        }
-        self.scan.answered(hosts.len() < limit);
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -372,16 +306,12 @@ impl Workbench {
         }
     }
 
-    fn note_idle(&mut self, host: HostId) {
-        let Some(placed) = self.slots.get_mut(&host) else { return };
-        if placed.slot.is_idle(&self.options, self.flush) {
-            placed.slot.close();
-            self.idle.insert(host);
-        }
-    }
-
     fn is_something_under_way(&self) -> bool {
-        self.in_flight > 0 || self.n_out > 0 || self.n_asked > 0 || !self.busy.is_empty() || self.scan.is_due()
+        self.in_flight > 0
+            || self.n_out > 0
+            || self.n_asked > 0
+            || !self.busy.is_empty()
+            || !self.front.is_all_in_memory()
     }
 
     /// Whether every page that may still be fetched is out.

@@ -14,7 +14,13 @@
 //! arrives as [`News`], in the order in which the recorder did it. So both halves of the frontier
 //! agree without sharing anything.
 //!
-//! Memory: at most `active_hosts` slots, at most `head` URLs in each, besides what is out.
+//! Memory: at most `active_hosts` slots, at most `head` URLs in each, besides what is out. There are fewer as
+//! long as fewer keep the workers busy: the front begins small and grows when a worker starves (`front.rs`).
+//!
+//! Fairness: ready hosts have their turns one after the other, whatever their size. A host that has had
+//! `session_budget` leases gives its place to one that waits on disk, and so does one whose time is further
+//! off than [`FAR`]; hosts on disk are met in the order of their ids, all of them in each pass, so that each
+//! comes to its turn.
 //!
 //! With a depth limit, a URL is leased only when no URL of its host that is nearer is still out: any
 //! of them could turn out to be a redirect, which costs no depth. No shorter way through its host can
@@ -23,16 +29,21 @@
 //! left, because a shorter way may still turn up. So do URLs that are held: refused for the way by which
 //! they were found, while another would do.
 
+mod asleep;
 mod bench;
+mod front;
 mod origins;
 mod queue;
 mod scan;
 mod slot;
+#[cfg(test)]
+mod tests;
+mod why;
 
 pub use bench::Workbench;
-pub use slot::Why;
+pub use why::Why;
 
-use std::sync::Arc;
+use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 use super::{HostRecord, Place, QueuedUrl, Retired};
 use crate::{
@@ -50,6 +61,8 @@ pub struct Options {
     pub active_hosts: usize,
     /// Most URLs of one host in memory (`frontier.head`).
     pub head: usize,
+    /// Leases that a host may have while others wait on disk for its place (`frontier.session_budget`).
+    pub session_budget: NonZeroU64,
     /// Deepest level asked for (`limits.depth`).
     pub max_depth: Option<u16>,
     /// Pages fetched in all, at most (`limits.pages`).
@@ -88,6 +101,55 @@ impl Options {
     fn deepest_now(&self) -> u16 {
         self.max_depth.unwrap_or(Place::HELD).min(Place::HELD - 1)
     }
+}
+
+/// A host whose next time is at least this far off gives its place to one that waits on disk.
+pub const FAR: Duration = Duration::from_secs(60);
+
+/// A host that has something to be asked for and may not be asked yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// Which.
+    pub host: HostKey,
+    /// Until when, at least.
+    pub until: Timestamp,
+    /// Why.
+    pub why: Why,
+    /// The `Crawl-delay` by which it is asked, if one is in force.
+    pub crawl_delay: Option<Duration>,
+    /// Its URLs in memory, or those that were when it gave its place up: there may be more.
+    pub n_urls: usize,
+}
+
+/// What a workbench holds, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Hosts that the front has places for at present.
+    pub places: usize,
+    /// Hosts in memory.
+    pub slots: usize,
+    /// Those of them that have nothing left.
+    pub idle: usize,
+    /// Those that are being read from disk.
+    pub opening: usize,
+    /// Those that may have a turn at once.
+    pub ready: usize,
+    /// Those that wait for a time.
+    pub waiting: usize,
+    /// Those that rest until the gate wakes them.
+    pub busy: usize,
+    /// Hosts without a place whose time is far.
+    pub asleep: usize,
+    /// Hosts that were found on disk and wait for a place.
+    pub in_line: usize,
+    /// URLs in memory that are not leased.
+    pub urls: usize,
+    /// URLs that are leased or wait for another attempt.
+    pub urls_out: usize,
+    /// Leases that are not settled.
+    pub leases: u64,
+    /// Questions to the store that have no answer.
+    pub asks: usize,
 }
 
 /// Permission to do one thing now.

@@ -92,6 +92,11 @@ impl Origins {
         self.0.iter().any(|(_, robots)| matches!(robots, Robots::Pending))
     }
 
+    /// Whether any of them was asked for and no URL since. Read from disk once more, it would count as used.
+    pub(super) fn is_any_unused(&self) -> bool {
+        self.0.iter().any(|(_, robots)| matches!(robots, Robots::Known(_, false)))
+    }
+
     fn get(&self, origin: &Origin) -> Option<&Robots> {
         self.0.iter().find(|(known, _)| known == origin).map(|(_, robots)| robots)
     }

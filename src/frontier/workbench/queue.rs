@@ -110,6 +110,12 @@ impl Queue {
         rests && self.out.is_empty()
     }
 
+    /// Whether all that is known of the queue is on disk as it is here: nothing is leased, nothing is being
+    /// read. What waits for another attempt is on disk with its time.
+    pub(super) fn is_at_rest(&self) -> bool {
+        matches!(self.reach, Reach::All | Reach::UpTo(_, false)) && self.out.len() == self.delayed.len()
+    }
+
     /// A URL was queued, or queued nearer to the front. What does not fit is on disk.
     pub(super) fn offer(&mut self, queued: QueuedUrl, head: usize) {
         match self.reach {

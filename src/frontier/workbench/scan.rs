@@ -2,12 +2,14 @@
 
 use crate::address::HostId;
 
-/// Passes over the hosts in the order of their ids, as long as there may be one that has no place.
+/// Passes over the hosts in the order of their ids, as long as there may be one that has no place. A pass
+/// goes on from where its last answer ended and never begins again before its end, so that every host that
+/// waits is met once in each.
 #[derive(Debug)]
 pub(super) struct Scan {
     /// There may be some.
     due: bool,
-    /// One was met for which there was no room since the pass began.
+    /// Somebody was left without a place since the pass began.
     missed: bool,
     cursor: Option<HostId>,
     asked: bool,
@@ -23,7 +25,7 @@ impl Scan {
         self.due
     }
 
-    /// A host found no place.
+    /// A host found no place, or gave its place up.
     pub(super) fn missed(&mut self) {
         self.due = true;
         self.missed = true;
@@ -41,20 +43,10 @@ impl Scan {
         Some(self.cursor)
     }
 
-    /// A host that was found has a place now.
-    pub(super) fn passed(&mut self, host: HostId) {
-        self.cursor = Some(host);
-    }
-
-    /// The rest of an answer finds no room: the pass goes on from here when there is some.
-    pub(super) fn no_room(&mut self) {
+    /// The answer ended with `end`; `last` says that there is nobody behind it.
+    pub(super) fn answered(&mut self, end: Option<HostId>, last: bool) {
         self.asked = false;
-        self.missed = true;
-    }
-
-    /// All hosts of an answer have a place; `last` says that there are none behind them.
-    pub(super) fn answered(&mut self, last: bool) {
-        self.asked = false;
+        self.cursor = end.or(self.cursor);
         if last {
             // The end of a pass. Another one is due if somebody was passed by.
             self.cursor = None;
@@ -72,15 +64,13 @@ mod tests {
         let mut scan = Scan::new();
         assert_eq!(scan.next_pass(), Some(None));
         assert_eq!(scan.next_pass(), None, "one question at a time");
-        scan.passed(HostId(4));
-        scan.answered(false);
-        assert_eq!(scan.next_pass(), Some(Some(HostId(4))));
-        scan.no_room();
-        assert_eq!(scan.next_pass(), Some(Some(HostId(4))));
-        scan.answered(true);
+        scan.answered(Some(HostId(4)), false);
+        scan.missed();
+        assert_eq!(scan.next_pass(), Some(Some(HostId(4))), "it goes on and does not begin again");
+        scan.answered(None, true);
         assert!(scan.is_due(), "somebody was passed by");
         assert_eq!(scan.next_pass(), Some(None));
-        scan.answered(true);
+        scan.answered(Some(HostId(9)), true);
         assert!(!scan.is_due());
         scan.missed();
         assert!(scan.is_due());

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{
     super::{HostTally, Place, QueuedUrl, Retired, retired::RetiredSet},
-    Errand, Fate, Known, Options, Task,
+    Errand, Fate, Known, Options, Task, Wait, Why,
     origins::{Origins, Word},
     queue::Queue,
 };
@@ -34,46 +34,6 @@ pub(super) enum Turn {
     Busy(Why),
 }
 
-/// Why a host with URLs is not asked now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
-    /// Its interval has not passed.
-    Politeness,
-    /// All of its connections, or its budget, are out.
-    Connections,
-    /// It failed or asked for a pause, or its URLs wait for another attempt.
-    Backoff,
-    /// It has rested, and one request is trying whether it is well again.
-    Probe,
-    /// It is in its quiet hours.
-    Quiet,
-    /// All hosts at its address are at their limit together.
-    Address,
-    /// All hosts of its domain are at their limit together.
-    Domain,
-    /// Its robots.txt is being asked for.
-    Robots,
-    /// Its queue is being read.
-    Disk,
-    /// The gate can remember no other host yet.
-    Memory,
-}
-
-impl From<Hold> for Why {
-    fn from(hold: Hold) -> Self {
-        match hold {
-            Hold::Interval | Hold::AllHosts => Self::Politeness,
-            Hold::Connections => Self::Connections,
-            Hold::Resting => Self::Backoff,
-            Hold::Probe => Self::Probe,
-            Hold::Quiet => Self::Quiet,
-            Hold::Address => Self::Address,
-            Hold::Domain => Self::Domain,
-            Hold::Memory => Self::Memory,
-        }
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Slot {
     host: HostId,
@@ -93,6 +53,8 @@ pub(super) struct Slot {
     errands: VecDeque<Errand>,
     queue: Queue,
     in_flight: u32,
+    /// URLs leased since it was opened.
+    n_leases: u64,
 }
 
 impl Slot {
@@ -110,6 +72,7 @@ impl Slot {
             errands: VecDeque::new(),
             queue: Queue::opening(),
             in_flight: 0,
+            n_leases: 0,
         }
     }
 
@@ -272,6 +235,7 @@ impl Slot {
 
     fn lease(&mut self, place: Place, refusal: Option<Refused>) -> Turn {
         let Some(queued) = self.queue.take(place) else { return Turn::Rest(None) };
+        self.n_leases += 1;
         Turn::Do(match refusal {
             Some(refused) => Task::Refuse(queued, Box::new(refused)),
             None => {
@@ -355,12 +319,42 @@ impl Slot {
         self.queue.is_idle(parked) && self.in_flight == 0 && self.errands.is_empty() && !self.origins.is_any_pending()
     }
 
+    /// Whether it has had all the leases that it may have while others wait for its place. A
+    /// robots.txt that waits to be asked for is asked for first: other hosts may need it.
+    pub(super) fn is_session_over(&self, options: &Options) -> bool {
+        self.n_leases >= options.session_budget.get() && self.errands.is_empty()
+    }
+
+    /// Whether nothing would be lost if it were read from disk once more.
+    pub(super) fn may_leave(&self) -> bool {
+        let is_still = self.in_flight == 0 && self.errands.is_empty() && !self.origins.is_any_pending();
+        is_still && self.queue.is_at_rest()
+    }
+
+    /// The same if it has no turn in between: a robots.txt that was asked for is of use first. If it were
+    /// out of date before the host's time comes, nothing but robots.txt would ever be asked for.
+    pub(super) fn may_sleep(&self) -> bool {
+        self.may_leave() && !self.origins.is_any_unused()
+    }
+
+    /// What it waits for until then.
+    pub(super) fn wait(&self, until: Timestamp, why: Why) -> Option<Wait> {
+        let interval = self.state.pace(&self.policy).0;
+        let crawl_delay = self.state.crawl_delay.filter(|_| interval > self.policy.interval).map(|_| interval);
+        Some(Wait { host: self.key.clone()?, until, why, crawl_delay, n_urls: self.queue.n_here() })
+    }
+
     pub(super) fn host(&self) -> HostId {
         self.host
     }
 
     pub(super) fn key(&self) -> Option<&HostKey> {
         self.key.as_ref()
+    }
+
+    /// URLs that are leased or wait for another attempt.
+    pub(super) fn n_out(&self) -> usize {
+        usize::try_from(self.queue.n_out()).unwrap_or(usize::MAX)
     }
 
     /// Requests in flight, URLs queued in memory, pages fetched.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Why, Workbench};
+use super::{
+    super::{Sizes, Wait},
+    Why, Workbench,
+};
 use crate::{address::HostKey, clock::Timestamp};
 
 impl Workbench {
@@ -23,13 +26,66 @@ impl Workbench {
 
     /// When the next host may be asked, if any waits for a time.
     pub fn next_at(&self) -> Option<Timestamp> {
-        self.waiting.first().map(|(at, _)| *at)
+        let waiting = self.waiting.first().map(|(at, _)| *at);
+        [waiting, self.front.asleep().first_at()].into_iter().flatten().min()
+    }
+
+    /// For whom everything waits after [`Workbench::next`] had nothing to give: the host whose time comes
+    /// first, if times of hosts are all that stands in the way. Nobody while something is being read from
+    /// disk, or waits there for a place.
+    pub fn held_up_by(&self) -> Option<Wait> {
+        let is_politeness = self.ready.is_empty() && self.n_asked == 0 && self.front.is_all_in_memory();
+        let first = self.waits().next().filter(|_| is_politeness)?;
+        (first.why != Why::Memory).then_some(first)
+    }
+
+    /// Whom everything waits for, those whose time comes first in front, when no more than `most` hosts are
+    /// left that have anything to be asked for; as [`Workbench::held_up_by`].
+    pub fn tail(&self, most: usize) -> Option<Vec<Wait>> {
+        let is_tail = self.n_active() + self.front.asleep().len() <= most && self.held_up_by().is_some();
+        is_tail.then(|| self.waits().collect())
+    }
+
+    /// All hosts that wait for a time, those whose time comes first in front.
+    fn waits(&self) -> impl Iterator<Item = Wait> {
+        let placed = self.waiting.iter().filter_map(|(at, host)| {
+            let placed = self.slots.get(host)?;
+            placed.slot.wait(*at, placed.why?)
+        });
+        let (mut placed, mut asleep) = (placed.peekable(), self.front.asleep().waits().cloned().peekable());
+        std::iter::from_fn(move || match (placed.peek(), asleep.peek()) {
+            (Some(one), Some(other)) if other.until < one.until => asleep.next(),
+            (Some(_), _) => placed.next(),
+            (None, _) => asleep.next(),
+        })
+    }
+
+    /// How much it holds. Takes time in proportion to the hosts in memory.
+    pub fn sizes(&self) -> Sizes {
+        let urls = self.slots.values().map(|placed| (placed.slot.load().1, placed.slot.n_out()));
+        let (urls, urls_out) = urls.fold((0, 0), |sum, slot| (sum.0 + slot.0, sum.1 + slot.1));
+        Sizes {
+            places: self.front.n_places(),
+            slots: self.slots.len(),
+            idle: self.idle.len(),
+            opening: self.front.n_opening(),
+            ready: self.ready.len(),
+            waiting: self.waiting.len(),
+            busy: self.busy.len(),
+            asleep: self.front.asleep().len(),
+            in_line: self.front.n_in_line(),
+            urls,
+            urls_out,
+            leases: self.n_out,
+            asks: self.n_asked,
+        }
     }
 
     /// How many hosts wait for what.
     pub fn waiting(&self) -> BTreeMap<Why, usize> {
         let mut counts = BTreeMap::new();
-        for why in self.slots.values().filter_map(|placed| placed.why) {
+        let placed = self.slots.values().filter_map(|placed| placed.why);
+        for why in placed.chain(self.front.asleep().waits().map(|wait| wait.why)) {
             *counts.entry(why).or_default() += 1;
         }
         counts
