@@ -32,7 +32,7 @@ struct Command {
 
 const COMMANDS: &[Command] = &[Command {
     name: "crash",
-    flags: "[--rounds N] [--seed S]",
+    flags: "[--rounds N] [--seed S] [--kills N]",
     does: "kills a crawl at random moments and at failpoints, and has it go on",
     run: fire::crash::run,
 }];

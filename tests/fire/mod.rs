@@ -8,6 +8,7 @@
 //! Deliberately not: measurements of speed.
 
 pub(crate) mod crash;
+pub(crate) mod dice;
 
 use std::{
     collections::BTreeMap,

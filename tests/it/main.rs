@@ -4,6 +4,7 @@
 
 mod cli;
 mod conformance;
+mod crash;
 mod docs_site;
 mod explain;
 mod fetch;

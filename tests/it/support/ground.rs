@@ -67,6 +67,12 @@ impl Ground {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
+    /// Leaves it where it is, for somebody to look at.
+    pub(crate) fn keep(&mut self) -> PathBuf {
+        self.dir.disable_cleanup(true);
+        self.dir.path().to_owned()
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

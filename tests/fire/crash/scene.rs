@@ -1,0 +1,185 @@
+//! Where a crawl is struck: its folder, its server, and what can be seen of it from the outside.
+//!
+//! Knows nothing of how dragline keeps its state. What is committed is seen by [`Scene::settle`]: the
+//! program opens the folder, which cuts its outputs back to what was committed, and dies right there.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use dragline::vitro::Server;
+use serde_json::Value;
+
+use crate::support::{
+    binary::{by_url, read_records},
+    ground::{Config, Ended, Ground, finish},
+};
+
+/// The failpoint behind the opening of a folder.
+const OPENED: &str = "state.opened";
+/// How often the harness looks at the server's log while it waits for its moment.
+const LOOK_EVERY: Duration = Duration::from_micros(500);
+
+/// A crawl to be struck.
+pub(crate) struct Scene {
+    pub(crate) ground: Ground,
+    pub(crate) server: Server,
+}
+
+/// When a process is killed, by whatever comes first.
+#[derive(Debug, Clone)]
+pub(crate) struct Stroke {
+    /// By the harness, after so many more requests and then this long.
+    pub(crate) requests: u64,
+    pub(crate) pause: Duration,
+    /// By itself.
+    pub(crate) at: Option<At>,
+}
+
+/// A hit of a failpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct At {
+    pub(crate) name: &'static str,
+    /// Hits before it.
+    pub(crate) after: u64,
+    /// For a write, how much of it is done, in percent.
+    pub(crate) part: Option<u64>,
+}
+
+/// How a run under a stroke ended.
+#[derive(Debug)]
+pub(crate) enum Struck {
+    /// By itself.
+    Ended(Ended),
+    /// By the harness.
+    AtMoment,
+    /// By the failpoint.
+    AtFailpoint,
+}
+
+/// What outputs hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Outputs(pub(crate) BTreeMap<String, Vec<u8>>);
+
+impl At {
+    /// As `FAILPOINTS` says it.
+    fn text(&self) -> String {
+        let before = if self.after > 0 { format!("{}*off->", self.after) } else { String::new() };
+        let part = self.part.map_or(String::new(), |percent| format!("{percent}% "));
+        format!("{}={before}return({part}kill)", self.name)
+    }
+}
+
+impl Scene {
+    /// A scene for crawls of `server` as `config` says.
+    pub(crate) fn new(server: Server, config: &Config) -> Self {
+        let ground = Ground::new();
+        ground.write("crawl.toml", config.toml());
+        Self { ground, server }
+    }
+
+    pub(crate) fn out(&self) -> PathBuf {
+        self.ground.out()
+    }
+
+    /// Runs in the folder `out` with more arguments and these failpoints, to whatever end.
+    pub(crate) async fn run(&self, out: &str, more: &[&str], failpoints: &str) -> Ended {
+        finish(self.start(out, more, failpoints)).await
+    }
+
+    fn start(&self, out: &str, more: &[&str], failpoints: &str) -> tokio::process::Child {
+        let args = [&["run", "crawl.toml", "--out", out], more].concat();
+        self.ground.command(&args).env("FAILPOINTS", failpoints).spawn().expect("the program starts")
+    }
+
+    /// Runs in `out` until the stroke comes down or the program ends by itself.
+    pub(crate) async fn strike(&self, more: &[&str], stroke: Option<&Stroke>) -> Struck {
+        let at = stroke.and_then(|stroke| stroke.at.as_ref());
+        let mut child = self.start("out", more, &at.map_or(String::new(), At::text));
+        let mut is_ours = false;
+        if let Some(Stroke { requests, pause, .. }) = stroke {
+            let enough = self.server.log().n_seen() + requests;
+            while child.try_wait().unwrap().is_none() && self.server.log().n_seen() < enough {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            tokio::time::sleep(*pause).await;
+            // It may have ended by itself meanwhile.
+            is_ours = child.try_wait().unwrap().is_none() && child.start_kill().is_ok();
+        }
+        let ended = finish(child).await;
+        match ended.code {
+            Some(_) => Struck::Ended(ended),
+            None if is_ours => Struck::AtMoment,
+            None => Struck::AtFailpoint,
+        }
+    }
+
+    /// Has the program open the folder `out` and die of it, and gives what it left: what is committed.
+    pub(crate) async fn settle(&self, out: &str, more: &[&str]) -> Outputs {
+        let ended = self.run(out, more, &format!("{OPENED}=return(kill)")).await;
+        assert_eq!(ended.code, None, "after a kill the folder does not open: {ended:?}");
+        Outputs::read(&self.ground.path(out))
+    }
+
+    /// Requests since the log was cleared, by URL.
+    pub(crate) fn asked(&self) -> BTreeMap<String, u64> {
+        let port = self.server.addr().port();
+        let mut asked = BTreeMap::new();
+        for arrival in self.server.log().arrivals() {
+            *asked.entry(format!("http://{}:{port}{}", arrival.host, arrival.path)).or_default() += 1;
+        }
+        asked
+    }
+
+    /// Leaves the folder of a scene that went wrong for somebody to look at, and says where it is.
+    fn keep(&mut self) -> PathBuf {
+        self.ground.keep()
+    }
+}
+
+impl Drop for Scene {
+    #[expect(clippy::print_stderr, reason = "for whoever looks into what went wrong")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let kept = self.keep();
+            eprintln!("what went wrong is kept in {}", kept.display());
+        }
+    }
+}
+
+impl Outputs {
+    /// What the outputs in a folder hold.
+    pub(crate) fn read(out: &Path) -> Self {
+        let entries = fs::read_dir(out).into_iter().flatten().map(|entry| entry.unwrap());
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let ours = names.filter(|name| name.starts_with("pages"));
+        Self(ours.map(|name| (name.clone(), fs::read(out.join(name)).unwrap())).collect())
+    }
+
+    /// Panics unless `longer` begins with this, file by file.
+    #[track_caller]
+    pub(crate) fn assert_prefix_of(&self, longer: &Self, what: &str) {
+        for (name, bytes) in &self.0 {
+            let all = longer.0.get(name).map_or(&[][..], Vec::as_slice);
+            assert!(all.starts_with(bytes), "{what}: {name}: {} bytes are no beginning of {}", bytes.len(), all.len());
+        }
+    }
+}
+
+/// The records of a folder by URL; every line of every file is whole, and no URL has two.
+pub(crate) fn records(out: &Path) -> BTreeMap<String, Value> {
+    if out.exists() { by_url(read_records(out)) } else { BTreeMap::new() }
+}
+
+/// The record without what depends on the order in which things happened, and when.
+pub(crate) fn normalised(record: &Value) -> Value {
+    let mut record = record.clone();
+    let fields = record.as_object_mut().expect("a record is an object");
+    for name in ["via", "depth", "redirects", "timings", "attempts", "fetched_at", "rule"] {
+        fields.remove(name);
+    }
+    record
+}
