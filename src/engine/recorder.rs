@@ -58,7 +58,8 @@ pub(super) struct Recorder {
     active_before: Duration,
     began: Timestamp,
     n_uncommitted: usize,
-    /// A host asked for a pause: that must not be forgotten, so it is committed at once.
+    /// Something must not be forgotten, so it is committed at once: a host asked for a pause, or another
+    /// attempt may be made before the next commit.
     is_pressing: bool,
     committed_at: Timestamp,
     shown_at: Timestamp,
@@ -191,6 +192,8 @@ impl Recorder {
             }
             Subject::Again { queued, why, at: _ } => {
                 self.frontier.postpone(&queued)?;
+                // An attempt is on disk before the next one is made, or a kill would cost the page two requests.
+                self.is_pressing |= queued.not_before < self.committed_at + self.options.commit_every;
                 self.settle(&visit.host, visit.conduct.as_ref())?;
                 self.with_host(&visit.host, |record| record.state.note_retry())?;
                 let (url, attempts, at) = (queued.url.clone(), queued.attempts, queued.not_before);

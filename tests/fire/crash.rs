@@ -66,6 +66,8 @@ pub(crate) struct Tally {
     /// Folders looked at after a kill, and outputs torn before that.
     pub(crate) settled: u64,
     pub(crate) torn: u64,
+    /// Runs that began with a clock that was wrong.
+    pub(crate) clock_steps: u64,
     pub(crate) records: u64,
     pub(crate) requests: u64,
     /// Most requests that one kill wasted.
@@ -86,6 +88,7 @@ impl Tally {
         }
         self.settled += other.settled;
         self.torn += other.torn;
+        self.clock_steps += other.clock_steps;
         self.records += other.records;
         self.requests += other.requests;
         self.most_in_vain = self.most_in_vain.max(other.most_in_vain);
@@ -94,7 +97,7 @@ impl Tally {
     fn json(&self) -> serde_json::Value {
         json!({
             "rounds": self.rounds, "runs": self.runs, "kills": self.n_kills(), "kills_at_moments": self.at_moments,
-            "kills_at_failpoints": self.at_failpoints, "kills_on_opening": self.settled, "torn": self.torn,
+            "kills_at_failpoints": self.at_failpoints, "kills_on_opening": self.settled, "torn": self.torn, "clock_steps": self.clock_steps,
             "records": self.records, "requests": self.requests, "most_requests_in_vain": self.most_in_vain,
         })
     }

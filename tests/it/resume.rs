@@ -209,6 +209,23 @@ async fn a_waiting_retry_survives_kills() {
 }
 
 #[tokio::test]
+async fn a_kill_costs_a_page_that_is_tried_again_one_request_and_not_two() {
+    let slow = Reply::html("late").after(Duration::from_secs(600));
+    let replies = [Reply::status(500), slow, Reply::html("at last")];
+    let site = Site::new().page("/", &["/faulty"]).replies("/faulty", replies).serve().await;
+    let (faulty, ground) = (site.url("/faulty"), Ground::new());
+    let n_asked = || site.paths().iter().filter(|path| *path == "/faulty").count();
+    let config = Config::new(json!([site.url("/")])).set("frontier.commit_every", "1m").set("fetch.retry_base", "10ms");
+    let child = ground.start_crawl(&config);
+    until("the second attempt", || n_asked() == 2).await;
+    signal(&child, "KILL").await;
+    finish(child).await;
+    ground.crawl(&config).await.with(0);
+    assert_eq!(n_asked(), 3);
+    assert_eq!(ground.reconciled()[&faulty]["attempts"], 2, "the first one was not forgotten");
+}
+
+#[tokio::test]
 async fn a_crawl_in_memory_starts_over() {
     let (server, ground) = (serve().await, Ground::new());
     let config = Config::vitro(&server).set("frontier.store", "memory");

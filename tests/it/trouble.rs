@@ -138,7 +138,11 @@ impl SmallDisk {
     }
 
     fn resize(&self, size: &str) {
-        let options = format!("remount,size={size}");
+        self.remount(&format!("size={size}"));
+    }
+
+    fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
         let status = std::process::Command::new("mount").args(["-o", &options]).arg(&self.0).status();
         assert!(status.unwrap().success());
     }
@@ -173,6 +177,70 @@ async fn a_disk_that_fills_up_loses_nothing() {
     disk.resize("64m");
     ground.crawl(&config).await.with(0);
     assert_truth(&server, &crate::support::ground::reconciled(&ground.path("disk/out")));
+}
+
+#[tokio::test]
+async fn a_folder_that_can_only_be_read_is_told_and_left_as_it_is() {
+    let (site, ground) = (site().await, Ground::new());
+    let disk = SmallDisk::mount(&ground.path("disk"), "8m");
+    let config = Config::new(json!([site.url("/")])).set("job.out", "disk/out").set("limits.pages", 1);
+    let whole = config.clone().without("limits.pages");
+    let is_told = |ended: &Ended| {
+        assert_one_message(ended);
+        assert!(ended.stderr.contains("Read-only file system"), "{ended:?}");
+    };
+    disk.remount("ro");
+    is_told(&ground.crawl(&config).await.with(6));
+    disk.remount("rw");
+    ground.crawl(&config).await.with(3);
+    disk.remount("ro");
+    let before = contents(&ground.path("disk"));
+    is_told(&ground.crawl(&whole).await.with(6));
+    assert!(contents(&ground.path("disk")) == before);
+    disk.remount("rw");
+    ground.crawl(&whole).await.with(0);
+    assert_eq!(crate::support::ground::reconciled(&ground.path("disk/out")).len(), 3);
+}
+
+#[tokio::test]
+async fn a_clock_that_steps_between_runs_changes_nothing() {
+    let (server, ground) = (Server::start(Arc::new(Web::new(Options::demo())), 0).await.unwrap(), Ground::new());
+    // However wrong the clock was, what it left in the state is waited for so long at most.
+    let config = Config::vitro(&server).set("politeness.max_delay", "2s").set("politeness.backoff_max", "2s");
+    ground.write("crawl.toml", config.set("frontier.commit_urls", 20).toml());
+    let (day, decade) = (86_400, 320_000_000);
+    for (n, shift) in [0, day, -day, decade, -decade, -1, 1].into_iter().enumerate() {
+        let failpoints = format!("clock.start=return({shift});pages.sync=3*off->return(kill)");
+        let run = ground.command(&["run", "crawl.toml"]).env("FAILPOINTS", failpoints).spawn().unwrap();
+        assert_eq!(finish(run).await.code, None, "run {n}");
+    }
+    let began = std::time::Instant::now();
+    ground.run(&["run", "crawl.toml"]).await.with(0);
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert_truth(&server, &ground.reconciled());
+}
+
+#[tokio::test]
+async fn of_many_that_start_at_once_one_crawls() {
+    let site = Site::new().page("/", links!["/slow"]).reply("/slow", Reply::html("").after(Duration::from_secs(5)));
+    let (site, ground) = (site.serve().await, Ground::new());
+    ground.write("crawl.toml", Config::new(json!([site.url("/")])).toml());
+    let all: Vec<_> = (0..6).map(|_| ground.start(&["run", "crawl.toml"])).collect();
+    let mut codes = Vec::new();
+    for child in all {
+        let ended = finish(child).await;
+        if ended.code == Some(6) {
+            assert_one_message(&ended);
+            ended.saying("another process is crawling into out");
+            codes.push(6);
+        } else {
+            codes.push(ended.with(0).code.unwrap());
+        }
+    }
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 6, 6, 6, 6, 6]);
+    assert_eq!(ground.reconciled().len(), 2);
+    assert_eq!(site.paths().iter().filter(|path| *path == "/slow").count(), 1);
 }
 
 #[tokio::test]

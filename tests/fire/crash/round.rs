@@ -27,6 +27,9 @@ use crate::{
 /// Attempts at a robots.txt that answers 503, in one run: the first and `fetch.retries`.
 const ATTEMPTS: u64 = 3;
 
+/// How wrong a clock may be, seconds: an hour, or more than a year.
+const SHIFTS: [i64; 4] = [-3_600, 3_600, -35_000_000, 35_000_000];
+
 /// What happens in a pass, for the accounts at its end.
 #[derive(Default)]
 struct Account {
@@ -79,7 +82,9 @@ async fn play_pass(scene: &Scene, dice: &mut Dice, pass: u64, max_kills: u64, mo
         scene.server.log().clear();
         account.n_runs += 1;
         let stroke = (n_kills < max_kills).then(|| roll(dice));
-        let struck = scene.strike(more, stroke.as_ref()).await;
+        let shift = if dice.percent(25) { dice.pick(&SHIFTS) } else { 0 };
+        let struck = scene.strike(more, stroke.as_ref(), shift).await;
+        tally.clock_steps += u64::from(shift != 0);
         let is_over = is_over(&scene.out(), pass);
         match (struck, stroke.and_then(|stroke| stroke.at)) {
             (Struck::AtMoment, _) => tally.at_moments += 1,
@@ -182,13 +187,13 @@ async fn tear(scene: &Scene, dice: &mut Dice, more: &[&str], raw: &Outputs) -> O
 fn roll(dice: &mut Dice) -> Stroke {
     let pause = Duration::from_micros(dice.below(20_000));
     if dice.percent(40) {
-        let requests = if dice.percent(15) { 0 } else { dice.below(80) };
+        let requests = if dice.percent(15) { 0 } else { dice.below(40) };
         return Stroke { requests, pause, at: None };
     }
     let name = dice.pick(FAILPOINTS);
     let part = (WRITES.contains(&name) && dice.percent(60)).then(|| dice.below(101));
     let after = if dice.percent(50) { 0 } else { dice.below(12) };
-    Stroke { requests: 30 + dice.below(200), pause, at: Some(At { name, after, part }) }
+    Stroke { requests: 15 + dice.below(60), pause, at: Some(At { name, after, part }) }
 }
 
 /// A small web with some of everything.
@@ -224,7 +229,10 @@ fn config(dice: &mut Dice, server: &Server) -> (Config, u64) {
         .set("frontier.active_hosts", dice.pick(&[2, 1024]))
         .set("frontier.head", dice.pick(&[2, 64]))
         .set("fetch.concurrency", concurrency)
-        .set("fetch.retry_base", "20ms");
+        .set("fetch.retry_base", "20ms")
+        // What a clock that was wrong has left in the state is waited for so long at most.
+        .set("politeness.max_delay", "1s")
+        .set("politeness.backoff_max", "1s");
     // Not committed yet; in the recorder's hands and on the way to it; and in flight.
     (config, commit_urls + 5 * concurrency)
 }

@@ -39,6 +39,11 @@ pub(crate) struct Stroke {
     pub(crate) at: Option<At>,
 }
 
+/// By how many seconds the clock is wrong when a run begins.
+pub(crate) fn clock(seconds: i64) -> String {
+    format!("clock.start=return({seconds})")
+}
+
 /// A hit of a failpoint.
 #[derive(Debug, Clone)]
 pub(crate) struct At {
@@ -96,9 +101,9 @@ impl Scene {
     }
 
     /// Runs in `out` until the stroke comes down or the program ends by itself.
-    pub(crate) async fn strike(&self, more: &[&str], stroke: Option<&Stroke>) -> Struck {
-        let at = stroke.and_then(|stroke| stroke.at.as_ref());
-        let mut child = self.start("out", more, &at.map_or(String::new(), At::text));
+    pub(crate) async fn strike(&self, more: &[&str], stroke: Option<&Stroke>, shift: i64) -> Struck {
+        let at = stroke.and_then(|stroke| stroke.at.as_ref()).map_or(String::new(), At::text);
+        let mut child = self.start("out", more, &format!("{at};{}", clock(shift)));
         let mut is_ours = false;
         if let Some(Stroke { requests, pause, .. }) = stroke {
             let enough = self.server.log().n_seen() + requests;
