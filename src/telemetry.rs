@@ -19,7 +19,10 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-use crate::engine::event::{Conclusion, CrawlEvent, Outcome};
+use crate::engine::{
+    event::{Conclusion, CrawlEvent, Outcome},
+    waits::Waited,
+};
 
 /// How log lines look. Each is one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +103,9 @@ pub fn log(event: &CrawlEvent) {
         }
         CrawlEvent::DirectoryRetired { directory, rule, .. } => {
             warn!(target: "dragline::crawl", directory, %rule, "the rest of the directory is left alone");
+        }
+        CrawlEvent::Waited(Waited { host, why, took }) => {
+            trace!(target: "dragline::crawl", %host, %why, ?took, "the crawl waited for a host");
         }
         CrawlEvent::Committed { n_visits, took } => {
             trace!(target: "dragline::crawl", n_visits, ?took, "committed");

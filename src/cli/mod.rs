@@ -27,6 +27,7 @@ mod man;
 mod progress;
 mod run;
 mod summary;
+mod waits;
 mod whole;
 
 pub use args::Cli;

@@ -121,8 +121,9 @@ impl Display {
         loop {
             ticker.tick().await;
             let progress = progress.borrow();
-            let rates = meter.read(self.clock.now(), &progress);
-            log(&self.job, &progress, &rates);
+            let now = self.clock.now();
+            let rates = meter.read(now, &progress);
+            log(&self.job, &progress, &rates, now);
         }
     }
 }
@@ -135,8 +136,9 @@ fn ticker(period: Duration) -> tokio::time::Interval {
 }
 
 /// One line for the log. The counts are those of all runs.
-fn log(job: &str, progress: &Progress, rates: &Rates) {
+fn log(job: &str, progress: &Progress, rates: &Rates, now: Timestamp) {
     let tally = &progress.tally;
+    let doing = picture::tail(progress, now).map(|tail| format!("waiting for {tail}"));
     tracing::info!(
         target: "dragline::progress",
         job,
@@ -151,7 +153,7 @@ fn log(job: &str, progress: &Progress, rates: &Rates) {
         bytes_per_s = rates.bytes_per_s,
         waiting = picture::reasons(&progress.waiting),
         "{}",
-        picture::stage(progress.stage),
+        doing.as_deref().unwrap_or(picture::stage(progress.stage)),
     );
 }
 

@@ -7,7 +7,10 @@ use std::{path::Path, time::Duration};
 
 use console::{Style, style};
 
-use super::human::{bytes, count, duration, plural, ranking, rate};
+use super::{
+    human::{bytes, count, duration, plural, ranking, rate},
+    waits,
+};
 use crate::{
     config::Store,
     engine::{End, Finished, Limit, stats::Tally},
@@ -40,11 +43,18 @@ pub(super) fn summary(
     let mut row = |label: &str, value: &str| text += &format!("  {label:<LABEL$}{value}\n");
     row("bytes", &format!("{} ({} over the wire)", bytes(tally.body_bytes), bytes(tally.wire_bytes)));
     row("time", &time(tally, finished.book.runs));
+    if let Some(waited) = waits::waited(&tally.waited) {
+        row("waited", &waited);
+    }
     if tally.retries > 0 {
         row("retries", &count(tally.retries));
     }
     for (i, file) in files(&finished.book.outputs, out, report).iter().enumerate() {
         row(if i == 0 { "files" } else { "" }, file);
+    }
+    if !finished.tail.is_empty() {
+        let left = waits::tail(&finished.tail, tally.n_pending(), &finished.book.updated_at);
+        text += &format!("\nIt was waiting for {left}.\n");
     }
     if let Some(hint) = how_to_go_on(finished, store) {
         text += &format!("\n{hint}");
@@ -195,7 +205,16 @@ fn value(limit: Limit) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{engine::Book, verdict::Refusal};
+    use crate::{
+        address::HostKey,
+        clock::Timestamp,
+        engine::{
+            Book,
+            stats::Waiting,
+            waits::{Wait, Waited},
+        },
+        verdict::Refusal,
+    };
 
     fn finished(end: End) -> Finished {
         let mut tally = Tally { discovered: 5678, fetched: 1234, redirected: 56, ..Tally::default() };
@@ -204,7 +223,13 @@ mod tests {
         (tally.body_bytes, tally.wire_bytes, tally.active_ms) = (12_900_000, 4_300_000, 83_000);
         let outputs = vec![Mark { file: "pages.jsonl".into(), bytes: 2048, records: 1647 }];
         let n_queued = tally.n_pending();
-        Finished { end, book: Book { tally, outputs, runs: 1, ..Book::default() }, n_queued, hosts: Vec::new() }
+        Finished {
+            end,
+            book: Book { tally, outputs, runs: 1, ..Book::default() },
+            tail: vec![],
+            n_queued,
+            hosts: Vec::new(),
+        }
     }
 
     fn plain(finished: &Finished) -> String {
@@ -233,6 +258,22 @@ docs: interrupted
 
 Run the same command again to resume.";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_crawl_that_was_stopped_while_it_waited_says_for_whom() {
+        let mut waiting = finished(End::Interrupted);
+        let host = HostKey::new("news.example");
+        let wait = Waited { host: host.clone(), why: Waiting::Politeness, took: Duration::from_secs(62) };
+        waiting.book.tally.waited.add(&wait);
+        let until = Timestamp(1_795_521_600_000_000);
+        waiting.tail = vec![Wait { host, until, why: Waiting::Backoff, crawl_delay: None, n_urls: 3 }];
+        waiting.book.updated_at = "2026-11-24T11:59:00.000Z".to_owned();
+        let text = plain(&waiting);
+        assert!(text.contains("  waited      1m 2s (politeness 1m 2s): news.example 1m 2s\n"), "{text}");
+        let end = "It was waiting for 1 host: news.example until 12:00:00 UTC (backoff); 4,031 URLs left.\n\n\
+                   Run the same command again to resume.";
+        assert!(text.ends_with(end), "{text}");
     }
 
     #[test]
@@ -276,7 +317,8 @@ Run the same command again to resume.";
 
     #[test]
     fn a_crawl_without_pages_says_so() {
-        let nothing = Finished { end: End::Finished, book: Book::default(), n_queued: 0, hosts: Vec::new() };
+        let nothing =
+            Finished { end: End::Finished, book: Book::default(), tail: vec![], n_queued: 0, hosts: Vec::new() };
         let text = plain(&nothing);
         assert!(text.starts_with("docs: finished, but no page was fetched\n"), "{text}");
         let mut guarded = nothing;

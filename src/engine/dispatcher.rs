@@ -16,14 +16,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     EngineError, Options,
     book::{End, Limit},
-    stats::{HostLoad, Progress, Stage, Tally, Waiting},
+    stats::{Held, HostLoad, Progress, Stage, Tally},
     visit::{ToDispatcher, ToRecorder},
+    waits::{MAX_TAIL, Stopwatch, Wait},
 };
 use crate::{
     clock::{Clock, Timestamp},
     frontier::{
         Lease, Workbench,
-        workbench::{Fate, News, Next, Why},
+        workbench::{Fate, News, Next},
     },
     politeness::Gate,
     shutdown::Shutdown,
@@ -59,6 +60,9 @@ pub(super) struct Dispatcher {
     /// When `limits.duration` will have passed.
     time_is_up_at: Option<Timestamp>,
     drawn_at: Timestamp,
+    stopwatch: Stopwatch,
+    /// For whom the crawl waits, as drawn last.
+    tail: Option<Vec<Wait>>,
 }
 
 /// What the loop goes on with.
@@ -81,6 +85,8 @@ impl Dispatcher {
             outstanding: 0,
             tally,
             drawn_at: Timestamp::default(),
+            stopwatch: Stopwatch::new(now),
+            tail: None,
         }
     }
 
@@ -102,6 +108,7 @@ impl Dispatcher {
                 Turn::End(end) => break end,
                 Turn::Sleep(at) => at,
             };
+            self.tell_waits();
             let redraw_at = self.draw(Stage::Crawling);
             let due = [wake_at, self.time_is_up_at, redraw_at].into_iter().flatten().min();
             let due = due.unwrap_or(Timestamp(u64::MAX)).min(self.clock.now() + Duration::from_secs(3600));
@@ -116,9 +123,12 @@ impl Dispatcher {
                 _ = others.changed() => {}
                 () = sleep_until(self.clock.instant(due)) => {}
             }
+            self.stopwatch.stop(self.clock.now());
             batch.drain(..).for_each(|message| self.take_in(message));
         };
+        self.stopwatch.stop(self.clock.now());
         self.drain().await;
+        self.tell_last_waits().await;
         Ok(end)
     }
 
@@ -142,6 +152,7 @@ impl Dispatcher {
                 Next::Drained => return Ok(Turn::End(End::Finished)),
                 Next::WaitUntil(at) => {
                     let waits = self.send_asks()?;
+                    self.stopwatch.start(now, self.bench.held_up_by());
                     return Ok(Turn::Sleep(Some(if waits { now + Duration::from_millis(5) } else { at })));
                 }
                 Next::Rest => {
@@ -165,6 +176,27 @@ impl Dispatcher {
             }
         }
         Ok(false)
+    }
+
+    /// Tells the recorder for whom the crawl has waited, if it is time and there is room.
+    fn tell_waits(&mut self) {
+        let now = self.clock.now();
+        if self.stopwatch.is_due(now)
+            && let Ok(room) = self.wires.to_recorder.try_reserve()
+        {
+            room.send(ToRecorder::Waited(self.stopwatch.take(now)));
+        }
+    }
+
+    /// The same when nothing else is left to be done: now it waits for room.
+    async fn tell_last_waits(&mut self) {
+        // Nobody waits for the dispatcher any more, so that it may wait for others.
+        self.wires.inbox.close();
+        let waited = self.stopwatch.take(self.clock.now());
+        if !waited.is_empty() {
+            // A recorder that is gone has ended the crawl with an error of its own.
+            let _ = self.wires.to_recorder.send(ToRecorder::Waited(waited)).await;
+        }
     }
 
     fn limit_reached(&self, now: Timestamp) -> Option<Limit> {
@@ -239,7 +271,11 @@ impl Dispatcher {
             return Some(self.drawn_at + PICTURE_EVERY);
         }
         self.drawn_at = now;
-        let waiting = self.bench.waiting().into_iter().map(|(why, n_hosts)| (waiting(why), n_hosts)).collect();
+        // What is drained is not waited for; what was waited for until then is still worth a word.
+        if stage == Stage::Crawling {
+            self.tail = self.bench.tail(MAX_TAIL).map(|waits| waits.into_iter().map(Wait::from).collect());
+        }
+        let waiting = self.bench.waiting().into_iter().map(|(why, n_hosts)| (why.into(), n_hosts)).collect();
         let busiest = self.bench.busiest(BUSIEST).into_iter();
         let busiest = busiest.map(|(host, in_flight, queued, fetched)| (host, HostLoad { in_flight, queued, fetched }));
         self.wires.progress.send_replace(Progress {
@@ -249,25 +285,12 @@ impl Dispatcher {
             hosts_active: self.bench.n_active(),
             waiting,
             next_at: self.bench.next_at(),
+            tail: self.tail.clone(),
+            held: Held { bench: self.bench.sizes(), permits: self.outstanding, inbox: self.wires.inbox.len() },
             busiest: busiest.collect(),
             stage,
             max_pages: self.options.workbench.max_pages,
         });
         None
-    }
-}
-
-fn waiting(why: Why) -> Waiting {
-    match why {
-        Why::Politeness => Waiting::Politeness,
-        Why::Connections => Waiting::Connections,
-        Why::Backoff => Waiting::Backoff,
-        Why::Probe => Waiting::Probe,
-        Why::Quiet => Waiting::Quiet,
-        Why::Address => Waiting::Address,
-        Why::Domain => Waiting::Domain,
-        Why::Memory => Waiting::Memory,
-        Why::Robots => Waiting::Robots,
-        Why::Disk => Waiting::Disk,
     }
 }

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::waits::Waited;
 use crate::{
     address::{CanonicalUrl, HostKey},
     clock::Timestamp,
@@ -66,6 +67,8 @@ pub enum CrawlEvent {
         /// The rule that fired.
         rule: Arc<str>,
     },
+    /// Only what is promised to a host held the crawl up for a while, and nobody could do anything else.
+    Waited(Waited),
     /// Outputs and frontier agree on disk up to here.
     Committed {
         /// Visits in the batch.

@@ -145,6 +145,9 @@ impl Recorder {
             match message {
                 ToRecorder::Visit(visit) => self.record(*visit, &mut news)?,
                 ToRecorder::Ask(ask) => news.push(self.answer(ask)?),
+                ToRecorder::Waited(waits) => {
+                    waits.into_iter().for_each(|waited| self.tell(&CrawlEvent::Waited(waited)));
+                }
                 // Whoever asked may have been dropped meanwhile.
                 ToRecorder::Recall { fingerprint, reply } => drop(reply.send(self.frontier.validators(fingerprint)?)),
             }

@@ -16,6 +16,7 @@ use super::{
     recorder::{Observer, Recorder},
     stats::{HostTally, Progress, Stage},
     visit::{ToDispatcher, ToRecorder},
+    waits::Wait,
     worker::{Stack, Worker},
 };
 use crate::{
@@ -57,6 +58,8 @@ pub struct Finished {
     pub end: End,
     /// The book as committed.
     pub book: Book,
+    /// The hosts that the run waited for when it was told to stop, if few were left.
+    pub tail: Vec<Wait>,
     /// URLs that are still queued, as the frontier counts them: independent of the book.
     pub n_queued: u64,
     /// Counts of the hosts, those with the most URLs first: at most as many as asked for, the last
@@ -134,8 +137,9 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
         progress.tally = book.tally.clone();
         progress.in_flight = 0;
     });
+    let tail = progress.borrow().tail.clone().filter(|_| end != End::Finished).unwrap_or_default();
     let n_queued = recorder.frontier.n_queued();
-    Ok(Finished { end, book, n_queued, hosts })
+    Ok(Finished { end, book, tail, n_queued, hosts })
 }
 
 enum Station {

@@ -7,8 +7,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Conclusion, CrawlEvent, Outcome};
+use super::{
+    event::{Conclusion, CrawlEvent, Outcome},
+    waits::{Wait, WaitTally},
+};
 pub use crate::frontier::HostTally;
+pub use crate::frontier::workbench::Sizes;
 use crate::{address::HostKey, clock::Timestamp, verdict::Refusal};
 
 /// Depths beyond this are counted together.
@@ -57,6 +61,9 @@ pub struct Tally {
     pub timeline: Timeline,
     /// Time spent crawling, over all runs, milliseconds.
     pub active_ms: u64,
+    /// How much of it the crawl waited for hosts.
+    #[serde(default)]
+    pub waited: WaitTally,
 }
 
 impl Tally {
@@ -72,6 +79,7 @@ impl Tally {
                     self.retired.insert(directory.clone(), *why);
                 }
             }
+            CrawlEvent::Waited(waited) => self.waited.add(waited),
             CrawlEvent::HostSlowed { .. } | CrawlEvent::HostGivenUp { .. } | CrawlEvent::Committed { .. } => {}
         }
     }
@@ -203,12 +211,28 @@ pub struct Progress {
     pub waiting: BTreeMap<Waiting, usize>,
     /// When the next host may be asked, if all are waiting.
     pub next_at: Option<Timestamp>,
+    /// The hosts that are waited for, those whose time comes first in front, when nothing else can be done
+    /// and no more than [`MAX_TAIL`](super::waits::MAX_TAIL) hosts are left.
+    pub tail: Option<Vec<Wait>>,
+    /// What the dispatcher holds.
+    pub held: Held,
     /// Hosts with most in flight or most queued, at most five.
     pub busiest: Vec<(HostKey, HostLoad)>,
     /// What the run is doing.
     pub stage: Stage,
     /// Pages that the run may fetch at most, when it is bounded.
     pub max_pages: Option<u64>,
+}
+
+/// What the dispatcher holds, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// In the workbench.
+    pub bench: Sizes,
+    /// Leases whose permits are not free again.
+    pub permits: usize,
+    /// Messages that nobody has taken in.
+    pub inbox: usize,
 }
 
 /// How much of a host is under way.
@@ -223,7 +247,7 @@ pub struct HostLoad {
 }
 
 /// Why a host that has URLs is not being asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Waiting {
     /// Its interval or crawl-delay has not passed.
@@ -246,6 +270,24 @@ pub enum Waiting {
     Domain,
     /// No other host can be remembered yet.
     Memory,
+}
+
+impl Waiting {
+    /// As in receipts: in one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Politeness => "politeness",
+            Self::Connections => "connections",
+            Self::Backoff => "backoff",
+            Self::Robots => "robots",
+            Self::Disk => "disk",
+            Self::Probe => "probe",
+            Self::Quiet => "quiet",
+            Self::Address => "address",
+            Self::Domain => "domain",
+            Self::Memory => "memory",
+        }
+    }
 }
 
 impl std::fmt::Display for Waiting {

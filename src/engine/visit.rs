@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use super::{
     event::{Conclusion, Failure},
     stats::Tally,
+    waits::Waited,
 };
 use crate::{
     address::{Fingerprint, HostKey, Origin},
@@ -25,6 +26,8 @@ pub enum ToRecorder {
     Visit(Box<Visit>),
     /// The workbench wants to know something.
     Ask(Ask),
+    /// The crawl had to wait for hosts.
+    Waited(Vec<Waited>),
     /// A worker wants to know what an earlier pass left of a page.
     Recall {
         /// Which.

@@ -12,6 +12,7 @@ use super::{
     Bucket, HostLine, Receipt, left_alone,
     plots::{self, Bar, Paint},
     units::{self, Unit, count},
+    waited,
 };
 use crate::engine::End;
 
@@ -43,6 +44,7 @@ pub fn html(receipt: &Receipt) -> String {
                     (summary(receipt))
                     (all_plots(receipt))
                     (hosts(receipt))
+                    @if let Some(section) = waited::section(receipt) { (section) }
                     @if let Some(section) = left_alone::section(receipt) { (section) }
                     (outputs(receipt))
                 }
@@ -78,7 +80,7 @@ fn end(end: End) -> String {
 }
 
 /// `2026-11-24T10:00:00.000Z` as `2026-11-24 10:00:00 UTC`; anything else as it is.
-fn moment(rfc3339: &str) -> String {
+pub(super) fn moment(rfc3339: &str) -> String {
     match rfc3339.strip_suffix('Z').and_then(|text| text.split_once('T')) {
         Some((date, time)) => format!("{date} {} UTC", time.split('.').next().unwrap_or(time)),
         None => rfc3339.to_owned(),

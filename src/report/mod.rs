@@ -21,6 +21,7 @@ mod left_alone;
 mod plots;
 mod receipt;
 mod units;
+mod waited;
 
 #[cfg(test)]
 mod tests;
@@ -86,6 +87,9 @@ pub struct Receipt {
     pub robots_fetched: u64,
     /// Time spent crawling, over all runs, seconds.
     pub active_seconds: f64,
+    /// How much of that time only what is promised to hosts kept the crawl from asking for more.
+    #[serde(default)]
+    pub waited: WaitedFor,
     /// Pages fetched per second of that time; 0 when there was none.
     pub pages_per_second: f64,
     /// How far the output files are.
@@ -153,6 +157,46 @@ pub struct HostCounts {
     /// Mean time from request to first byte, milliseconds; none without an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_latency_ms: Option<u64>,
+}
+
+/// How long a crawl waited for hosts: a worker was free, no host might be asked yet, and nothing else stood
+/// in the way.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WaitedFor {
+    /// Over all runs, seconds.
+    pub seconds: f64,
+    /// The same by what was waited for: `politeness` (an interval or crawl-delay), `backoff`, `quiet`,
+    /// `address`, `domain`.
+    pub why: BTreeMap<String, f64>,
+    /// The hosts whose turn was waited for most, those first, at most 20. A wait counts for the host whose
+    /// turn ended it.
+    pub hosts: Vec<WaitLine>,
+    /// When the last run was stopped while few hosts were left and all of them had to wait: until when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeftLine>,
+}
+
+/// How long a host was waited for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WaitLine {
+    /// Its name as in URLs, without a port.
+    pub host: String,
+    /// How long.
+    pub seconds: f64,
+}
+
+/// A host that still had to be waited for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftLine {
+    /// Its name as in URLs, without a port.
+    pub host: String,
+    /// When it may be asked next, RFC 3339.
+    pub until: String,
+    /// Why not before: `politeness`, `backoff`, `quiet`, `address`, `domain`.
+    pub why: String,
+    /// The `Crawl-delay` by which it is asked, seconds, if one is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crawl_delay_seconds: Option<f64>,
 }
 
 /// One bucket of a histogram by powers of two.

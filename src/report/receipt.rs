@@ -5,14 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{Bucket, HostCounts, HostLine, PagesOverTime, Receipt, Totals, units::Unit};
+use super::{Bucket, HostCounts, HostLine, LeftLine, PagesOverTime, Receipt, Totals, WaitLine, WaitedFor, units::Unit};
 use crate::engine::{
     Finished,
     stats::{HostTally, Tally},
+    waits::{Wait, WaitTally},
 };
 
 /// Buckets of a histogram of 64-bit numbers by powers of two: zero, and one for each bit.
 const MAX_BUCKETS: usize = 65;
+
+/// Hosts named that were waited for.
+const MAX_WAIT_LINES: usize = 20;
 
 impl Receipt {
     /// The receipt of a crawl whose last run has just ended; `job` is its name.
@@ -46,6 +50,7 @@ impl Receipt {
             retries: tally.retries,
             robots_fetched: tally.robots_fetched,
             active_seconds,
+            waited: waited(&tally.waited, &finished.tail),
             pages_per_second: if tally.active_ms == 0 {
                 0.0
             } else {
@@ -70,6 +75,23 @@ fn totals(tally: &Tally, n_queued: u64) -> Totals {
         refused: tally.n_refused(),
         pending: n_queued,
         balanced: tally.discovered == tally.n_concluded() + n_queued,
+    }
+}
+
+fn waited(tally: &WaitTally, left: &[Wait]) -> WaitedFor {
+    let seconds = |us: u64| thousandths(us as f64 / 1e6);
+    let hosts = tally.longest(MAX_WAIT_LINES).into_iter();
+    let left = left.iter().map(|wait| LeftLine {
+        host: wait.host.to_string(),
+        until: wait.until.rfc3339(),
+        why: wait.why.as_str().to_owned(),
+        crawl_delay_seconds: wait.crawl_delay.map(|delay| thousandths(delay.as_secs_f64())),
+    });
+    WaitedFor {
+        seconds: seconds(tally.total_us),
+        why: tally.why.iter().map(|(why, us)| (why.as_str().to_owned(), seconds(*us))).collect(),
+        hosts: hosts.map(|(host, us)| WaitLine { host: host.to_string(), seconds: seconds(us) }).collect(),
+        left: left.collect(),
     }
 }
 

@@ -7,7 +7,8 @@ use crate::{
     address::HostKey,
     engine::{
         Book, End, Finished, Limit,
-        stats::{HostTally, Tally, Timeline},
+        stats::{HostTally, Tally, Timeline, Waiting},
+        waits::{Wait, WaitTally, Waited},
     },
     sink::Mark,
     verdict::Refusal,
@@ -23,7 +24,7 @@ fn finished(tally: Tally, hosts: Vec<(HostKey, HostTally)>) -> Finished {
         ..Book::default()
     };
     let n_queued = book.tally.n_pending();
-    Finished { end: End::LimitReached(Limit::Pages(1000)), book, n_queued, hosts }
+    Finished { end: End::LimitReached(Limit::Pages(1000)), book, tail: vec![], n_queued, hosts }
 }
 
 fn tally() -> Tally {
@@ -45,6 +46,7 @@ fn tally() -> Tally {
         size_bytes: vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9],
         timeline: Timeline { bucket_ms: 250, counts: vec![4, 0, 6] },
         active_ms: 2500,
+        waited: WaitTally::default(),
     }
 }
 
@@ -133,7 +135,7 @@ fn the_schema_names_every_field_that_is_written() {
 
 #[test]
 fn a_crawl_of_nothing_has_a_page() {
-    let empty = Finished { end: End::Finished, book: Book::default(), n_queued: 0, hosts: vec![] };
+    let empty = Finished { end: End::Finished, book: Book::default(), tail: vec![], n_queued: 0, hosts: vec![] };
     let receipt = Receipt::new("", &empty);
     assert!(receipt.totals.balanced);
     assert_eq!(receipt.pages_per_second, 0.0);
@@ -201,4 +203,33 @@ fn absurd_counts_are_drawn_all_the_same() {
     let page = html(&Receipt::new("job", &finished(tally, vec![])));
     assert!(page.contains("488 more") && page.contains("12 or more"));
     assert!(!page.contains("NaN"));
+}
+
+#[test]
+fn a_receipt_says_for_whom_the_crawl_waited_and_until_when() {
+    let page = html(&Receipt::new("job", &finished(tally(), vec![])));
+    assert!(!page.contains("Waiting"), "a crawl that never waited says nothing of it");
+    let mut waiting = finished(tally(), vec![]);
+    for (host, why, ms) in [("a.test", Waiting::Politeness, 1500), ("<b>.test", Waiting::Quiet, 90_000)] {
+        let took = std::time::Duration::from_millis(ms);
+        waiting.book.tally.waited.add(&Waited { host: HostKey::new(host), why, took });
+    }
+    let (host, until) = (HostKey::new("a.test"), crate::clock::Timestamp(1_795_521_600_000_000));
+    let crawl_delay = Some(std::time::Duration::from_secs(30));
+    waiting.tail = vec![Wait { host, until, why: Waiting::Politeness, crawl_delay, n_urls: 3 }];
+    let receipt = Receipt::new("job", &waiting);
+    let written = serde_json::to_value(&receipt.waited).expect("it serialises");
+    let expected = serde_json::json!({
+        "seconds": 91.5,
+        "why": { "politeness": 1.5, "quiet": 90.0 },
+        "hosts": [{ "host": "<b>.test", "seconds": 90.0 }, { "host": "a.test", "seconds": 1.5 }],
+        "left": [
+            { "host": "a.test", "until": "2026-11-24T12:00:00.000Z", "why": "politeness", "crawl_delay_seconds": 30.0 }
+        ],
+    });
+    assert_eq!(written, expected);
+    let page = html(&receipt);
+    for text in ["91.5 s of the crawl time", "&lt;b&gt;.test", "2026-11-24 12:00:00 UTC", "crawl-delay 30 s"] {
+        assert!(page.contains(text), "{text}");
+    }
 }

@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, time::Duration};
 use console::style;
 
 use super::{
-    super::human::{bytes, count, duration, plural, ranking, rate},
+    super::{
+        human::{bytes, count, duration, plural, ranking, rate},
+        waits,
+    },
     rates::Rates,
 };
 use crate::{
@@ -114,11 +117,22 @@ fn reasoned(n: u64, reasons: &str) -> Option<String> {
     (n > 0).then(|| format!("{} ({reasons})", count(n)))
 }
 
+/// For whom the crawl waits, if few hosts are left, all of them must be waited for and one of them for long
+/// enough to be worth a word: `2 hosts: news.example until 12:03:10 UTC (crawl-delay 30s), …`.
+pub(super) fn tail(progress: &Progress, now: Timestamp) -> Option<String> {
+    let waits = progress.tail.as_deref().filter(|_| progress.stage == Stage::Crawling)?;
+    let is_long = waits.iter().any(|wait| wait.until.since(now) >= LEAST_PAUSE);
+    is_long.then(|| waits::tail(waits, progress.tally.n_pending(), &now.rfc3339()))
+}
+
 /// Why the rest waits, and, if nothing else goes on meanwhile, until when.
 fn waiting(progress: &Progress, now: Timestamp) -> Option<String> {
     let n_hosts: usize = progress.waiting.values().sum();
     if n_hosts == 0 || progress.stage != Stage::Crawling {
         return None;
+    }
+    if let Some(tail) = tail(progress, now) {
+        return Some(format!("for {tail}"));
     }
     let pause = progress.next_at.map(|at| at.since(now)).filter(|pause| *pause >= LEAST_PAUSE);
     let until = match pause {
@@ -171,7 +185,10 @@ mod tests {
     use super::*;
     use crate::{
         address::HostKey,
-        engine::stats::{HostLoad, Tally},
+        engine::{
+            stats::{Held, HostLoad, Tally},
+            waits::Wait,
+        },
         verdict::Refusal,
     };
 
@@ -192,6 +209,8 @@ mod tests {
             hosts_active: 12,
             waiting: [(Waiting::Politeness, 2), (Waiting::Backoff, 1)].into(),
             next_at: Some(NOW + Duration::from_secs(4)),
+            tail: None,
+            held: Held::default(),
             busiest: vec![(HostKey::new("a.example"), HostLoad { in_flight: 4, queued: 1100, fetched: 9 })],
             stage: Stage::Crawling,
             max_pages: None,
@@ -246,6 +265,16 @@ mod tests {
         let line = |progress: &Progress| waiting(progress, NOW);
         let idle = Progress { in_flight: 0, ..progress() };
         assert_eq!(line(&idle).as_deref(), Some("3 hosts (politeness 2, backoff 1) · goes on in 4.0s"));
+        let wait = Wait {
+            host: HostKey::new("a.example"),
+            until: NOW + Duration::from_secs(30),
+            why: Waiting::Quiet,
+            crawl_delay: None,
+            n_urls: 3,
+        };
+        let tail = Progress { tail: Some(vec![wait]), ..progress() };
+        let expected = "for 1 host: a.example until 00:17:10 UTC (quiet hours); 4,031 URLs left";
+        assert_eq!(line(&tail).as_deref(), Some(expected));
         let soon = Progress { next_at: Some(NOW + Duration::from_millis(900)), ..idle.clone() };
         assert_eq!(line(&soon).as_deref(), Some("3 hosts (politeness 2, backoff 1)"));
         assert_eq!(line(&Progress { stage: Stage::Draining, ..idle }), None);

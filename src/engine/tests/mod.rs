@@ -13,6 +13,7 @@ use std::{
 use tokio::sync::watch;
 
 mod directories;
+mod front;
 mod jobs;
 mod random;
 mod redirects;
