@@ -27,6 +27,8 @@ pub mod address;
 pub mod clock;
 pub mod fault;
 mod lock;
+#[cfg(test)]
+mod seeds;
 pub mod shutdown;
 pub mod verdict;
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A [`Frontier`] whose commits are promises to nobody.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct MemoryFrontier {
     seen: HashMap<Fingerprint, Seen>,
     queue: BTreeMap<(u64, u64), QueuedUrl>,

@@ -1,5 +1,7 @@
 //! The hosts in turn.
 
+#[cfg(test)]
+mod inside;
 mod picture;
 mod places;
 
@@ -122,7 +124,8 @@ impl Workbench {
             // All that is left is too deep or held, and no other way can turn up any more.
             self.flush = true;
             self.front.search_again();
-            let hosts: Vec<HostId> = self.slots.keys().copied().collect();
+            // In order, so that a simulated run can be repeated.
+            let hosts: BTreeSet<HostId> = self.slots.keys().copied().collect();
             hosts.into_iter().for_each(|host| self.wake(host));
         }
     }

@@ -35,6 +35,8 @@ mod front;
 mod origins;
 mod queue;
 mod scan;
+#[cfg(test)]
+mod simulation;
 mod slot;
 #[cfg(test)]
 mod tests;

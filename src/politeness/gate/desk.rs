@@ -34,7 +34,8 @@ pub(super) struct Desk {
     /// The strictest that any member promises.
     address_limit: GroupLimit,
     domain_limit: GroupLimit,
-    all: Till,
+    /// The limiter of all requests of the process.
+    all: Pacer,
     in_flight: u32,
     /// Who waits for a place among all requests.
     waiting_for_all: BTreeSet<Asker>,
@@ -47,32 +48,21 @@ pub(super) struct Desk {
 #[derive(Debug)]
 struct Guest {
     limits: Limits,
-    till: Till,
+    /// The limiter of all of its requests.
+    till: Pacer,
     woken: BTreeSet<HostId>,
     changes: watch::Sender<()>,
 }
 
-/// A limiter of all requests, of a member or of the process, and the token taken from it and not used.
-#[derive(Debug)]
-struct Till {
-    pacer: Pacer,
-    token: bool,
-}
-
-impl Till {
-    fn take(&mut self, now: Timestamp) -> Result<(), Denied> {
-        if !self.token {
-            self.pacer.take(now).map_err(|at| Denied::Until(at, Hold::AllHosts))?;
-            self.token = true;
-        }
-        Ok(())
-    }
+/// Whether a limiter of all requests, of a member or of the process, has a token.
+fn look(till: &Pacer, now: Timestamp) -> Result<(), Denied> {
+    till.look(now).map_err(|at| Denied::Until(at, Hold::AllHosts))
 }
 
 impl Desk {
     pub(super) fn new(options: Options, now: Timestamp) -> Self {
         Self {
-            all: Till { pacer: Pacer::new(options.interval, options.burst, now), token: false },
+            all: Pacer::new(options.interval, options.burst, now),
             options,
             members: HashMap::new(),
             next_member: 0,
@@ -92,7 +82,7 @@ impl Desk {
         self.latest = self.latest.max(now);
         let number = self.next_member;
         self.next_member += 1;
-        let till = Till { pacer: Pacer::new(limits.interval, limits.burst, now), token: false };
+        let till = Pacer::new(limits.interval, limits.burst, now);
         let (changes, receiver) = watch::channel(());
         self.members.insert(number, Guest { limits, till, woken: BTreeSet::new(), changes });
         self.agree();
@@ -147,6 +137,10 @@ impl Desk {
     }
 
     pub(super) fn close(&mut self, member: u64, id: HostId) {
+        // Who goes away in the middle of a request tells nobody how it went.
+        while self.hosts.get(&id).is_some_and(|host| host.n_open_of(member) == 1 && host.in_flight_of(member) > 0) {
+            self.abandon(member, id, self.latest);
+        }
         let Some(host) = self.hosts.get_mut(&id) else { return };
         if host.close(member, self.latest) {
             let (address, domain) = (host.address, host.domain.clone());
@@ -193,11 +187,11 @@ impl Desk {
             return Err(Denied::Busy(Hold::AllHosts));
         }
         let Some(guest) = self.members.get_mut(&member) else { return Err(Denied::Busy(Hold::Memory)) };
-        guest.till.take(now)?;
-        self.all.take(now)?;
+        look(&guest.till, now)?;
+        look(&self.all, now)?;
 
-        guest.till.token = false;
-        self.all.token = false;
+        guest.till.take(now);
+        self.all.take(now);
         self.in_flight += 1;
         let address = host.address.filter(|_| !address_limit.is_none());
         host.enter(member, Charge { address, domain: domain.is_some() }, now);

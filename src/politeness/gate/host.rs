@@ -39,8 +39,6 @@ pub(super) struct Host {
     /// The strictest of the shares'; the last one when there is none.
     policy: Policy,
     pacer: Option<Pacer>,
-    /// A token was taken from the pacer and not used yet.
-    token: bool,
     in_flight: u32,
     /// To whose counts each request in flight was added, oldest first.
     charged: VecDeque<Charge>,
@@ -57,7 +55,6 @@ impl Host {
             shares: Vec::new(),
             policy: policy.clone(),
             pacer: None,
-            token: false,
             in_flight: 0,
             charged: VecDeque::new(),
             address: None,
@@ -111,7 +108,6 @@ impl Host {
         let (interval, burst, connections) = self.state.pace(&self.policy);
         if (interval, burst) != (before.0, before.1) {
             self.pacer = None;
-            self.token = false;
             if burst.get() > 1 {
                 // A new bucket is full, and the old one need not have been.
                 self.state.hold_until(self.state.refilled_at.min(now + interval * burst.get()));
@@ -120,7 +116,7 @@ impl Host {
         debug_assert!(connections.get() > 0);
     }
 
-    /// Whether the member may send one request now. A token that it takes stays with the host.
+    /// Whether the member may send one request now.
     pub(super) fn ask(&mut self, member: u64, now: Timestamp) -> Result<(), Denied> {
         let answer = self.judge(member, now);
         if answer.is_err()
@@ -148,12 +144,8 @@ impl Host {
             return Err(Denied::Busy(Hold::Probe));
         }
         self.stand_back(member, now)?;
-        if !self.token {
-            let pacer = self.pacer.get_or_insert_with(|| Pacer::new(interval, burst, now));
-            pacer.take(now).map_err(|at| Denied::Until(at, Hold::Interval))?;
-            self.token = true;
-        }
-        Ok(())
+        let pacer = self.pacer.get_or_insert_with(|| Pacer::new(interval, burst, now));
+        pacer.look(now).map_err(|at| Denied::Until(at, Hold::Interval))
     }
 
     /// Whoever was let in last lets another one go first that was told to wait, for a moment.
@@ -173,7 +165,7 @@ impl Host {
 
     /// The member sends one request.
     pub(super) fn enter(&mut self, member: u64, charge: Charge, now: Timestamp) {
-        self.token = false;
+        self.pacer.iter_mut().for_each(|pacer| pacer.take(now));
         self.in_flight += 1;
         self.charged.push_back(charge);
         self.last = Some(member);
@@ -233,6 +225,11 @@ impl Host {
     /// Whether the member has it open.
     pub(super) fn is_open_to(&self, member: u64) -> bool {
         self.shares.iter().any(|share| share.member == member)
+    }
+
+    /// How often the member has it open.
+    pub(super) fn n_open_of(&self, member: u64) -> u32 {
+        self.shares.iter().find(|share| share.member == member).map_or(0, |share| share.n_open)
     }
 
     /// Requests of the member in flight.

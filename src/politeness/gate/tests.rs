@@ -170,6 +170,53 @@ fn a_member_that_goes_gives_everything_back() {
     );
 }
 
+/// What broke: a workbench that was dropped closed its hosts first, and the connections that it held were nobody's
+/// from then on. No other job could ask those hosts ever again.
+#[test]
+fn a_host_that_is_closed_in_the_middle_of_a_request_gets_its_connection_back() {
+    let gate = Gate::new(Options { connections: Some(n(1)), ..Options::default() }, T);
+    let one = Job::new(&gate).open(&["a.test"], &policy(ms(100), 1));
+    let two = Job::new(&gate).open(&["a.test", "b.test"], &policy(ms(100), 1));
+    let changes = two.0.changes();
+    assert_eq!(one.ask("a.test", T), Ok(()));
+    assert_eq!(two.ask("a.test", T), Err(Denied::Busy(Hold::Connections)));
+    one.0.close(host("a.test").id());
+    assert!(changes.has_changed().expect("the gate is there"));
+    drop(one);
+    assert_eq!(two.ask("b.test", T), Ok(()));
+    two.leave("b.test", &conduct(T, Signal::Fine));
+    assert_eq!(two.ask("a.test", T), Err(Denied::Until(T + ms(100), Hold::Interval)));
+    assert_eq!(two.ask("a.test", T + ms(101)), Ok(()));
+}
+
+/// What broke: a token was taken for a request that something else then kept back, and was one more than the
+/// burst when the bucket was full again.
+#[test]
+fn a_request_that_waits_for_something_else_holds_no_token() {
+    let gate = Gate::new(Options { connections: Some(n(1)), ..Options::default() }, T);
+    let bursts = Policy { burst: n(2), ..policy(ms(1000), 9) };
+    let job = Job::new(&gate).open(&["a.test"], &bursts).open(&["b.test"], &policy(ms(0), 1));
+    assert_eq!(job.ask("b.test", T), Ok(()));
+    assert_eq!(job.ask("a.test", T), Err(Denied::Busy(Hold::AllHosts)));
+    let later = T + ms(5000);
+    job.leave("b.test", &conduct(later, Signal::Fine));
+    for _ in 0..2 {
+        assert_eq!(job.ask("a.test", later), Ok(()));
+        job.leave("a.test", &conduct(later, Signal::Fine));
+    }
+    assert!(matches!(job.ask("a.test", later), Err(Denied::Until(_, Hold::Interval))));
+
+    // And of the limit of all hosts, one came just before the next.
+    let gate = Gate::new(Options { interval: ms(1500), ..Options::default() }, T);
+    let limits = Limits { interval: ms(1000), ..Limits::default() };
+    let job = Job(gate.join(limits, T)).open(&["a.test", "b.test", "c.test"], &policy(ms(0), 1));
+    assert_eq!(job.ask("a.test", T), Ok(()));
+    assert!(job.ask("b.test", T + ms(1001)).is_err(), "the process has its own limit");
+    assert_eq!(job.ask("b.test", T + ms(1501)), Ok(()));
+    let Err(Denied::Until(at, _)) = job.ask("c.test", T + ms(2100)) else { panic!("too soon") };
+    assert!(at >= T + ms(2501), "{at:?}");
+}
+
 #[test]
 fn an_address_has_a_limit_of_its_own_from_the_first_answer_on() {
     let gate = Gate::default();

@@ -1,0 +1,174 @@
+//! What the servers see, judged by a model that shares nothing with the gate: who asked when, and whether that
+//! was too soon or too much.
+
+use std::time::Duration;
+
+use super::web::Web;
+use crate::{
+    clock::Timestamp,
+    politeness::{
+        Conduct, Policy, Signal,
+        gate::{self, GroupLimit},
+    },
+};
+
+/// Rounding of a token bucket.
+const ROUNDING: Duration = Duration::from_micros(2);
+
+/// What a host, or several together, have seen.
+#[derive(Debug, Default)]
+struct Seen {
+    in_flight: u32,
+    last_sent: Option<Timestamp>,
+    not_before: Timestamp,
+    /// Failed, and no request that was sent since then has gone well.
+    troubled_at: Option<Timestamp>,
+    /// `Crawl-delay`, as heard.
+    crawl_delay: Option<Duration>,
+    /// Tokens times the interval, and when that was so.
+    credit: Option<(Duration, Timestamp)>,
+    is_address_known: bool,
+}
+
+/// A request that a server has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) host: usize,
+    pub(super) at: Timestamp,
+    /// It counts for the limit of its address.
+    by_address: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Promises {
+    hosts: Vec<Seen>,
+    domains: Vec<Seen>,
+    addresses: Vec<Seen>,
+    all: Seen,
+    limits: gate::Limits,
+    process: gate::Options,
+    /// With several, what one of them has heard of a crawl-delay holds only while it has the host open, and
+    /// that is its own affair.
+    is_one_job: bool,
+}
+
+impl Promises {
+    pub(super) fn new(web: &Web, limits: gate::Limits, process: gate::Options, n_jobs: usize) -> Self {
+        let some = |n: usize| (0..n).map(|_| Seen::default()).collect();
+        Self {
+            hosts: some(web.hosts.len()),
+            domains: some(3),
+            addresses: some(4),
+            all: Seen::default(),
+            limits,
+            process,
+            is_one_job: n_jobs == 1,
+        }
+    }
+
+    fn address(web: &Web, host: usize) -> usize {
+        (0..4).find(|n| web.addresses[host] == web.addresses[*n]).expect("one of the first hosts has it")
+    }
+
+    /// A request reaches a host.
+    pub(super) fn asked(&mut self, web: &Web, host: usize, now: Timestamp) -> Asked {
+        let policy = &web.policies[host];
+        let seen = &mut self.hosts[host];
+        let crawl_delay = seen.crawl_delay.filter(|delay| *delay > policy.interval).map(|it| it.min(policy.max_delay));
+        let connections = if crawl_delay.is_some() { 1 } else { policy.connections.get() };
+        let what = format!("host {host} at {now:?}: {seen:?} under {policy:?}");
+        assert!(seen.in_flight < connections, "too many at once: {what}");
+        assert!(now >= seen.not_before, "too soon: {what}");
+        assert!(seen.troubled_at.is_none() || seen.in_flight == 0, "more than one probe: {what}");
+        if policy.burst.get() == 1 {
+            seen.not_before = seen.not_before.max(now + crawl_delay.unwrap_or(policy.interval));
+        } else {
+            seen.spend(policy, now);
+        }
+        seen.in_flight += 1;
+        seen.last_sent = Some(now);
+        let by_address = seen.is_address_known;
+        let (connections, interval) = (self.process.connections, self.process.interval);
+        self.all.enter(GroupLimit { interval, connections }, now, "all hosts");
+        self.domains[host % 3].enter(self.limits.domain, now, "a domain");
+        if by_address {
+            self.addresses[Self::address(web, host)].enter(self.limits.address, now, "an address");
+        }
+        Asked { host, at: now, by_address }
+    }
+
+    /// The server is done with it, or its client went away.
+    pub(super) fn over(&mut self, web: &Web, asked: Asked) {
+        self.hosts[asked.host].in_flight -= 1;
+        self.all.in_flight -= 1;
+        self.domains[asked.host % 3].in_flight -= 1;
+        if asked.by_address {
+            self.addresses[Self::address(web, asked.host)].in_flight -= 1;
+        }
+    }
+
+    /// A job has taken in how it went: from now on nobody may say that they did not know.
+    pub(super) fn heard(&mut self, web: &Web, host: usize, conduct: &Conduct) {
+        let (policy, seen) = (&web.policies[host], &mut self.hosts[host]);
+        seen.is_address_known |= conduct.remote.is_some();
+        if policy.connections.get() == 1 && policy.burst.get() == 1 {
+            seen.hold(conduct.first_byte_at.expect("it answered") + policy.interval);
+        }
+        seen.hold(conduct.ended_at + policy.delay);
+        match conduct.signal {
+            Signal::Fine => {
+                if seen.troubled_at.is_some_and(|at| conduct.sent_at >= at) {
+                    seen.troubled_at = None;
+                }
+            }
+            Signal::Trouble | Signal::SlowDown(None) => seen.trouble(conduct, policy.backoff_base / 2),
+            Signal::SlowDown(Some(asked)) => seen.trouble(conduct, asked.min(policy.max_delay)),
+            Signal::Faulty | Signal::Later(_) => {}
+        }
+    }
+
+    /// A job goes on that may have forgotten what it heard.
+    pub(super) fn forgotten_crawl_delay(&mut self, host: usize, remembered: Option<Duration>) {
+        self.hosts[host].crawl_delay = remembered.filter(|_| self.is_one_job);
+    }
+
+    pub(super) fn learnt_crawl_delay(&mut self, web: &Web, host: usize, delay: Option<Duration>, at: Timestamp) {
+        if !self.is_one_job {
+            return;
+        }
+        let (policy, seen) = (&web.policies[host], &mut self.hosts[host]);
+        seen.crawl_delay = delay;
+        if let Some(delay) = delay.filter(|delay| *delay > policy.interval) {
+            seen.hold(at + delay.min(policy.max_delay));
+        }
+    }
+}
+
+impl Seen {
+    fn hold(&mut self, at: Timestamp) {
+        self.not_before = self.not_before.max(at);
+    }
+
+    fn trouble(&mut self, conduct: &Conduct, pause: Duration) {
+        if self.troubled_at.is_none_or(|at| conduct.sent_at >= at) {
+            self.troubled_at = Some(conduct.ended_at);
+        }
+        self.hold(conduct.ended_at + pause);
+    }
+
+    /// Takes a token from a bucket that is filled by one each interval, up to the burst.
+    fn spend(&mut self, policy: &Policy, now: Timestamp) {
+        let full = policy.interval * policy.burst.get();
+        let credit = self.credit.map_or(full, |(credit, at)| full.min(credit + now.since(at)));
+        assert!(credit + ROUNDING >= policy.interval, "beyond the burst at {now:?}: {self:?}");
+        self.credit = Some((credit.saturating_sub(policy.interval), now));
+    }
+
+    fn enter(&mut self, limit: GroupLimit, now: Timestamp, what: &str) {
+        assert!(limit.connections.is_none_or(|most| self.in_flight < most.get()), "too many at {what}: {self:?}");
+        let gap = self.last_sent.map(|last| now.since(last));
+        assert!(gap.is_none_or(|gap| gap + ROUNDING >= limit.interval), "{what} again after {gap:?}");
+        self.in_flight += 1;
+        self.last_sent = Some(now);
+    }
+}
