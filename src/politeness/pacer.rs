@@ -56,7 +56,10 @@ impl Pacer {
         let Some(limiter) = &self.limiter else { return };
         limiter.clock().set(now);
         // Rounded up: a wake-up a microsecond early would find no token.
-        let next = |not: NotUntil<Duration>| now + not.wait_time_from(limiter.clock().now()) + Duration::from_micros(1);
+        let next = |not: NotUntil<Duration>| {
+            let micros = not.wait_time_from(limiter.clock().now()).as_nanos().div_ceil(1000);
+            now + Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        };
         match limiter.check() {
             Ok(left) if left.remaining_burst_capacity() > 0 => {}
             // To ask once more takes nothing, and tells when.

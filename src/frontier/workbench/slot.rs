@@ -128,6 +128,10 @@ impl Slot {
                 Judgement::Refuse(refused) => return self.lease(place, Some(refused)),
                 // What is delayed may be the very thing that the first one has to wait for.
                 Judgement::Rest(why) => {
+                    // The gate may have no place for the host whose robots.txt this one waits for.
+                    if self.in_flight == 0 {
+                        self.close();
+                    }
                     return self.queue.next_delayed().map_or(Turn::Rest(why), |at| Turn::Wait(at, Why::Backoff));
                 }
                 Judgement::AskRobots => {

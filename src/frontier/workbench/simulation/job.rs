@@ -139,6 +139,9 @@ impl Job {
     /// What the dispatcher does: nothing without a free hand, and questions go to the store.
     pub(super) fn next(&mut self, now: Timestamp) -> Next {
         let next = if self.flying.len() < CONCURRENCY { self.bench.next(now) } else { Next::Rest };
+        // Whoever had a turn and got nothing stands behind the others again.
+        let ready: HashSet<HostId> = self.ready().into_iter().collect();
+        self.passed_by.retain(|host, _| ready.contains(host));
         while let Some(ask) = self.bench.next_ask() {
             self.to_store.push_back(ToStore::Ask(ask));
         }
@@ -222,7 +225,7 @@ impl Job {
         let conduct = asked.map(|asked| {
             promises.over(web, asked);
             let share = chance.below(1000);
-            let first_byte_at = Timestamp(asked.at.0 + now.since(asked.at).as_micros() as u64 * share / 1000);
+            let first_byte_at = Timestamp(asked.at.0 + (now.0 - asked.at.0) * share / 1000);
             let remote = Some(web.addresses[asked.host]);
             Conduct {
                 sent_at: asked.at,
@@ -237,9 +240,9 @@ impl Job {
         self.to_bench.push_back(ToBench::Returned(Box::new(returned), asked.map(|asked| asked.host)));
         let visit = Visit { lease, conduct, end };
         if chance.percent(20) {
-            self.stalled.push(visit)
+            self.stalled.push(visit);
         } else {
-            self.to_store.push_back(ToStore::Visit(Box::new(visit)))
+            self.to_store.push_back(ToStore::Visit(Box::new(visit)));
         }
     }
 
@@ -411,7 +414,6 @@ impl Job {
         self.robots_out.clear();
         self.retired.clear();
         self.directories.clear();
-        self.slack.clear();
         self.foreign.clear();
         self.passed_by.clear();
         (self.n_foreign, self.is_drained) = (0, false);
@@ -469,13 +471,21 @@ impl Job {
         self.options.max_pages.is_some_and(|most| self.n_fetched >= most)
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        (self.is_drained || self.is_at_limit()) && self.flying.is_empty()
+    /// Whether the run has ended, as drained or at its limit. Then it holds nothing at the gate any more.
+    pub(super) fn is_over(&mut self, now: Timestamp) -> bool {
+        let is_over = (self.is_drained || self.is_at_limit()) && self.flying.is_empty();
+        if is_over {
+            self.to_bench.clear();
+            self.bench = Workbench::new(self.options.clone(), &Gate::default(), self.n_fetched, now);
+            self.changes = self.bench.changes();
+        }
+        is_over
     }
 
     /// For those who read why a run failed.
     pub(super) fn picture(&self) -> String {
-        format!("\n{:#?}\n{:?}", self.bench, self.stands)
+        let (bench, flying) = (&self.bench, self.flying.len());
+        format!("\n{:?} {:?} {:?} {flying} in flight", bench.sizes(), bench.waiting(), bench.next_at())
     }
 
     pub(super) fn check(&self) {

@@ -149,8 +149,14 @@ impl World {
 
     fn check(&mut self) {
         self.n_steps += 1;
-        assert!(self.n_steps < MAX_STEPS, "it never ends");
+        assert!(self.n_steps < MAX_STEPS, "it never ends: {}", self.picture());
         self.jobs.iter().for_each(Job::check);
+    }
+
+    /// For those who read why a run failed.
+    fn picture(&self) -> String {
+        let jobs: String = self.jobs.iter().map(Job::picture).collect();
+        format!("{:?}, {} hosts at the gate {jobs}", self.now, self.gate.n_hosts())
     }
 
     /// From here on everything is answered at once, nobody is killed, and a job looks for work only when it was
@@ -161,6 +167,9 @@ impl World {
         loop {
             let mut is_quiet = true;
             for (j, wakes) in wake_at.iter_mut().enumerate() {
+                if self.jobs[j].is_over(self.now) {
+                    continue;
+                }
                 let is_told = self.jobs[j].settle_all(&mut self.chance, &self.web, &mut self.promises, self.now);
                 let is_woken = self.jobs[j].is_woken();
                 if is_told || is_woken || wakes.is_some_and(|at| at <= self.now) {
@@ -172,13 +181,13 @@ impl World {
                 }
                 self.check();
             }
-            if self.jobs.iter().all(Job::is_over) {
+            if self.jobs.iter_mut().all(|job| job.is_over(self.now)) {
                 break;
             }
             if is_quiet {
-                let next = wake_at.iter().flatten().min();
-                let state = || self.jobs.iter().map(Job::picture).collect::<String>();
-                self.now = *next.unwrap_or_else(|| panic!("work is left, and nobody will ever do it: {}", state()));
+                let next = wake_at.iter().flatten().filter(|at| **at > self.now).min();
+                let stuck = || panic!("work is left, and nobody will ever do it: {}", self.picture());
+                self.now = *next.unwrap_or_else(stuck);
                 assert!(self.now.since(began) < MAX_TIME, "somebody was forgotten");
             }
         }
