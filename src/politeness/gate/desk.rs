@@ -19,9 +19,11 @@ use crate::{
     clock::Timestamp,
 };
 
-/// Looked through for what can be forgotten when there are this many more hosts than after the last
-/// time, and twice as many.
+/// Addresses and domains are looked through for what can be forgotten when there are this many more of them
+/// than after the last time, and twice as many.
 const SWEEP_FROM: usize = 1024;
+/// Hosts forgotten for one that is new: more than one, so that those that nobody has open become fewer.
+const FORGOTTEN_AT_ONCE: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -29,6 +31,8 @@ pub(super) struct Desk {
     members: HashMap<u64, Guest>,
     next_member: u64,
     hosts: HashMap<HostId, Host>,
+    /// Hosts that nobody has open, by when they may be forgotten.
+    free: BTreeSet<(Timestamp, HostId)>,
     addresses: HashMap<IpAddr, Group>,
     domains: HashMap<Arc<str>, Group>,
     /// The strictest that any member promises.
@@ -67,6 +71,7 @@ impl Desk {
             members: HashMap::new(),
             next_member: 0,
             hosts: HashMap::new(),
+            free: BTreeSet::new(),
             addresses: HashMap::new(),
             domains: HashMap::new(),
             address_limit: GroupLimit::default(),
@@ -133,7 +138,20 @@ impl Desk {
         if let Some(host) = self.hosts.get_mut(&id) {
             host.open(member, policy, known, now);
         }
+        self.file(id);
         Ok(())
+    }
+
+    /// Whatever was done with a host: it stands among those that nobody has open, or does not, and at its
+    /// time.
+    fn file(&mut self, id: HostId) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        let at = host.forgettable_at();
+        let before = std::mem::replace(&mut host.filed_at, at);
+        if before != at {
+            before.map(|before| self.free.remove(&(before, id)));
+            at.map(|at| self.free.insert((at, id)));
+        }
     }
 
     pub(super) fn close(&mut self, member: u64, id: HostId) {
@@ -156,6 +174,7 @@ impl Desk {
             }
             self.wake_members_of(id);
         }
+        self.file(id);
     }
 
     /// Whether the member may send a request to the host now; if so, it is counted as sent.
@@ -237,6 +256,7 @@ impl Desk {
         woken.extend(std::mem::take(&mut self.waiting_for_all));
         woken.into_iter().for_each(|(member, host)| self.wake(member, host));
         self.wake_members_of(id);
+        self.file(id);
     }
 
     /// A request that nobody will tell the end of.
@@ -268,12 +288,14 @@ impl Desk {
             host.learn_crawl_delay(member, delay, heard, latest);
             self.wake_members_of(id);
         }
+        self.file(id);
     }
 
     pub(super) fn hold_until(&mut self, id: HostId, at: Timestamp) {
         if let Some(host) = self.hosts.get_mut(&id) {
             host.hold_until(at);
         }
+        self.file(id);
     }
 
     pub(super) fn take_woken(&mut self, member: u64) -> BTreeSet<HostId> {
@@ -297,19 +319,44 @@ impl Desk {
         }
     }
 
-    /// Forgets hosts that nobody has open and that are owed nothing, now and then.
+    /// Forgets hosts that nobody has open and that are owed nothing, a few for each that comes.
     fn make_room(&mut self) -> Result<(), Denied> {
-        if self.hosts.len() >= self.sweep_at.min(self.options.max_hosts) {
-            self.sweep(self.latest);
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            self.forget_one();
+        }
+        if self.addresses.len() + self.domains.len() >= self.sweep_at {
+            self.sweep_groups();
         }
         if self.hosts.len() >= self.options.max_hosts { Err(self.memory_denied()) } else { Ok(()) }
     }
 
-    pub(super) fn sweep(&mut self, now: Timestamp) {
-        self.hosts.retain(|_, host| host.forgettable_at().is_none_or(|at| at > now));
+    fn forget_one(&mut self) -> bool {
+        let Some(&(_, id)) = self.free.first().filter(|(at, _)| *at <= self.latest) else { return false };
+        self.free.pop_first();
+        self.hosts.remove(&id);
+        true
+    }
+
+    fn sweep_groups(&mut self) {
+        let now = self.latest;
         self.addresses.retain(|_, group| !group.is_idle(now));
         self.domains.retain(|_, group| !group.is_idle(now));
-        self.sweep_at = (2 * self.hosts.len()).max(SWEEP_FROM);
+        self.sweep_at = (2 * (self.addresses.len() + self.domains.len())).max(SWEEP_FROM);
+    }
+
+    /// Forgets all that may be forgotten at `now`.
+    #[cfg(test)]
+    pub(super) fn sweep(&mut self, now: Timestamp) {
+        self.latest = self.latest.max(now);
+        while self.forget_one() {}
+        self.sweep_groups();
+    }
+
+    /// Whether those that nobody has open are known, each with its time.
+    #[cfg(test)]
+    pub(super) fn is_filed_well(&self) -> bool {
+        let free = self.hosts.iter().filter_map(|(id, host)| Some((host.forgettable_at()?, *id)));
+        self.free == free.collect()
     }
 
     #[cfg(test)]
@@ -318,7 +365,7 @@ impl Desk {
     }
 
     fn memory_denied(&self) -> Denied {
-        let next = self.hosts.values().filter_map(Host::forgettable_at).min();
+        let next = self.free.first().map(|(at, _)| *at);
         // When all are open, one of them is closed some time.
         let pause = std::time::Duration::from_secs(1);
         Denied::Until(next.map_or(self.latest + pause, |at| at.max(self.latest + pause)), Hold::Memory)

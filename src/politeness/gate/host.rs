@@ -44,6 +44,8 @@ pub(super) struct Host {
     charged: VecDeque<Charge>,
     pub(super) address: Option<IpAddr>,
     pub(super) domain: Option<Arc<str>>,
+    /// Where the desk has it among those that nobody has open.
+    pub(super) filed_at: Option<Timestamp>,
     last: Option<u64>,
     stands_back_until: Option<Timestamp>,
 }
@@ -59,6 +61,7 @@ impl Host {
             charged: VecDeque::new(),
             address: None,
             domain,
+            filed_at: None,
             last: None,
             stands_back_until: None,
         }

@@ -613,3 +613,57 @@ mod random {
         }
     }
 }
+
+#[derive(Debug, Clone)]
+enum Step {
+    Open(usize, usize),
+    Close(usize, usize),
+    Visit(usize, usize, u64, bool),
+    Learn(usize, usize),
+    Hold(usize, u64),
+    Part(usize),
+}
+
+fn step() -> impl proptest::strategy::Strategy<Value = Step> {
+    use proptest::prelude::*;
+    let (who, whom) = (0..3usize, 0..8usize);
+    prop_oneof![
+        4 => (who.clone(), whom.clone()).prop_map(|(who, whom)| Step::Open(who, whom)),
+        4 => (who.clone(), whom.clone()).prop_map(|(who, whom)| Step::Close(who, whom)),
+        4 => (who.clone(), whom.clone(), 0..500u64, any::<bool>()).prop_map(|(who, whom, ms, told)| Step::Visit(who, whom, ms, told)),
+        1 => (who.clone(), whom.clone()).prop_map(|(who, whom)| Step::Learn(who, whom)),
+        1 => (whom, 0..5000u64).prop_map(|(whom, ms)| Step::Hold(whom, ms)),
+        1 => who.prop_map(Step::Part),
+    ]
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_may_be_forgotten_is_known_at_any_time(steps in proptest::collection::vec(step(), 1..120)) {
+        let gate = Gate::new(Options { max_hosts: 5, ..Options::default() }, T);
+        let mut members: Vec<Member> = (0..3).map(|_| gate.join(Limits::default(), T)).collect();
+        let policy = policy(ms(100), 2);
+        let mut now = T;
+        for step in steps {
+            now = now + ms(20);
+            match step {
+                Step::Open(who, whom) => drop(members[who].open(&host(&format!("h{whom}")), &policy, None, now)),
+                Step::Close(who, whom) => members[who].close(host(&format!("h{whom}")).id()),
+                Step::Visit(who, whom, took, told) => {
+                    let id = host(&format!("h{whom}")).id();
+                    if members[who].try_enter(id, now).is_ok() {
+                        now = now + ms(took);
+                        members[who].leave(id, told.then(|| conduct(now, Signal::Trouble)).as_ref());
+                    }
+                }
+                Step::Learn(who, whom) => {
+                    members[who].learn_crawl_delay(host(&format!("h{whom}")).id(), Some(ms(3000)), now);
+                }
+                Step::Hold(whom, until) => members[0].hold_until(host(&format!("h{whom}")).id(), now + ms(until)),
+                Step::Part(who) => members[who] = gate.join(Limits::default(), now),
+            }
+            proptest::prop_assert!(gate.desk().is_filed_well());
+            proptest::prop_assert!(gate.n_hosts() <= 5);
+        }
+    }
+}
