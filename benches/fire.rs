@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a proof that can't go on panics")]
 
 #[path = "../tests/fire/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "its unit tests are run by the integration tests")]
 mod fire;
 #[path = "../tests/it/support/mod.rs"]
 #[expect(
@@ -30,12 +31,20 @@ struct Command {
     run: fn(&Args, &mut Results) -> Result<(), Violations>,
 }
 
-const COMMANDS: &[Command] = &[Command {
-    name: "crash",
-    flags: "[--rounds N] [--seed S] [--kills N]",
-    does: "kills a crawl at random moments and at failpoints, and has it go on",
-    run: fire::crash::run,
-}];
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "crash",
+        flags: "[--rounds N] [--seed S] [--kills N]",
+        does: "kills a crawl at random moments and at failpoints, and has it go on",
+        run: fire::crash::run,
+    },
+    Command {
+        name: "politeness",
+        flags: "[--requests N] [--seed S] [--hosts N] [--turns N]",
+        does: "has servers audit crawls that are killed, resumed under other promises, and run side by side",
+        run: fire::politeness::run,
+    },
+];
 
 fn main() -> ExitCode {
     // Cargo adds `--bench`.

@@ -7,6 +7,7 @@
 //! and the next start cuts them back.
 
 mod answers;
+mod commit;
 
 use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
@@ -58,9 +59,9 @@ pub(super) struct Recorder {
     active_before: Duration,
     began: Timestamp,
     n_uncommitted: usize,
-    /// Something must not be forgotten, so it is committed at once: a host asked for a pause, or another
+    /// When something has to be committed that must not be forgotten: a host is to be left in peace, or another
     /// attempt may be made before the next commit.
-    is_pressing: bool,
+    commit_by: Option<Timestamp>,
     committed_at: Timestamp,
     shown_at: Timestamp,
     /// Whether the counts have not changed since they were shown.
@@ -89,7 +90,7 @@ impl Recorder {
             options,
             began: now,
             n_uncommitted: 0,
-            is_pressing: false,
+            commit_by: None,
             committed_at: now,
             shown_at: Timestamp::default(),
             is_shown: false,
@@ -116,7 +117,7 @@ impl Recorder {
     ) -> Result<Self, EngineError> {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            let commit_due = self.committed_at + self.options.commit_every;
+            let commit_due = self.commit_due();
             let show_due = self.shown_at + TALLY_EVERY;
             let n_taken = tokio::select! {
                 n_taken = inbox.recv_many(&mut batch, BATCH) => Some(n_taken),
@@ -152,8 +153,8 @@ impl Recorder {
                 ToRecorder::Recall { fingerprint, reply } => drop(reply.send(self.frontier.validators(fingerprint)?)),
             }
         }
-        let is_due = self.clock.now().since(self.committed_at) >= self.options.commit_every;
-        if self.is_pressing || self.n_uncommitted >= self.options.commit_visits || (is_due && self.n_uncommitted > 0) {
+        let is_due = self.clock.now() >= self.commit_due();
+        if self.n_uncommitted >= self.options.commit_visits || (is_due && self.n_uncommitted > 0) {
             self.commit()?;
         }
         Ok(news)
@@ -195,10 +196,12 @@ impl Recorder {
             }
             Subject::Again { queued, why, at: _ } => {
                 self.frontier.postpone(&queued)?;
-                // An attempt is on disk before the next one is made, or a kill would cost the page two requests.
-                self.is_pressing |= queued.not_before < self.committed_at + self.options.commit_every;
                 self.settle(&visit.host, visit.conduct.as_ref())?;
-                self.with_host(&visit.host, |record| record.state.note_retry())?;
+                let rested = self.with_host(&visit.host, |record| {
+                    record.state.note_retry();
+                    record.state.not_before
+                })?;
+                self.press_before(queued.not_before.max(rested));
                 let (url, attempts, at) = (queued.url.clone(), queued.attempts, queued.not_before);
                 self.tell(&CrawlEvent::Retrying { url, attempts, at, why });
                 news.push(News::Settled { host, fingerprint: queued.fingerprint, fate: Fate::Again(queued) });
@@ -220,6 +223,9 @@ impl Recorder {
                         let delay = known.iter().filter_map(|(_, policy)| policy.crawl_delay()).max();
                         let promised = self.options.workbench.politeness.policy(owner.as_str()).clone();
                         let heard = policy.fetched_at;
+                        if delay.is_some_and(|delay| delay > promised.interval) {
+                            self.press();
+                        }
                         self.with_host(&owner, |record| record.state.learn_crawl_delay(delay, heard, &promised))?;
                     }
                     news.push(News::Robots { host: owner.id(), origin, policy });
@@ -307,7 +313,9 @@ impl Recorder {
             (slowed, record.state.given_up && !before.1)
         })?;
         // Whatever makes a host wait for longer than its interval must outlive the process.
-        self.is_pressing |= matches!(conduct.signal, Signal::Trouble | Signal::SlowDown(_) | Signal::Later(_));
+        if matches!(conduct.signal, Signal::Trouble | Signal::SlowDown(_) | Signal::Later(_)) {
+            self.press();
+        }
         if let Some(until) = slowed {
             let why = if matches!(conduct.signal, Signal::SlowDown(_)) { "asked for a pause" } else { "in trouble" };
             self.tell(&CrawlEvent::HostSlowed { host: host.clone(), until, why });
@@ -327,37 +335,6 @@ impl Recorder {
         let (record, changed) = self.hosts.get_mut(&id).expect("it was inserted if it was missing");
         *changed = true;
         Ok(change(record))
-    }
-
-    /// Outputs first, then the frontier with their marks.
-    pub(super) fn commit(&mut self) -> Result<(), EngineError> {
-        let started = self.clock.now();
-        self.count_time();
-        self.sink.sync()?;
-        self.book.outputs = self.sink.marks();
-        self.book.updated_at = started.rfc3339();
-        self.write_hosts()?;
-        self.groups.commit(self.frontier.as_mut())?;
-        self.frontier.commit(&self.book.to_bytes())?;
-        self.is_pressing = false;
-        let n_visits = mem::take(&mut self.n_uncommitted);
-        self.committed_at = self.clock.now();
-        self.tell(&CrawlEvent::Committed { n_visits, took: self.committed_at.since(started) });
-        Ok(())
-    }
-
-    /// Hands what changed of hosts to the frontier, and keeps no more of them in memory than may be
-    /// active.
-    fn write_hosts(&mut self) -> Result<(), EngineError> {
-        for (record, changed) in self.hosts.values_mut() {
-            if mem::take(changed) {
-                self.frontier.set_host(record)?;
-            }
-        }
-        if self.hosts.len() > self.options.workbench.active_hosts {
-            self.hosts.clear();
-        }
-        Ok(())
     }
 
     pub(super) fn book_mut(&mut self) -> &mut Book {

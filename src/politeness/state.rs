@@ -78,6 +78,10 @@ pub struct HostState {
     pub requests: u64,
     /// URLs sent back into the queue to be asked for again.
     pub retries: u64,
+    /// What it said last may not be known: one request at a time, until something is heard of it. Never
+    /// written down, because it is about one process that goes on after another.
+    #[serde(skip)]
+    pub on_trial: bool,
 }
 
 /// Where the circuit of a host stands.
@@ -140,6 +144,7 @@ impl HostState {
         }
         self.refilled_at = self.refilled_at.max(heard + interval * burst.get());
         self.requests += 1;
+        self.on_trial = false;
         self.learn_latency(conduct);
         self.hold_until(conduct.ended_at + self.pause(policy));
         match conduct.signal {
@@ -207,6 +212,7 @@ impl HostState {
             self.backing_off |= other.backing_off;
             self.troubled_at = other.troubled_at;
             self.backoff = other.backoff;
+            self.on_trial |= other.on_trial;
         }
         self.hold_until(other.not_before);
         self.refilled_at = self.refilled_at.max(other.refilled_at);
@@ -239,11 +245,21 @@ impl HostState {
         (self.requests, self.retries) = (0, 0);
     }
 
-    /// When a crawl goes on: what was asked in the moments before its last process ended may not have
-    /// been written down, so as if the whole bucket had been spent at `at`, the time of the start.
+    /// Somebody asked it just before `at`, and nobody knows how that went: as if the whole bucket had been spent
+    /// at that time.
     pub fn distrust(&mut self, policy: &Policy, at: Timestamp) {
         let (interval, burst, _) = self.pace(policy);
         self.hold_until(at + (interval * burst.get()).max(self.pause(policy)));
+    }
+
+    /// A crawl goes on at `at`. What its last process asked and heard just before it ended may not have been
+    /// written down, so as if the whole bucket had been spent at the start, and as if the last answer had been one
+    /// more failure. How long a pause the host may have asked for in that moment nobody knows; so it is tried by
+    /// one request.
+    pub fn go_on(&mut self, policy: &Policy, at: Timestamp) {
+        self.distrust(policy, at);
+        self.hold_until(at + backoff(self.errors_in_row.saturating_add(1), policy) / 2);
+        self.on_trial = true;
     }
 
     /// A good answer. One to a request that was sent before the trouble began says nothing about how it
@@ -278,8 +294,7 @@ impl HostState {
             self.count_error(policy);
             self.troubled_at = conduct.ended_at;
         }
-        let n_doublings = self.errors_in_row.saturating_sub(1).min(20);
-        let doubled = policy.backoff_base.saturating_mul(1 << n_doublings).min(policy.backoff_max);
+        let doubled = backoff(self.errors_in_row, policy);
         // Half of the pause is certain, half is jitter. Full jitter is for many clients that would come
         // back together; here one client owes one host a rest, and a rest that chance makes nothing of
         // is none. (A URL's own pause has full jitter, see `fetch::retry`.)
@@ -295,6 +310,12 @@ impl HostState {
     pub fn hold_until(&mut self, at: Timestamp) {
         self.not_before = self.not_before.max(at);
     }
+}
+
+/// The longest that a host is left in peace after so many failures in a row, of which half is certain.
+fn backoff(errors_in_row: u32, policy: &Policy) -> Duration {
+    let n_doublings = errors_in_row.saturating_sub(1).min(20);
+    policy.backoff_base.saturating_mul(1 << n_doublings).min(policy.backoff_max)
 }
 
 #[cfg(test)]
@@ -499,6 +520,40 @@ mod tests {
         let mut known = HostState { not_before: later, ..HostState::default() };
         known.distrust(&policy, T);
         assert_eq!(known.not_before, later);
+    }
+
+    #[test]
+    fn a_failure_that_was_not_written_down_is_left_in_peace_all_the_same() {
+        let policy = Policy { interval: Duration::from_millis(100), ..Policy::default() };
+        let pause = |errors_in_row| {
+            let mut state = HostState { errors_in_row, ..HostState::default() };
+            state.go_on(&policy, T);
+            // What the process before it would have done at least, had it lived.
+            let mut heard = HostState { errors_in_row, ..HostState::default() };
+            let failed =
+                Conduct { sent_at: T, ended_at: T, first_byte_at: None, jitter: 0.0, ..conduct(Signal::Trouble) };
+            heard.settle(&failed, &policy);
+            assert!(state.not_before >= heard.not_before, "after {errors_in_row} failures");
+            state.not_before.since(T)
+        };
+        assert_eq!([0, 1, 2, 30].map(|n| pause(n).as_secs()), [1, 2, 4, 150]);
+        let slow = Policy { interval: Duration::from_secs(9), ..policy };
+        let mut state = HostState::default();
+        state.go_on(&slow, T);
+        assert_eq!(state.not_before, T + Duration::from_secs(9));
+    }
+
+    #[test]
+    fn a_host_is_on_trial_until_something_is_heard_of_it() {
+        let mut state = HostState::default();
+        state.go_on(&Policy::default(), T);
+        let mut known = HostState::default();
+        known.merge(&state);
+        assert!(known.on_trial);
+        let json = serde_json::to_string(&known).expect("it serialises");
+        assert!(!serde_json::from_str::<HostState>(&json).expect("it is read back").on_trial, "{json}");
+        known.settle(&conduct(Signal::Faulty), &Policy::default());
+        assert!(!known.on_trial);
     }
 
     #[test]

@@ -49,7 +49,7 @@ mod sites;
 mod truth;
 mod web;
 
-pub use log::{Arrival, Log};
+pub use log::{Arrival, Entry, Log, Moment, Tap};
 pub use server::{Server, serve};
 pub use truth::{Expectation, Truth};
 pub use web::Web;

@@ -19,24 +19,41 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
+use super::{Arrival, Log, log::Entry};
+use crate::clock::Timestamp;
+
 /// Between the last bytes of a body that breaks off and the break, so that the bytes are sent first.
 const BEFORE_THE_BREAK: Duration = Duration::from_millis(20);
 
-/// One of the requests of a host that are under way. Counts down when dropped.
+/// One of the requests of a host that are under way. Dropping it is the end of its answer.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<[AtomicU32]>, usize);
+pub(super) struct InFlight {
+    counts: Arc<[AtomicU32]>,
+    slot: usize,
+    entry: Entry,
+}
 
 impl InFlight {
-    /// Counts up; returns the count with this one, too.
-    pub(super) fn enter(counts: &Arc<[AtomicU32]>, slot: usize) -> (Self, u32) {
+    /// Counts up and logs the arrival, which is made of the count with this one, its number and the time.
+    pub(super) fn enter(
+        counts: &Arc<[AtomicU32]>,
+        slot: usize,
+        log: &Log,
+        arrival: impl FnOnce(u32, u64, Timestamp) -> Arrival,
+    ) -> Self {
         let n = counts[slot].fetch_add(1, Ordering::Relaxed) + 1;
-        (Self(Arc::clone(counts), slot), n)
+        Self { counts: Arc::clone(counts), slot, entry: log.push(|number, at| arrival(n, number, at)) }
+    }
+
+    /// What it will be answered with.
+    pub(super) fn answered(&mut self, status: u16, retry_after: Option<&str>) {
+        self.entry.answered(status, retry_after);
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0[self.1].fetch_sub(1, Ordering::Relaxed);
+        self.counts[self.slot].fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -26,7 +26,6 @@ use super::{
     Answer, Arrival, Ask, Log, Truth, Web,
     payload::{BrokenOff, InFlight, Payload},
 };
-use crate::clock::Clock;
 
 /// Most connections open at once; further ones wait to be accepted.
 pub const MAX_CONNECTIONS: usize = 4_096;
@@ -108,7 +107,6 @@ impl Server {
 struct Shared {
     web: Arc<Web>,
     log: Log,
-    clock: Clock,
     /// Requests under way, by host; the last slot is for names that are no host.
     in_flight: Arc<[AtomicU32]>,
     /// How often each "once" URL has been asked for, by the hash of host and path.
@@ -118,7 +116,7 @@ struct Shared {
 /// Serves `web` on `listener` until `cancel`, then for a moment longer to what is under way.
 pub async fn serve(listener: TcpListener, web: Arc<Web>, log: Log, cancel: CancellationToken) {
     let in_flight = (0..=web.n_hosts()).map(|_| AtomicU32::new(0)).collect();
-    let shared = Arc::new(Shared { web, log, clock: Clock::system(), in_flight, attempts: Mutex::default() });
+    let shared = Arc::new(Shared { web, log, in_flight, attempts: Mutex::default() });
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     let mut n_opened = 0;
@@ -172,25 +170,28 @@ async fn respond(
     connection: u64,
     request: Request<Incoming>,
 ) -> Result<Response<Payload>, BrokenOff> {
-    let at = shared.clock.now();
     let authority = authority(&request);
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     let host = shared.web.host_number(authority);
     let slot = host.unwrap_or(shared.web.n_hosts()) as usize;
-    let (in_flight, n_in_flight) = InFlight::enter(&shared.in_flight, slot);
-
-    let answer = shared.answer(&request, authority, target);
-    shared.log.push(|| Arrival {
+    let host_name = || match host {
+        Some(host) => Arc::clone(shared.web.sites.name(host)),
+        None => authority.to_ascii_lowercase().into(),
+    };
+    let mut in_flight = InFlight::enter(&shared.in_flight, slot, &shared.log, |n_in_flight, number, at| Arrival {
+        number,
         at,
-        host: match host {
-            Some(host) => Arc::clone(shared.web.sites.name(host)),
-            None => authority.to_ascii_lowercase().into(),
-        },
+        host: host_name(),
         path: target.into(),
         connection,
         in_flight: n_in_flight,
-        status: answer.status,
+        status: 0,
+        retry_after: None,
+        ended: None,
     });
+    let answer = shared.answer(&request, authority, target);
+    let retry_after = answer.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    in_flight.answered(answer.status, retry_after);
     if !answer.delay.is_zero() {
         tokio::time::sleep(answer.delay).await;
     }

@@ -7,8 +7,10 @@
 //!
 //! Deliberately not: measurements of speed.
 
+pub(crate) mod auditor;
 pub(crate) mod crash;
 pub(crate) mod dice;
+pub(crate) mod politeness;
 
 use std::{
     collections::BTreeMap,

@@ -9,11 +9,13 @@ use std::{
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use crate::support::{
-    audit::{Promise, audit},
-    binary::{dragline, finish, signal},
-    links,
-    site::{Reply, Site},
+use crate::{
+    fire::auditor::{Policy, audit},
+    support::{
+        binary::{dragline, finish, signal},
+        links,
+        site::{Reply, Site},
+    },
 };
 
 /// What a run said.
@@ -217,7 +219,7 @@ async fn hosts_are_asked_at_the_pace_of_a_crawl() {
     let began = Instant::now();
     let said = run(vec!["fetch", &urls[0], &urls[1], "--allow-address", "loopback"], "").await;
     assert_eq!(said.code, 0, "{}", said.errors);
-    assert_eq!(audit(&site.arrivals(), &Promise::default()), []);
+    assert_eq!(audit(&site.arrivals(), &Policy::default()), []);
     assert_eq!(site.arrivals().len(), 5);
     assert!(began.elapsed() < Duration::from_millis(2900), "different hosts don't wait for each other");
 }

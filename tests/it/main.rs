@@ -19,6 +19,7 @@ mod httpbin;
 mod identity;
 mod pages;
 mod polite;
+mod politeness;
 mod reading;
 mod recrawl;
 mod resume;

@@ -4,23 +4,26 @@
 //! itself is nobody's business here. Two hosts are two names for one server.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use dragline::{
     clock::{Clock, Timestamp},
-    vitro::Arrival,
+    vitro::{Arrival, Log},
 };
 use serde_json::json;
 
-use crate::support::{
-    audit::{Promise, assert_concurrency, assert_spacing, audit, connections},
-    auditor::{self, Policy},
-    binary::signal,
-    ground::{Config, Ground, finish, until},
-    responder::Running,
-    site::{Framing, Reply, Site},
+use crate::{
+    fire::auditor::{Auditor, Policy, Shared, audit, replay, tap},
+    support::{
+        audit::{assert_concurrency, assert_spacing, connections},
+        binary::signal,
+        ground::{Config, Ground, finish, until},
+        responder::Running,
+        site::{Framing, Reply, Site},
+    },
 };
 
 /// What the busy loopback of a test machine may take off an interval.
@@ -59,7 +62,7 @@ async fn by_default_a_host_is_asked_once_a_second_over_one_connection() {
     ground.crawl(&by_default(config(&seeds))).await.with(0);
     let arrivals = site.arrivals();
     assert_eq!(arrivals.len(), 2 * 4, "robots.txt and three pages of each: {arrivals:#?}");
-    assert_eq!(audit(&arrivals, &Promise::default()), []);
+    assert_eq!(audit(&arrivals, &Policy::default()), []);
     for host in ["a.test", "b.test"] {
         assert_eq!(connections(&arrivals, host).len(), 1);
     }
@@ -80,8 +83,8 @@ async fn a_rate_and_its_burst_are_kept() {
     let (site, ground) = (pages(12).serve().await, Ground::new());
     let config = config.set("seeds.urls", json!([site.url("/")])).set("politeness.burst", 4);
     ground.crawl(&config.set("politeness.per_host", 4)).await.with(0);
-    let promise = Promise { interval, burst: 4, connections: 4, tolerance: TOLERANCE, ..Promise::default() };
-    assert_eq!(audit(&site.arrivals(), &promise), []);
+    let policy = Policy { interval, burst: 4, connections: 4, transit: TOLERANCE, ..Policy::default() };
+    assert_eq!(audit(&site.arrivals(), &policy), []);
 }
 
 #[tokio::test]
@@ -175,8 +178,8 @@ async fn redirects_between_hosts_obey_both_promises() {
     let config = config(&[site.url_on("a.test", "/0")]).set("politeness.rate", "2/s").set("politeness.per_host", 1);
     ground.crawl(&config).await.with(0);
     let arrivals = site.arrivals();
-    let promise = Promise { interval: Duration::from_millis(500), connections: 1, ..Promise::default() };
-    assert_eq!(audit(&arrivals, &promise), []);
+    let policy = Policy { interval: Duration::from_millis(500), ..Policy::default() };
+    assert_eq!(audit(&arrivals, &policy), []);
     assert_eq!(ground.reconciled()[&site.url_on("a.test", "/6")]["redirects"].as_array().unwrap().len(), 6);
 }
 
@@ -304,16 +307,21 @@ fn troubled() -> Site {
         .reply("/4", html("4"))
 }
 
-fn troubled_policy() -> Policy {
-    Policy {
+/// Holds what they see against what is promised to them, over so many connections.
+fn troubled_auditor(connections: u32) -> Auditor {
+    let policy = Policy {
         interval: Duration::from_millis(250),
         delay: Duration::from_millis(100),
-        crawl_delays: BTreeMap::from([("c.test".to_owned(), Duration::from_millis(1200))]),
         backoff: (Duration::from_millis(400), Duration::from_secs(2)),
         robots_elsewhere: BTreeSet::from(["/real-robots.txt".to_owned()]),
-        tolerance: TOLERANCE,
+        connections,
+        transit: Duration::from_millis(120),
         ..Policy::default()
-    }
+    };
+    let patient = Arc::new(Policy { crawl_delay: Some(Duration::from_millis(1200)), ..policy.clone() });
+    let policy = Arc::new(policy);
+    let promises = move |host: &str| if host == "c.test" { patient.clone() } else { policy.clone() };
+    Auditor::new(Box::new(promises))
 }
 
 fn troubled_config(site: &Running) -> Config {
@@ -332,16 +340,8 @@ async fn the_auditor_finds_nothing_in_a_crawl_with_all_kinds_of_trouble() {
         let (site, ground) = (troubled().serve().await, Ground::new());
         let config = troubled_config(&site).set("politeness.per_host", connections);
         ground.crawl(&config).await.with(0);
-        // Over several connections the interval counts from sending, and what arrives late on a busy machine is
-        // nearer to the next request. Over one it is exact.
-        let tolerance = if connections == 1 { TOLERANCE } else { Duration::from_millis(120) };
-        let policy = Policy { connections, tolerance, ..troubled_policy() };
-        assert_eq!(
-            auditor::audit(&site.exchanges(), &policy),
-            [],
-            "{connections} connections: {:#?}",
-            site.exchanges()
-        );
+        let arrivals = site.arrivals();
+        assert_eq!(replay(&arrivals, troubled_auditor(connections)), [], "{connections} connections: {arrivals:#?}");
         let records = ground.reconciled();
         for path in ["/seconds", "/date", "/bad-gateway", "/error", "/mapped", "/target"] {
             let url = site.url_on("a.test", path);
@@ -354,18 +354,24 @@ async fn the_auditor_finds_nothing_in_a_crawl_with_all_kinds_of_trouble() {
 
 #[tokio::test]
 async fn the_auditor_finds_nothing_across_a_kill() {
-    let (site, ground) = (troubled().serve().await, Ground::new());
+    let auditor = Arc::new(Mutex::new(troubled_auditor(1)));
+    let log = Log::tapped(1000, tap(&auditor));
+    let (site, ground) = (troubled().serve_logged(log.clone()).await, Ground::new());
     let config = troubled_config(&site).set("politeness.per_host", 1);
-    for n_requests in [8, 20] {
+    for n_requests in [8, 14, 20, 27] {
         let child = ground.start_crawl(&config);
-        until("requests", || site.exchanges().len() >= n_requests).await;
-        // What is heard in the last moments may be forgotten, and this is not about that.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        until("requests", || site.arrivals().len() >= n_requests).await;
+        let before = log.clock().now();
         signal(&child, "KILL").await;
         finish(child).await;
+        // What it sent last comes in.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        auditor.lock().unwrap().died(before, log.clock().now(), |_| true);
     }
     ground.crawl(&config).await.with(0);
-    assert_eq!(auditor::audit(&site.exchanges(), &troubled_policy()), [], "{:#?}", site.exchanges());
+    let report = auditor.lock().unwrap().report();
+    assert_eq!(report.violations, [], "{:#?}", site.arrivals());
+    assert!(report.forgotten <= 4 * 4, "{report:?}");
     ground.reconciled();
 }
 
@@ -374,23 +380,28 @@ async fn hosts_of_one_address_or_domain_share_its_limit() {
     let (site, ground) = (pages(2).serve().await, Ground::new());
     let seeds: Vec<String> = (0..4).map(|n| site.url_on(&format!("h{n}.x.test"), "/")).collect();
     ground.crawl(&config(&seeds).set("politeness.ip_rate", "5/s")).await.with(0);
-    let policy = Policy { interval: Duration::ZERO, connections: 4, tolerance: TOLERANCE, ..Policy::default() };
-    let address = Policy { address: Duration::from_millis(200), ..policy.clone() };
-    let exchanges = site.exchanges();
-    assert_eq!(exchanges.len(), 4 * 4);
+    let policy = Arc::new(Policy { connections: 4, ..Policy::nothing() });
+    let audit = |arrivals: &[Arrival], shared: Shared| {
+        let policy = policy.clone();
+        replay(arrivals, Auditor::new(Box::new(move |_| policy.clone())).sharing(shared))
+    };
+    let arrivals = site.arrivals();
+    assert_eq!(arrivals.len(), 4 * 4);
     // The first ones go out before anybody knows that it is one address, so that one of them may arrive just
     // before what is sent to another host of it.
-    let known: Vec<_> = exchanges.iter().filter(|it| it.path != "/robots.txt").cloned().collect();
-    let found = auditor::audit(&known, &address);
-    assert!(found.iter().all(|violation| violation.rule == auditor::Rule::RobotsFirst), "{found:?}");
+    let known: Vec<_> = arrivals.into_iter().filter(|it| &*it.path != "/robots.txt").collect();
+    assert_eq!(
+        audit(&known, Shared { address: Duration::from_millis(200), transit: TOLERANCE, ..Shared::default() }),
+        []
+    );
 
     let (site, ground) = (pages(2).serve().await, Ground::new());
     let seeds: Vec<String> = (0..4).map(|n| site.url_on(&format!("h{n}.x.test"), "/")).collect();
     let config = config(&seeds).set("politeness.domain_rate", "10/s").set("politeness.domain_connections", 1);
     ground.crawl(&config).await.with(0);
-    let domain = Policy { domain: Duration::from_millis(100), ..policy };
-    assert_eq!(auditor::audit(&site.exchanges(), &domain), []);
-    assert_eq!(site.exchanges().len(), 4 * 4);
+    let domain = Shared { domain: Duration::from_millis(100), transit: TOLERANCE, ..Shared::default() };
+    assert_eq!(audit(&site.arrivals(), domain), []);
+    assert_eq!(site.arrivals().len(), 4 * 4);
 }
 
 #[tokio::test]
@@ -401,7 +412,7 @@ async fn nothing_is_asked_in_quiet_hours_and_explain_says_why() {
     let quiet = format!("{:02}:00-{:02}:00 UTC", (hour + 23) % 24, (hour + 2) % 24);
     let config = config(&[site.url("/")]).set("politeness.quiet", json!([quiet])).set("limits.duration", "2s");
     ground.crawl(&config).await.with(3);
-    assert_eq!(site.exchanges().len(), 0);
+    assert_eq!(site.arrivals().len(), 0);
     ground.write("crawl.toml", config.toml());
     let told = ground.run(&["explain", &site.url("/"), "--config", "crawl.toml"]).await;
     assert!(told.stdout.contains("quiet hours"), "{}", told.stdout);
@@ -413,5 +424,5 @@ async fn nothing_is_asked_in_quiet_hours_and_explain_says_why() {
     let began = std::time::Instant::now();
     finish(child).await.with(4);
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    assert_eq!(site.exchanges().len(), 0);
+    assert_eq!(site.arrivals().len(), 0);
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 mod directories;
 mod front;
 mod jobs;
+mod pauses;
 mod random;
 mod redirects;
 mod regressions;

@@ -232,7 +232,7 @@ impl Workbench {
                 self.with(host, |slot, options| {
                     slot.open(known, head, limit, options, now);
                     if let Some(at) = resumed_at {
-                        slot.distrust(at);
+                        slot.go_on(at);
                     }
                 });
             }

@@ -101,9 +101,9 @@ impl Slot {
         self.queue.open(head, limit, now, self.policy.longest_pause());
     }
 
-    /// Nobody knows what the host was asked just before `at`.
-    pub(super) fn distrust(&mut self, at: Timestamp) {
-        self.state.distrust(&self.policy, at);
+    /// The crawl went on at `at`: nobody knows what the host was asked, and said, just before that.
+    pub(super) fn go_on(&mut self, at: Timestamp) {
+        self.state.go_on(&self.policy, at);
     }
 
     fn name(&mut self, key: HostKey, options: &Options) {

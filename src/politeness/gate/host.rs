@@ -143,7 +143,7 @@ impl Host {
         if let Some(until) = quiet {
             return Err(Denied::Until(until, Hold::Quiet));
         }
-        if self.state.backing_off && self.in_flight > 0 {
+        if (self.state.backing_off || self.state.on_trial) && self.in_flight > 0 {
             return Err(Denied::Busy(Hold::Probe));
         }
         self.stand_back(member, now)?;

@@ -2,12 +2,10 @@
 //!
 //! [`site`] describes small websites and serves them from a raw socket, [`client`] and [`reader`]
 //! are an independent client and link extractor (so that dragline is never checked with its own
-//! code), [`audit`] asks a log of arrivals simple questions, [`auditor`] reads one for every promise that
-//! a policy makes, [`villain`] plays servers that mean harm, [`binary`] runs the built program and
+//! code), [`audit`] asks a log of arrivals simple questions (whole policies are `crate::fire::auditor`'s), [`villain`] plays servers that mean harm, [`binary`] runs the built program and
 //! reads what it leaves behind, [`ground`] gives its crawls a place and checks their books.
 
 pub(crate) mod audit;
-pub(crate) mod auditor;
 pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod ground;

@@ -1,7 +1,7 @@
 //! An HTTP/1.1 responder of a hundred lines, for tests in which every byte matters.
 //!
 //! It writes what a [`Site`] describes and nothing else: no `Date`, no `Server`, no corrections. It
-//! keeps connections alive, and logs arrivals in the form that [`super::audit`] reads.
+//! keeps connections alive, and logs arrivals in the form that the auditor reads.
 
 use std::{
     collections::HashMap,
@@ -10,20 +10,14 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use dragline::{
-    clock::Clock,
-    vitro::{Arrival, Log},
-};
+use dragline::vitro::{Arrival, Log};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
 
-use super::{
-    auditor::Exchange,
-    site::{Framing, Reply, Site},
-};
+use super::site::{Framing, Reply, Site};
 
 /// Longest request head read.
 const MAX_HEAD: usize = 64 * 1024;
@@ -38,7 +32,6 @@ pub(crate) struct Running {
 struct Shared {
     site: Site,
     port: u16,
-    clock: Clock,
     log: Log,
     state: Mutex<State>,
 }
@@ -48,15 +41,14 @@ struct State {
     in_flight: HashMap<String, u32>,
     n_asked: HashMap<(String, String), usize>,
     heads: Vec<(String, String)>,
-    exchanges: Vec<Exchange>,
 }
 
 impl Running {
-    pub(super) async fn start(site: Site) -> Self {
+    pub(super) async fn start(site: Site, log: Log) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let (port, log) = (addr.port(), Log::default());
-        let shared = Arc::new(Shared { site, port, clock: Clock::system(), log, state: Mutex::default() });
+        let port = addr.port();
+        let shared = Arc::new(Shared { site, port, log, state: Mutex::default() });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&shared)));
         Self { addr, shared, _tasks: tasks }
@@ -79,11 +71,6 @@ impl Running {
     /// Every request so far, in the order of arrival.
     pub(crate) fn arrivals(&self) -> Vec<Arrival> {
         self.shared.log.arrivals()
-    }
-
-    /// Every exchange so far, as the auditor reads them.
-    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
-        self.shared.state.lock().unwrap().exchanges.clone()
     }
 
     /// The paths asked for, in the order of arrival.
@@ -115,30 +102,31 @@ async fn converse(mut stream: TcpStream, connection: u64, shared: &Shared) -> st
     stream.set_nodelay(true)?;
     let mut unread = Vec::new();
     while let Some(head) = read_head(&mut stream, &mut unread).await? {
-        let at = shared.clock.now();
         let target = head.split(' ').nth(1).unwrap_or("/").to_owned();
         let host = header(&head, "host").unwrap_or_default().to_ascii_lowercase();
         let host = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name).to_owned();
         let last = header(&head, "connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let is_head = head.starts_with("HEAD ");
 
-        let reply = shared.reply(&host, &target).dated(at);
         let in_flight = shared.enter(&host, &target, head);
-        let number = shared.note(Exchange {
+        let mut entry = shared.log.push(|number, at| Arrival {
+            number,
             at,
+            host: host.as_str().into(),
+            path: target.as_str().into(),
+            connection,
+            in_flight,
+            status: 0,
+            retry_after: None,
             ended: None,
-            host: host.clone(),
-            local: stream.local_addr()?.ip(),
-            path: target.clone(),
-            status: reply.status,
-            retry_after: reply.headers.iter().find(|(name, _)| name == "Retry-After").map(|(_, value)| value.clone()),
         });
-        let (status, name) = (reply.status, host.as_str());
-        let path = target.as_str().into();
-        shared.log.push(|| Arrival { at, host: name.into(), path, connection, in_flight, status });
+        let reply = shared.reply(&host, &target).dated(shared.log.clock().now());
+        let retry_after = reply.headers.iter().find(|(name, _)| name == "Retry-After").map(|(_, value)| &**value);
+        entry.answered(reply.status, retry_after);
         tokio::time::sleep(reply.delay).await;
         // Before the last byte goes out, because the peer may ask again as soon as it has that.
-        shared.leave(&host, number);
+        shared.leave(&host);
+        drop(entry);
         let bytes = shared.bytes(&reply, is_head);
         stream.write_all(&bytes).await?;
         if last || matches!(reply.framing, Framing::UntilClose | Framing::CutAt(_) | Framing::Verbatim) {
@@ -190,16 +178,9 @@ impl Shared {
         *in_flight
     }
 
-    fn note(&self, exchange: Exchange) -> usize {
-        let exchanges = &mut self.state.lock().unwrap().exchanges;
-        exchanges.push(exchange);
-        exchanges.len() - 1
-    }
-
-    fn leave(&self, host: &str, number: usize) {
+    fn leave(&self, host: &str) {
         let mut state = self.state.lock().unwrap();
         *state.in_flight.get_mut(host).expect("it was entered") -= 1;
-        state.exchanges[number].ended = Some(self.clock.now());
     }
 
     fn bytes(&self, reply: &Reply, is_head: bool) -> Vec<u8> {

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use dragline::clock::Timestamp;
+use dragline::{clock::Timestamp, vitro::Log};
 
 use super::responder::Running;
 
@@ -159,6 +159,11 @@ impl Site {
 
     /// Serves it on a free port of 127.0.0.1 until the result is dropped.
     pub(crate) async fn serve(self) -> Running {
-        Running::start(self).await
+        self.serve_logged(Log::default()).await
+    }
+
+    /// The same with a log of the caller's.
+    pub(crate) async fn serve_logged(self, log: Log) -> Running {
+        Running::start(self, log).await
     }
 }

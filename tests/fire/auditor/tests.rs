@@ -1,0 +1,254 @@
+//! The auditor is tried on planted violations, rule by rule, and on logs in which nothing is wrong.
+
+use std::time::UNIX_EPOCH;
+
+use super::*;
+
+const T: Timestamp = Timestamp(1_700_000_000_000_000);
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+fn at(path: &str, at_ms: u64, took_ms: u64, status: u16) -> Arrival {
+    let at = T + ms(at_ms);
+    Arrival {
+        number: at_ms,
+        at,
+        host: "a.test".into(),
+        path: path.into(),
+        connection: 0,
+        in_flight: 1,
+        status,
+        retry_after: None,
+        ended: Some(at + ms(took_ms)),
+    }
+}
+
+fn asking(retry_after: &str, arrival: Arrival) -> Arrival {
+    Arrival { retry_after: Some(retry_after.into()), ..arrival }
+}
+
+fn on(host: &str, arrival: Arrival) -> Arrival {
+    Arrival { host: host.into(), ..arrival }
+}
+
+/// Without the rate and the rules of robots.txt, which have tests of their own.
+fn bare() -> Policy {
+    Policy { interval: Duration::ZERO, robots_first: false, ..Policy::default() }
+}
+
+fn same(policy: &Policy) -> Promises {
+    let policy = Arc::new(policy.clone());
+    Box::new(move |_| policy.clone())
+}
+
+#[track_caller]
+fn check(policy: &Policy, log: &[Arrival], expected: &[(Rule, &str, u64)]) {
+    check_with(Auditor::new(same(policy)), log, expected);
+}
+
+#[track_caller]
+fn check_with(auditor: Auditor, log: &[Arrival], expected: &[(Rule, &str, u64)]) {
+    let found = replay(log, auditor);
+    let found: Vec<(Rule, &str, u64)> =
+        found.iter().map(|it| (it.rule, &*it.path, u64::try_from(it.early_by.as_millis()).unwrap())).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn rates_and_bursts() {
+    let policy = Policy { robots_first: false, ..Policy::default() };
+    let log = [at("/1", 0, 1, 200), at("/2", 999, 1, 200), at("/3", 1500, 1, 200), at("/4", 2500, 1, 200)];
+    check(&policy, &log, &[(Rule::Rate, "/3", 500)]);
+    let policy = Policy { burst: 2, ..policy };
+    check(&policy, &log, &[]);
+    check(&policy, &[0, 2, 4].map(|n| at("/", n, 1, 200)), &[(Rule::Rate, "/", 996)]);
+    // Whatever the order in which they are told.
+    check(&policy, &[4, 0, 2].map(|n| at("/", n, 1, 200)), &[(Rule::Rate, "/", 996)]);
+}
+
+#[test]
+fn an_interval_that_is_too_short_by_a_hair_is_found_in_the_end() {
+    let policy = Policy { robots_first: false, ..Policy::default() };
+    let log: Vec<Arrival> = (0..9).map(|n| at("/", 999 * n, 1, 200)).collect();
+    let found = audit(&log, &policy);
+    assert_eq!(
+        found.iter().map(|it| (it.rule, it.number)).collect::<Vec<_>>(),
+        [(Rule::Rate, 3 * 999), (Rule::Rate, 6 * 999)]
+    );
+    // What is late on its way is an excuse once, and not again and again.
+    let policy = Policy { connections: 3, transit: ms(50), ..policy };
+    let late = [at("/1", 40, 1, 200), at("/2", 1000, 1, 200), at("/3", 2000, 1, 200), at("/4", 3000, 1, 200)];
+    check(&policy, &late, &[]);
+    let log: Vec<Arrival> = (0..6).map(|n| at("/", 989 * n, 1, 200)).collect();
+    assert_eq!(audit(&log, &policy).len(), 1);
+}
+
+#[test]
+fn delays_count_from_the_end_of_answers() {
+    let policy = Policy { delay: ms(500), ..bare() };
+    let log = [at("/1", 0, 300, 200), at("/2", 800, 10, 200), at("/3", 1200, 10, 200)];
+    check(&policy, &log, &[(Rule::Delay, "/3", 110)]);
+}
+
+#[test]
+fn connections_and_the_single_probe() {
+    let log = [at("/1", 0, 300, 200), at("/2", 200, 300, 200), at("/3", 600, 10, 200)];
+    check(&bare(), &log, &[(Rule::Connections, "/2", 0)]);
+    let policy = Policy { connections: 2, backoff: (ms(100), ms(100)), ..bare() };
+    check(&policy, &log, &[]);
+    let failed = [at("/1", 0, 10, 502), at("/2", 500, 300, 200), at("/3", 600, 10, 200), at("/4", 900, 300, 200)];
+    let after = [&failed[..], &[at("/5", 1000, 300, 200)]].concat();
+    check(&policy, &after, &[(Rule::Probe, "/3", 0)]);
+}
+
+#[test]
+fn pauses_that_were_asked_for() {
+    let policy = Policy { max_delay: ms(5000), ..bare() };
+    let log = [asking("2", at("/1", 0, 100, 429)), at("/2", 1500, 1, 200)];
+    check(&policy, &log, &[(Rule::RetryAfter, "/2", 600)]);
+    check(&policy, &[asking("99", at("/1", 0, 100, 503)), at("/2", 5100, 1, 200)], &[]);
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_micros(T.0) + Duration::from_secs(3));
+    let log = [asking(&date, at("/1", 0, 100, 503)), at("/2", 2400, 1, 200), at("/3", 3000, 1, 200)];
+    check(&policy, &log, &[(Rule::RetryAfter, "/2", 600)]);
+    let log = [asking("2", at("/1", 0, 100, 302)), at("/2", 1500, 1, 200)];
+    check(&policy, &log, &[(Rule::RetryAfter, "/2", 600)]);
+    // What was on its way when the answer was sent is nobody's fault.
+    let policy = Policy { connections: 2, ..policy };
+    check(&policy, &[asking("2", at("/1", 0, 100, 429)), at("/2", 105, 1, 200)], &[]);
+    check(&policy, &[asking("2", at("/1", 0, 100, 429)), at("/2", 305, 1, 200)], &[(Rule::RetryAfter, "/2", 1795)]);
+}
+
+#[test]
+fn failures_are_left_in_peace_for_longer_and_longer() {
+    let policy = Policy { backoff: (ms(1000), ms(3000)), ..bare() };
+    let log = [at("/1", 0, 0, 503), at("/2", 400, 0, 502), at("/3", 1300, 0, 504), at("/4", 2700, 0, 200)];
+    check(&policy, &log, &[(Rule::Backoff, "/2", 100), (Rule::Backoff, "/3", 100), (Rule::Backoff, "/4", 100)]);
+    let log = [at("/1", 0, 0, 503), at("/2", 500, 0, 200), at("/3", 501, 0, 503), at("/4", 1001, 0, 200)];
+    check(&policy, &log, &[]);
+}
+
+#[test]
+fn robots_txt_is_answered_first_and_obeyed() {
+    let policy = Policy { interval: Duration::ZERO, connections: 9, ..Policy::default() };
+    let log = [at("/1", 0, 1, 200), at("/robots.txt", 10, 500, 200), at("/2", 100, 1, 200), at("/3", 510, 1, 200)];
+    check(&policy, &log, &[(Rule::RobotsFirst, "/1", 0), (Rule::RobotsFirst, "/2", 0)]);
+    let policy = Policy { disallowed: Paths::default().with("/x/").but("/x/open"), ..policy };
+    let log = [at("/robots.txt", 0, 1, 200), at("/x/1", 10, 1, 200), at("/x/open", 20, 1, 200), at("/y", 30, 1, 200)];
+    check(&policy, &log, &[(Rule::Disallowed, "/x/1", 0)]);
+    let log = [at("/robots.txt", 0, 1, 404), at("/x/1", 10, 1, 200)];
+    check(&policy, &log, &[]);
+    let policy = Policy { backoff: (ms(0), ms(0)), ..policy };
+    let log = [at("/robots.txt", 0, 1, 503), at("/1", 10, 1, 200), at("/robots.txt", 20, 1, 200), at("/2", 30, 1, 200)];
+    check(&policy, &log, &[(Rule::RobotsClosed, "/1", 0)]);
+}
+
+#[test]
+fn a_robots_txt_that_is_elsewhere_is_waited_for() {
+    let policy = Policy { robots_elsewhere: ["/else".to_owned()].into(), ..bare() };
+    let policy = Policy { robots_first: true, ..policy };
+    let log = [at("/robots.txt", 0, 1, 301), at("/1", 10, 1, 200), at("/else", 20, 1, 200), at("/2", 30, 1, 200)];
+    check(&policy, &log, &[(Rule::RobotsFirst, "/1", 0)]);
+}
+
+#[test]
+fn a_crawl_delay_holds_from_robots_txt_on() {
+    let policy = Policy { crawl_delay: Some(ms(3000)), connections: 2, burst: 5, ..Policy::default() };
+    let log = [at("/robots.txt", 0, 1, 200), at("/1", 1000, 1, 200), at("/2", 4000, 2001, 200), at("/3", 6000, 1, 200)];
+    check(
+        &policy,
+        &log,
+        &[(Rule::CrawlDelay, "/1", 2000), (Rule::CrawlDelay, "/3", 1000), (Rule::Connections, "/3", 0)],
+    );
+    let log = [at("/robots.txt", 0, 1, 404), at("/1", 1000, 1, 200)];
+    check(&policy, &log, &[]);
+    check(&Policy { max_delay: ms(100), ..policy }, &[at("/robots.txt", 0, 1, 200), at("/1", 100, 1, 200)], &[]);
+}
+
+#[test]
+fn quiet_hours() {
+    let policy = Policy { quiet: vec![(T + ms(1000), T + ms(2000))], transit: ms(20), ..bare() };
+    let log = [at("/1", 1010, 1, 200), at("/2", 1300, 1, 200), at("/3", 2000, 1, 200)];
+    check(&policy, &log, &[(Rule::Quiet, "/2", 700)]);
+}
+
+#[test]
+fn what_hosts_share() {
+    let log = [
+        on("a.x.test", at("/1", 0, 1, 200)),
+        on("b.x.test", at("/2", 100, 1, 200)),
+        on("c.y.test", at("/3", 150, 1, 200)),
+        on("b.x.test", at("/4", 250, 1, 200)),
+    ];
+    let with = |shared| Auditor::new(same(&bare())).sharing(shared);
+    check_with(with(Shared { all: ms(100), ..Shared::default() }), &log, &[(Rule::AllHosts, "/3", 50)]);
+    check_with(with(Shared { domain: ms(150), ..Shared::default() }), &log, &[(Rule::Domain, "/2", 50)]);
+    check_with(with(Shared { address: ms(120), ..Shared::default() }), &log, &[(Rule::Address, "/4", 20)]);
+}
+
+#[test]
+fn other_promises_from_some_time_on() {
+    let policy = |interval| Policy { interval: ms(interval), ..bare() };
+    let mut auditor = Auditor::new(same(&policy(1000)));
+    for n in [0, 1000] {
+        auditor.tell(Moment::Asked(&at("/", n, 1, 200)));
+        auditor.tell(Moment::Ended { number: n, at: T + ms(n), status: 200, retry_after: None });
+    }
+    auditor.promise(same(&policy(500)));
+    check_with(
+        auditor,
+        &[at("/1", 2000, 1, 200), at("/2", 2500, 1, 200), at("/3", 2900, 1, 200)],
+        &[(Rule::Rate, "/3", 100)],
+    );
+}
+
+/// A crawl whose process is killed at 2000 ms; one answer went out `before_ms` before that, and the next one
+/// asks at 2600 and 2650 ms.
+fn killed(policy: &Policy, before_ms: u64, last: Arrival) -> (Vec<(Rule, u64)>, u64) {
+    let mut auditor = Auditor::new(same(policy));
+    // One is under way all the time, and its answer is heard by nobody.
+    auditor.tell(Moment::Asked(&at("/lost", 1000, 9, 503)));
+    let told = Arrival { at: T + ms(2000 - before_ms), ended: None, number: 1, ..last };
+    auditor.tell(Moment::Asked(&told));
+    let (status, retry_after) = (told.status, told.retry_after.as_deref());
+    auditor.tell(Moment::Ended { number: 1, at: told.at, status, retry_after });
+    auditor.died(T + ms(2000), T + ms(2010), |host| host == "a.test");
+    auditor.tell(Moment::Ended { number: 1000, at: T + ms(2020), status: 503, retry_after: Some("99") });
+    for after in [at("/2", 2600, 1, 200), at("/3", 2650, 1, 200)] {
+        auditor.tell(Moment::Asked(&after));
+        auditor.tell(Moment::Ended { number: after.number, at: after.at, status: 200, retry_after: None });
+    }
+    let report = auditor.report();
+    (report.violations.iter().map(|it| (it.rule, it.number)).collect(), report.forgotten)
+}
+
+#[test]
+fn a_kill_excuses_one_request_and_only_for_what_was_said_just_before() {
+    let policy = Policy { unheard: ms(100), uncommitted: ms(300), connections: 2, ..bare() };
+    let busy = || asking("3", at("/1", 0, 0, 503));
+    assert_eq!(killed(&policy, 50, busy()), (vec![], 1));
+    assert_eq!(killed(&policy, 150, busy()), (vec![(Rule::RetryAfter, 2600), (Rule::RetryAfter, 2650)], 0));
+    assert_eq!(killed(&policy, 50, at("/1", 0, 0, 200)), (vec![], 0));
+    let policy = Policy { crawl_delay: Some(ms(900)), connections: 9, ..policy };
+    assert_eq!(killed(&policy, 50, at("/robots.txt", 0, 0, 200)).1, 1);
+    let found = killed(&policy, 150, at("/robots.txt", 0, 0, 200));
+    assert!(found.0.contains(&(Rule::CrawlDelay, 2600)) && found.1 == 0, "{found:?}");
+}
+
+#[test]
+fn it_takes_no_more_memory_than_the_hosts() {
+    let mut auditor = Auditor::new(same(&Policy { connections: 2, ..bare() }));
+    for n in 0..100_000 {
+        let it =
+            on(if n % 2 == 0 { "a" } else { "b" }, asking("1", at("/", n, 1, 500 + u16::try_from(n % 4).unwrap())));
+        auditor.tell(Moment::Asked(&it));
+        let retry_after = Some("1");
+        auditor.tell(Moment::Ended { number: n, at: it.at, status: it.status, retry_after });
+    }
+    assert!(auditor.under_way.is_empty() && auditor.domains.is_empty() && auditor.hosts.len() == 2);
+    assert!(auditor.hosts.values().all(|ledger| ledger.n_kept() < 50));
+    let report = auditor.report();
+    assert_eq!((report.requests, report.violations.len()), (100_000, MAX_LISTED));
+    assert!(report.counts[&Rule::RetryAfter] > 10_000);
+}
