@@ -7,6 +7,8 @@
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use super::HostId;
+
 /// A canonical URL's 128-bit fingerprint (XXH3), host-prefixed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub u128);
@@ -19,6 +21,11 @@ impl Fingerprint {
         Self((u128::from(prefix) << 96) | rest)
     }
 
+    /// Whether it may be that of a URL of this host: of any other with probability 2⁻³².
+    pub fn is_of(self, host: HostId) -> bool {
+        self.0 >> 96 == u128::from(host.0 >> 32)
+    }
+
     /// Big-endian bytes: their order is the order of the fingerprints.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
@@ -28,5 +35,20 @@ impl Fingerprint {
 impl std::fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:032x}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Canonicalizer;
+
+    #[test]
+    fn it_begins_with_its_host() {
+        let parse = |text: &str| Canonicalizer::default().parse(text).expect("valid");
+        for text in ["http://a.example/x", "https://a.example:8443/", "http://a.example./y"] {
+            let url = parse(text);
+            assert!(url.fingerprint().is_of(url.host().id()), "{text}");
+            assert!(!url.fingerprint().is_of(parse("http://b.example/").host().id()), "{text}");
+        }
     }
 }

@@ -40,6 +40,7 @@ pub(crate) enum Command {
     Check(CheckArgs),
     Demo(DemoArgs),
     Explain(ExplainArgs),
+    Verify(VerifyArgs),
     /// See how dragline judges one thing: a robots.txt, a URL, a page, a sitemap, a charset, where it may connect
     ///
     /// Reads a file, standard input ("-") or a URL; with --batch, questions as JSON lines.
@@ -248,6 +249,29 @@ pub(crate) struct ExplainArgs {
     /// Print JSON, one object a line, instead of text
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Check that an output folder holds what its receipt says: every URL once, every count right
+///
+/// Reads all records, receipts and the state of a crawl that has ended or was killed, and names what does not
+/// agree: gaps, doubles, damaged lines, wrong counts. Changes nothing. Ends with 0 if all agree, with 8 if not.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  dragline verify site\n  dragline verify site --json | jq .counts\n  \
+    dragline run site.toml && dragline verify site --quiet")]
+pub(crate) struct VerifyArgs {
+    /// The output folder
+    #[arg(value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Folder for what does not fit into memory while it is sorted: about 30 bytes a record from some million
+    /// records on [default: the system's folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) temp: Option<PathBuf>,
+    /// No live display
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 /// Print a completion script for a shell

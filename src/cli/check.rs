@@ -1,5 +1,6 @@
 //! `dragline check`: what a configuration comes to, or all that is wrong with it.
 
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Serialize;
 
 use super::{Exit, args::CheckArgs, fetch, print, with_config};
@@ -15,8 +16,8 @@ const MAX_COLUMN: usize = 44;
 pub(super) fn execute(args: &CheckArgs) -> Exit {
     if let Some(of) = &args.schema {
         let schema = match of.as_str() {
-            "record" => pretty(&schemars::schema_for!(Record<'_>)),
-            "receipt" => pretty(&schemars::schema_for!(Receipt)),
+            "record" => pretty(&written::<Record<'_>>()),
+            "receipt" => pretty(&written::<Receipt>()),
             "fetch" => fetch::schema(),
             _ => json_schema(),
         };
@@ -30,6 +31,11 @@ pub(super) fn execute(args: &CheckArgs) -> Exit {
         "json" => print(pretty(&loaded.rows).as_bytes()),
         _ => print(table(&loaded).as_bytes()),
     })
+}
+
+/// The schema of what dragline writes: a field that may be left out is not required.
+pub(super) fn written<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }
 
 fn pretty(data: &impl Serialize) -> String {

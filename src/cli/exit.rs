@@ -23,11 +23,13 @@ pub enum Exit {
     OutputRefused = 6,
     /// With `fetch --fail`: some URL did not end with 2xx.
     SomeFailed = 7,
+    /// `verify`: outputs, state and receipt of the folder do not agree, or something in it is damaged.
+    Unverified = 8,
 }
 
 impl Exit {
     /// Every code, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Finished,
         Self::Internal,
         Self::Usage,
@@ -36,6 +38,7 @@ impl Exit {
         Self::NothingFetched,
         Self::OutputRefused,
         Self::SomeFailed,
+        Self::Unverified,
     ];
 
     /// The number.
@@ -56,6 +59,7 @@ impl Exit {
                 "output folder refused (finished, of another configuration, in use, damaged, not writable)"
             }
             Self::SomeFailed => "with fetch --fail: some URL did not end with 2xx",
+            Self::Unverified => "verify: the folder does not verify",
         }
     }
 
@@ -78,6 +82,6 @@ mod tests {
 
     #[test]
     fn numbers_are_for_ever() {
-        assert_eq!(Exit::ALL.map(Exit::code), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(Exit::ALL.map(Exit::code), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
     }
 }

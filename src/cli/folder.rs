@@ -24,7 +24,11 @@ use crate::{
     sink::{self, JsonlSink, NullSink, Sink, SinkError},
 };
 
+mod glimpse;
 mod passes;
+
+pub(super) use glimpse::{Glimpse, glimpse};
+pub(super) use passes::{PASSES, passes_in};
 
 /// How often a lock that somebody else holds is tried, and the pause between.
 const LOCK_ATTEMPTS: u32 = 20;
@@ -34,8 +38,8 @@ const STORE: &str = "frontier.redb";
 const UNFINISHED_STORE: &str = "frontier.redb.new";
 const LOCK: &str = "lock";
 const COOKIES: &str = "cookies.json";
-const RECEIPT: &str = "receipt.json";
-const REPORT: &str = "report.html";
+pub(super) const RECEIPT: &str = "receipt.json";
+pub(super) const REPORT: &str = "report.html";
 /// Of files that others may read, before the umask.
 const MODE: u32 = 0o666;
 

@@ -27,6 +27,7 @@ mod man;
 mod progress;
 mod run;
 mod summary;
+mod verify;
 mod waits;
 mod whole;
 
@@ -84,6 +85,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(args) => check::execute(&args),
         Command::Demo(args) => demo::execute(&args),
         Command::Explain(args) => explain::execute(&args),
+        Command::Verify(args) => verify::execute(&args),
         Command::Inspect { what } => inspect::execute(&what),
         Command::Completions(args) => completions::execute(&args),
         Command::Man(args) => man::execute(&args),

@@ -221,7 +221,7 @@ mod tests {
         tally.failed = [("http-404", 8), ("timeout", 4)].map(|(why, n)| (why.to_owned(), n)).into();
         tally.refused = [(Refusal::OutOfScope, 340), (Refusal::RobotsDenied, 5)].into();
         (tally.body_bytes, tally.wire_bytes, tally.active_ms) = (12_900_000, 4_300_000, 83_000);
-        let outputs = vec![Mark { file: "pages.jsonl".into(), bytes: 2048, records: 1647 }];
+        let outputs = vec![Mark { file: "pages.jsonl".into(), bytes: 2048, records: 1647, crc32: None }];
         let n_queued = tally.n_pending();
         Finished {
             end,
@@ -330,7 +330,7 @@ Run the same command again to resume.";
 
     #[test]
     fn many_files_are_summed_up() {
-        let mark = |i| Mark { file: format!("pages-{i}.jsonl"), bytes: 1024, records: 10 };
+        let mark = |i| Mark { file: format!("pages-{i}.jsonl"), bytes: 1024, records: 10, crc32: None };
         let lines = |n| files(&(0..n).map(mark).collect::<Vec<_>>(), Path::new("out"), None);
         assert_eq!(lines(5).len(), 6);
         assert_eq!(

@@ -48,7 +48,7 @@ mod tests;
 
 pub use book::{Book, End, Limit};
 pub use recorder::Observer;
-pub use run::{Finished, Job, run};
+pub use run::{Finished, Job, run, top_hosts};
 pub use worker::Stack;
 
 use std::time::Duration;

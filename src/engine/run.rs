@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     address::HostKey,
-    frontier::{Frontier, Lease},
+    frontier::{Frontier, FrontierError, Lease},
     politeness::Gate,
     shutdown::Shutdown,
     sink::Sink,
@@ -185,7 +185,10 @@ async fn join(
 const MAX_HOSTS: usize = 1000;
 
 /// The hosts with the most URLs, and the rest in one sum under an empty name.
-fn top_hosts(frontier: &mut dyn Frontier) -> Result<Vec<(HostKey, HostTally)>, EngineError> {
+///
+/// # Errors
+/// When the store fails.
+pub fn top_hosts(frontier: &mut dyn Frontier) -> Result<Vec<(HostKey, HostTally)>, FrontierError> {
     let mut hosts: Vec<(HostKey, HostTally)> = Vec::new();
     let mut others = HostTally::default();
     let trim = |hosts: &mut Vec<(HostKey, HostTally)>, others: &mut HostTally| {

@@ -63,7 +63,7 @@ pub struct Receipt {
     pub refused: BTreeMap<Refusal, u64>,
     /// Directories that were done with before all of their URLs were asked for (at most 100 are
     /// named), and the reason in the records of what was left in them.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub retired: BTreeMap<String, Refusal>,
     /// Concluded URLs by the status of their last answer; those without an answer are in none.
     pub status: BTreeMap<u16, u64>,

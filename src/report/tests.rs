@@ -20,7 +20,7 @@ fn finished(tally: Tally, hosts: Vec<(HostKey, HostTally)>) -> Finished {
         runs: 2,
         started_at: "2026-11-24T10:00:00.000Z".to_owned(),
         updated_at: "2026-11-24T10:02:00.500Z".to_owned(),
-        outputs: vec![Mark { file: "pages.jsonl".to_owned(), bytes: 10_240, records: 17 }],
+        outputs: vec![Mark { file: "pages.jsonl".to_owned(), bytes: 10_240, records: 17, crc32: None }],
         ..Book::default()
     };
     let n_queued = book.tally.n_pending();

@@ -106,7 +106,7 @@ impl JsonlSink {
         let is_full = |mark: &Mark| self.options.rotate_bytes.is_some_and(|most| mark.bytes >= most);
         if self.open.is_none() && self.files.last().is_none_or(is_full) {
             let file = self.name(self.files.len());
-            self.files.push(Mark { file, bytes: 0, records: 0 });
+            self.files.push(Mark { file, crc32: Some(0), ..Mark::default() });
         }
         let mark = self.files.last_mut().expect("one was pushed if there was none");
         let file = match &mut self.open {
@@ -137,6 +137,7 @@ impl JsonlSink {
         fault::write_all("pages.write", file, bytes).map_err(|e| io(&folder.join(&mark.file), e))?;
         mark.bytes += bytes.len() as u64;
         mark.records += records;
+        mark.crc32 = mark.crc32.map(|before| checksum(before, bytes));
         self.pending = pending;
         self.pending.clear();
         Ok(())
@@ -191,6 +192,13 @@ fn pack(bytes: &[u8], compression: Compression) -> std::io::Result<Option<Vec<u8
         }
         Compression::Zstd => zstd::bulk::compress(bytes, 3).map(Some),
     }
+}
+
+/// CRC-32 of what has `before`, followed by `bytes`.
+fn checksum(before: u32, bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(before);
+    hasher.update(bytes);
+    hasher.finalize()
 }
 
 fn sync_folder(folder: &Path) -> Result<(), SinkError> {
@@ -249,6 +257,27 @@ mod tests {
     }
 
     #[test]
+    fn marks_have_the_checksum_of_what_is_committed() {
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut marks = Vec::new();
+            for n in 0..9 {
+                let mut sink = JsonlSink::open(folder.path(), options(compression, Some(100)), &marks).unwrap();
+                sink.append(format!("{{\"n\":{n}}}").as_bytes()).unwrap();
+                sink.sync().unwrap();
+                marks = sink.marks();
+                sink.append(b"not committed").unwrap();
+                sink.sync().unwrap();
+            }
+            let sink = JsonlSink::open(folder.path(), options(compression, Some(100)), &marks).unwrap();
+            for mark in sink.marks() {
+                let bytes = std::fs::read(folder.path().join(&mark.file)).unwrap();
+                assert_eq!(mark.crc32, Some(crc32fast::hash(&bytes)), "{compression:?} {}", mark.file);
+            }
+        }
+    }
+
+    #[test]
     fn its_files_are_told_from_others() {
         assert!(["pages.jsonl", "pages-00012.jsonl.gz", "pages.jsonl.zst"].into_iter().all(is_output_name));
         assert!(
@@ -282,7 +311,7 @@ mod tests {
     fn a_short_file_is_damage_and_nothing_is_touched() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("pages.jsonl"), "{}\n").unwrap();
-        let marks = [Mark { file: "pages.jsonl".into(), bytes: 100, records: 9 }];
+        let marks = [Mark { file: "pages.jsonl".into(), bytes: 100, records: 9, crc32: None }];
         let error = JsonlSink::open(folder.path(), Options::default(), &marks).unwrap_err();
         assert!(matches!(error, SinkError::Short { expected: 100, found: 3, .. }), "{error}");
         assert_eq!(std::fs::read(folder.path().join("pages.jsonl")).unwrap(), b"{}\n");
@@ -296,7 +325,7 @@ mod tests {
         let mut sink = JsonlSink::open(
             folder.path(),
             options(Compression::None, None),
-            &[Mark { file: "pages.jsonl".into(), bytes: 0, records: 0 }],
+            &[Mark { file: "pages.jsonl".into(), ..Mark::default() }],
         )
         .unwrap();
         sink.append(b"{}").unwrap();

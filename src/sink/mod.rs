@@ -36,7 +36,7 @@ pub trait Sink: Send {
 }
 
 /// How far a file is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Mark {
     /// Its name in the output folder.
     pub file: String,
@@ -44,6 +44,9 @@ pub struct Mark {
     pub bytes: u64,
     /// Records in it.
     pub records: u64,
+    /// CRC-32 (IEEE) of its bytes, packed as they are; none of a file that an older version began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc32: Option<u32>,
 }
 
 /// What can go wrong with an output.

@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let marks = [Mark { file: "pages.jsonl".into(), bytes: 1, records: 1 }];
+        let marks = [Mark { file: "pages.jsonl".into(), bytes: 1, records: 1, crc32: None }];
         let folder = tempfile::tempdir().unwrap();
         let error = read_records(folder.path(), &marks, &mut |_| true).unwrap_err();
         assert!(error.to_string().contains("pages.jsonl"), "{error}");

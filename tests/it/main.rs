@@ -28,4 +28,5 @@ mod schemas;
 mod secrets;
 mod support;
 mod trouble;
+mod verify;
 mod vitro;

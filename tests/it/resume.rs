@@ -45,6 +45,8 @@ async fn check(signals: &[(&str, u64)], change: impl FnOnce(Config) -> Config) {
             signal(&child, name).await;
         }
         let ended = finish(child).await;
+        // Whatever stopped it, the folder is in order as far as it goes.
+        ground.run(&["verify", "out"]).await.with(0);
         match (*name, ended.code) {
             ("KILL", None) => {}
             ("INT" | "TERM", Some(4)) => {
@@ -56,6 +58,7 @@ async fn check(signals: &[(&str, u64)], change: impl FnOnce(Config) -> Config) {
         }
     }
     ground.crawl(&config).await.with(0);
+    ground.run(&["verify", "out"]).await.with(0);
     assert_truth(&server, &ground.reconciled());
     assert!(read_receipt(&ground.out())["runs"].as_u64().unwrap() >= 2);
 }

@@ -151,7 +151,7 @@ pub(crate) struct RobotsResult {
 
 /// The JSON Schema of results.
 pub(in crate::cli) fn schema() -> String {
-    serde_json::to_string_pretty(&schemars::schema_for!(FetchResult)).expect("plain data") + "\n"
+    serde_json::to_string_pretty(&super::super::check::written::<FetchResult>()).expect("plain data") + "\n"
 }
 
 impl FetchResult {

@@ -18,7 +18,7 @@ use crate::{
     sink,
 };
 
-const PASSES: &str = "passes";
+pub(in crate::cli) const PASSES: &str = "passes";
 
 /// Whether a pass has ended, as far as it was to go: a new one may begin.
 pub(super) fn is_over(book: &Book) -> bool {
@@ -77,12 +77,19 @@ fn folder(out: &Path, pass: u32) -> PathBuf {
     out.join(PASSES).join(pass.to_string())
 }
 
+/// The numbers of the passes that have a folder, in order.
+pub(in crate::cli) fn passes_in(out: &Path) -> Vec<u32> {
+    let number = |name: &str| name.parse::<u32>().ok().filter(|pass| pass.to_string() == name);
+    let entries = fs::read_dir(out.join(PASSES)).into_iter().flatten().filter_map(Result::ok);
+    let mut passes: Vec<u32> = entries.filter_map(|entry| number(entry.file_name().to_str()?)).collect();
+    passes.sort_unstable();
+    passes
+}
+
 /// The files of passes that are set aside, and nothing else that may be there.
 pub(super) fn files(out: &Path) -> Vec<PathBuf> {
     let list = |folder: &Path| fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let is_pass = |name: &str| name.parse::<u32>().is_ok_and(|pass| pass.to_string() == name);
-    let passes = list(&out.join(PASSES)).filter(|entry| entry.file_name().to_str().is_some_and(is_pass));
-    let files = passes.flat_map(|pass| list(&pass.path()).map(|entry| entry.path()).collect::<Vec<_>>());
+    let files = passes_in(out).into_iter().flat_map(|pass| list(&folder(out, pass)).map(|entry| entry.path()));
     files.filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_ours)).collect()
 }
 
@@ -123,7 +130,7 @@ mod tests {
             fs::write(out.join(name), name).expect("writable");
         }
         fs::write(out.join("notes.txt"), "not ours").expect("writable");
-        let mark = |name: &str| Mark { file: name.into(), bytes: 17, records: 1 };
+        let mark = |name: &str| Mark { file: name.into(), bytes: 17, records: 1, crc32: None };
         let outputs = FILES[..2].iter().map(|name| mark(name)).collect();
         let identity = BTreeMap::from([("seeds.urls".to_owned(), "[]".to_owned())]);
         let book = Book { identity, outputs, seeded: true, runs: 2, end: Some(End::Finished), ..Book::default() };
