@@ -290,7 +290,7 @@ mod tests {
             ..Record::default()
         };
         let full = serde_json::from_slice(&record.to_line()).expect("JSON");
-        assert_eq!(usage.is_empty(), false);
+        assert!(!usage.is_empty());
         full
     }
 

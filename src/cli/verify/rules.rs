@@ -112,12 +112,8 @@ fn judge_outcome(line: &Line<'_>, pass: u32, complain: &mut dyn FnMut(String)) {
 fn judge_way(line: &Line<'_>, complain: &mut dyn FnMut(String)) {
     match &line.via {
         None if line.depth > 0 => complain(format!("it has depth {} and no via", line.depth)),
-        None => {}
-        Some(via) => {
-            if CanonicalUrl::from_stored(via).is_err() {
-                complain("its via is no URL".to_owned());
-            }
-        }
+        Some(via) if CanonicalUrl::from_stored(via).is_err() => complain("its via is no URL".to_owned()),
+        None | Some(_) => {}
     }
     let Some(last) = line.redirects.last() else { return };
     if line.via.as_deref() != Some(&last.url) {
