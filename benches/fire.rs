@@ -34,7 +34,7 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command {
         name: "crash",
-        flags: "[--rounds N] [--seed S] [--kills N]",
+        flags: "[--rounds N] [--seed S] [--kills N] [--trials N]",
         does: "kills a crawl at random moments and at failpoints, and has it go on",
         run: fire::crash::run,
     },

@@ -1,7 +1,7 @@
 //! Crashes: a crawl is killed at random moments and at failpoints, and goes on, over and over.
 //!
 //! [`round`] plays one crawl of a glass web with kills that come from a seed, [`sweep`] strikes at each failpoint
-//! in turn, [`scene`] is where they are played.
+//! in turn, [`damage`] spoils the files of a stopped crawl, [`scene`] is where they are played.
 //! The server lives in the harness, so its log survives every kill. After each kill: the folder opens, what
 //! was committed before is still there, byte by byte, every line is whole and no URL has two, and no URL whose
 //! record was committed is asked for again. After each crawl: the receipt reconciles with the lines, the
@@ -11,6 +11,7 @@
 //! Deliberately not: a power cut. A killed process leaves what it wrote to the system; only the ends of
 //! outputs that were not committed are torn in the way that a power cut may tear them.
 
+pub(crate) mod damage;
 pub(crate) mod round;
 pub(crate) mod scene;
 pub(crate) mod sweep;
@@ -145,26 +146,31 @@ pub(crate) fn message(error: JoinError) -> String {
 #[expect(clippy::print_stdout, reason = "progress, for people")]
 pub(crate) fn run(args: &Args, results: &mut Results) -> Result<(), Violations> {
     let (rounds, seed, kills) = (args.number("rounds", 100), args.number("seed", 1), args.number("kills", 12));
+    let n_trials = args.number("trials", 2 * rounds);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let (began, mut sum) = (Instant::now(), Tally::default());
-    let seeds = seed..seed + rounds;
+    let began = Instant::now();
+
     let (n_struck, mut violations) = runtime.block_on(sweep::sweep(true));
-    println!("{n_struck} strikes at {} failpoints in turn", FAILPOINTS.len());
-    let (tally, broken) = runtime.block_on(play(seeds, kills, |seed, one| {
+    println!("{:>5} s  {n_struck} strikes at {} failpoints in turn", began.elapsed().as_secs(), FAILPOINTS.len());
+    let (told, broken) = runtime.block_on(damage::damage(seed, n_trials));
+    println!("{:>5} s  {told:?}", began.elapsed().as_secs());
+    violations.extend(broken);
+
+    let mut sum = Tally::default();
+    let (tally, broken) = runtime.block_on(play(seed..seed + rounds, kills, |seed, one| {
         sum.add(one);
-        println!(
-            "{:>5} s  seed {seed}: {} kills, {} records; so far {} rounds, {} kills",
-            began.elapsed().as_secs(),
-            one.n_kills(),
-            one.records,
-            sum.rounds,
-            sum.n_kills(),
-        );
+        let (seconds, kills, records) = (began.elapsed().as_secs(), one.n_kills(), one.records);
+        let so_far = format!("so far {} rounds, {} kills", sum.rounds, sum.n_kills());
+        println!("{seconds:>5} s  seed {seed}: {kills} kills, {records} records; {so_far}");
         results.push(&json!({"seed": seed, "round": one.json()}));
     }));
     violations.extend(broken);
-    let line = json!({"command": "crash", "first_seed": seed, "rounds": rounds, "kills_a_pass": kills,
-        "seconds": began.elapsed().as_secs(), "strikes_in_turn": n_struck, "sum": tally.json(), "violations": violations});
+    let line = json!({
+        "command": "crash", "first_seed": seed, "kills_a_pass": kills, "seconds": began.elapsed().as_secs(),
+        "strikes_in_turn": n_struck, "failpoints": FAILPOINTS.len(),
+        "damaged": told.trials, "damage_told_at_once": told.at_once, "damage_told_later": told.later,
+        "damage_harmless": told.harmless, "damaged_outputs_told": told.outputs, "rounds": tally.json(), "violations": violations,
+    });
     println!("{line:#}");
     results.push(&line);
     if violations.is_empty() { Ok(()) } else { Err(Violations(violations)) }

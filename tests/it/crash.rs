@@ -20,6 +20,13 @@ async fn every_failpoint_is_come_past_and_survived() {
     assert!(n_struck >= 2 * crash::FAILPOINTS.len() as u64);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_told_or_does_no_harm() {
+    let (told, violations) = crash::damage::damage(1, 40).await;
+    assert!(violations.is_empty(), "{violations:#?}");
+    assert!(told.at_once > 0 && told.outputs > 0, "{told:?}");
+}
+
 #[test]
 fn every_failpoint_is_listed() {
     let mut found = BTreeSet::new();

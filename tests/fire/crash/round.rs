@@ -96,6 +96,7 @@ async fn play_pass(scene: &Scene, dice: &mut Dice, pass: u64, max_kills: u64, mo
             account.take(scene, &done);
             break;
         }
+        scene.verify("out", "after a kill").await;
         let raw = Outputs::read(&scene.out());
         let expected =
             if dice.percent(30) && scene.out().exists() { Some(tear(scene, dice, more, &raw).await) } else { None };
@@ -116,6 +117,7 @@ async fn play_pass(scene: &Scene, dice: &mut Dice, pass: u64, max_kills: u64, mo
         assert!(lost.len() as u64 <= most_in_vain, "{} requests were in vain: {lost:?}", lost.len());
         lost.into_iter().for_each(|url| *account.in_vain.entry(url).or_default() += 1);
     }
+    scene.verify("out", "in the end").await;
     let records = reconciled(&scene.out());
     let pending = &read_receipt(&scene.out())["totals"]["pending"];
     assert_eq!(*pending, 0);

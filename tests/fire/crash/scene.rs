@@ -129,6 +129,18 @@ impl Scene {
         Outputs::read(&self.ground.path(out))
     }
 
+    /// What `dragline verify` says of a folder, which is that it agrees.
+    pub(crate) async fn verify(&self, out: &str, when: &str) {
+        let ended = finish(self.ground.start(&["verify", out, "--json"])).await;
+        // Killed before it began, there is nothing to verify.
+        let is_nothing = ended.code == Some(6) && !self.ground.path(out).join("pages.jsonl").exists();
+        // Killed behind its last commit, it owes the receipt and nothing else.
+        let is_owed = ended.code == Some(8)
+            && ended.stdout.contains("\"counts\":{\"missing\":1}")
+            && ended.stdout.contains("the last run ended; the same command writes it");
+        assert!(ended.code == Some(0) || is_nothing || is_owed, "{when} it does not verify: {ended:?}");
+    }
+
     /// Requests since the log was cleared, by URL.
     pub(crate) fn asked(&self) -> BTreeMap<String, u64> {
         let port = self.server.addr().port();
