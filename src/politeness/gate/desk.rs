@@ -22,6 +22,8 @@ use crate::{
 /// Addresses and domains are looked through for what can be forgotten when there are this many more of them
 /// than after the last time, and twice as many.
 const SWEEP_FROM: usize = 1024;
+/// Hosts that are remembered although nobody has them open, if nobody needs their place.
+const MOST_KEPT: usize = 1024;
 /// Hosts forgotten for one that is new: more than one, so that those that nobody has open become fewer.
 const FORGOTTEN_AT_ONCE: usize = 2;
 
@@ -319,10 +321,14 @@ impl Desk {
         }
     }
 
-    /// Forgets hosts that nobody has open and that are owed nothing, a few for each that comes.
+    /// Forgets hosts that nobody has open and that are owed nothing, a few for each that comes. With a
+    /// limit for addresses not before it must be: whose address is forgotten is asked once more without it.
     fn make_room(&mut self) -> Result<(), Denied> {
-        for _ in 0..FORGOTTEN_AT_ONCE {
-            self.forget_one();
+        let most = if self.address_limit.is_none() { MOST_KEPT } else { usize::MAX };
+        if self.hosts.len() >= most.min(self.options.max_hosts) {
+            for _ in 0..FORGOTTEN_AT_ONCE {
+                self.forget_one();
+            }
         }
         if self.addresses.len() + self.domains.len() >= self.sweep_at {
             self.sweep_groups();

@@ -403,6 +403,27 @@ fn memory_follows_what_is_open_or_owed() {
 }
 
 #[test]
+fn the_address_of_a_host_that_was_closed_is_not_forgotten_too_soon() {
+    let gate = Gate::default();
+    let address = GroupLimit { interval: ms(60_000), connections: None };
+    let job = Job(gate.join(Limits { address, ..Limits::default() }, T)).open(&["a.test", "b.test"], &policy(ms(1), 1));
+    for (name, at) in [("a.test", T), ("b.test", T)] {
+        assert_eq!(job.ask(name, at), Ok(()));
+        job.leave(name, &from("192.0.2.1", at));
+        job.0.close(host(name).id());
+    }
+    // The two are owed nothing when two thousand others come and go.
+    let at = T + ms(10_000);
+    for number in 0..2000u64 {
+        let key = host(&format!("h{number}.test"));
+        job.0.open(&key, &policy(ms(1), 1), None, at).expect("room");
+        job.0.close(key.id());
+    }
+    job.0.open(&host("b.test"), &policy(ms(1), 1), None, at).expect("room");
+    assert_eq!(job.ask("b.test", at), Err(Denied::Until(T + ms(60_000), Hold::Address)));
+}
+
+#[test]
 fn a_host_too_many_waits_and_nothing_is_forgotten_for_it() {
     let gate = Gate::new(Options { max_hosts: 2, ..Options::default() }, T);
     let job = gate.join(Limits::default(), T);
