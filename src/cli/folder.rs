@@ -34,8 +34,8 @@ pub(super) use passes::{PASSES, passes_in};
 const LOCK_ATTEMPTS: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 const STATE: &str = "state";
-const STORE: &str = "frontier.redb";
-const UNFINISHED_STORE: &str = "frontier.redb.new";
+const STORE: &str = "frontier";
+const UNFINISHED_STORE: &str = "frontier.new";
 const LOCK: &str = "lock";
 const COOKIES: &str = "cookies.json";
 pub(super) const RECEIPT: &str = "receipt.json";
@@ -176,9 +176,11 @@ impl Folder {
 
     fn begin(&self, store: &Path, settings: &Settings, book: &Book) -> Result<DiskFrontier, FolderError> {
         let unfinished = store.with_file_name(UNFINISHED_STORE);
-        remove(&unfinished)?;
+        DiskFrontier::remove(&unfinished)?;
         let mut frontier = DiskFrontier::create(&unfinished, &frontier_options(settings))?;
         frontier.commit(&book.to_bytes())?;
+        // It knows its files by their paths.
+        drop(frontier);
         fault::io("state.begin.rename")
             .and_then(|()| fs::rename(&unfinished, store))
             .map_err(|source| unwritable(store, source))?;
@@ -186,7 +188,7 @@ impl Folder {
         fault::io("state.begin.folder")
             .and_then(|()| File::open(&state)?.sync_all())
             .map_err(|source| unwritable(&state, source))?;
-        Ok(frontier)
+        Ok(DiskFrontier::open(store, &frontier_options(settings))?)
     }
 
     fn resume(
@@ -231,8 +233,12 @@ impl Folder {
     /// removal that was cut short is never taken for a crawl to go on with.
     fn clear(&self) -> Result<(), FolderError> {
         let state = self.path.join(STATE);
-        remove(&state.join(STORE))?;
-        remove(&state.join(UNFINISHED_STORE))?;
+        let (store, doomed) = (state.join(STORE), state.join(UNFINISHED_STORE));
+        DiskFrontier::remove(&doomed)?;
+        match fs::rename(&store, &doomed) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(unwritable(&store, e)),
+            _ => DiskFrontier::remove(&doomed)?,
+        }
         remove(&state.join(COOKIES))?;
         for written in [state.join(COOKIES), self.path.join(RECEIPT), self.path.join(REPORT)] {
             remove(&whole::draft(&written))?;
@@ -284,7 +290,7 @@ fn frontier_options(settings: &Settings) -> frontier::Options {
     frontier::Options {
         max_queued: settings.limits.queue,
         seen_cache_bytes: settings.frontier.seen_cache_bytes,
-        store_cache_bytes: settings.frontier.store_cache_bytes,
+        buffer_bytes: settings.frontier.buffer_bytes,
     }
 }
 

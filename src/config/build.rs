@@ -226,7 +226,7 @@ fn frontier(raw: &raw::Frontier) -> Frontier {
         commit_every: raw.commit_every.0,
         commit_urls: to_usize(raw.commit_urls.into()),
         seen_cache_bytes: raw.seen_cache.0,
-        store_cache_bytes: raw.store_cache.0,
+        buffer_bytes: raw.buffer.0,
     }
 }
 

@@ -277,7 +277,7 @@ pub struct Frontier {
     /// Bytes for fingerprints seen recently.
     pub seen_cache_bytes: u64,
     /// Bytes for the store's own cache.
-    pub store_cache_bytes: u64,
+    pub buffer_bytes: u64,
 }
 
 /// Where the frontier is kept.

@@ -176,7 +176,7 @@ mod tests {
                 same_content: NonZeroU32::new(same_content),
                 memory_bytes: 1 << 16,
             };
-            let frontier = frontier::Options { max_queued: None, seen_cache_bytes: 0, store_cache_bytes: 0 };
+            let frontier = frontier::Options { max_queued: None, seen_cache_bytes: 0, buffer_bytes: 0 };
             Self { groups: Groups::new(options), frontier: MemoryFrontier::new(&frontier) }
         }
 

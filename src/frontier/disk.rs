@@ -1,61 +1,45 @@
-//! The frontier on disk: one redb file, one write transaction between two commits.
+//! The frontier on disk: what [`store`](super::store) keeps, in the terms of a crawl.
 //!
-//! redb is a B-tree with copy-on-write pages: a commit is one fsync'd switch of the root, so it
-//! either happened or did not. Every page carries a checksum, and all are verified when an
-//! existing file is opened: a flipped byte is an error that names the file, never a wrong answer.
+//! Seven tables. `Seen`: fingerprint → done, or the place in the queue. `Queue`: (host, place) → the URL and how it was found.
+//! `Hosts`: host → its record. `Robots`: host → the robots.txt of its origins. `Directories`: (host, directory) → pages
+//! fetched, if they have a limit. `Retired`: (host, directory) → one that is done with. `Validators`: fingerprint → what a page left
+//! for the next pass. Beside them, in each commit: the engine's book, the next number of discovery, the length of the queue.
 //!
-//! Eight tables. `seen`: fingerprint → done or place in the queue, 24 bytes a URL. `queue`: (host,
-//! place) → the URL and how it was found. `hosts`: host → its record. `robots`: host
-//! → the robots.txt of its origins. `directories`: (host, directory) → pages fetched, if they have a
-//! limit. `retired`: (host, directory)
-//! → one that is done with. `validators`: fingerprint → what a page left for the next pass. `meta`: format, the engine's
-//! book, the next number of discovery, the length of the queue.
+//! The seen-test is the hot path: nearly all links of a page point to what is known. So what was seen lately is asked first
+//! ([`Recent`]), and the rest of a batch is looked up by ascending fingerprints, which puts the links to one host side by side.
 
-mod file;
-mod passes;
-mod shelves;
+mod pass;
+mod sift;
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
-};
-
-use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
-
-use file::{builder, open_error, store};
-use shelves::Shelves;
+use std::{collections::HashMap, path::Path};
 
 use super::{
     Discovery, Frontier, FrontierError, HostRecord, Known, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted,
     Status, Validators,
     recent::Recent,
     remember,
-    stored::{self, FORMAT, Seen, queue_key},
+    store::{self, Key, Meta, Store, Table, TableSize},
+    stored::{self, Seen},
+    validators,
 };
 use crate::{
     address::{CanonicalUrl, DirectoryKey, Fingerprint, HostId, Origin},
     robots::Policy,
 };
 
-const SEEN: TableDefinition<'_, u128, u64> = TableDefinition::new("seen");
-const QUEUE: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("queue");
-const HOSTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("hosts");
-const ROBOTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("robots");
-const DIRECTORIES: TableDefinition<'_, (u64, u64), u64> = TableDefinition::new("directories");
-const RETIRED: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("retired");
-const VALIDATORS: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("validators");
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+/// Most hosts of which it is remembered where their queue begins.
+const MAX_FIRSTS: usize = 65_536;
 
-/// A [`Frontier`] in an embedded store.
+/// A [`Frontier`] in a store of its own.
+#[derive(Debug)]
 pub struct DiskFrontier {
-    // The order matters: an open transaction must go before its database.
-    txn: Option<WriteTransaction>,
-    db: Database,
-    path: PathBuf,
+    store: Store,
+    path: Box<Path>,
     recent: Recent,
-    book: Vec<u8>,
     count: Count,
     seen_cache_bytes: u64,
+    /// Before these places nothing is queued of a host. Spares a look at all that is done when its queue is read anew.
+    firsts: HashMap<HostId, u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,178 +49,188 @@ struct Count {
     max_queued: Option<u64>,
 }
 
-impl std::fmt::Debug for DiskFrontier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DiskFrontier")
-            .field("path", &self.path)
-            .field("n_queued", &self.count.n_queued)
-            .finish_non_exhaustive()
-    }
-}
-
 impl DiskFrontier {
-    /// A new store in a file that must not exist. It becomes a frontier with the first commit.
+    /// A new store in a folder that must not exist. It becomes a frontier with the first commit.
     ///
     /// # Errors
-    /// When the file exists or can't be written.
-    pub fn create(path: &Path, options: &Options) -> Result<Self, FrontierError> {
-        if path.exists() {
-            return Err(FrontierError::Store(format!("{} exists already", path.display())));
-        }
-        let db = builder(options).create(path).map_err(|e| open_error(path, e))?;
-        Self::new(db, path, options)
+    /// When the folder exists or can't be written.
+    pub fn create(folder: &Path, options: &Options) -> Result<Self, FrontierError> {
+        Ok(Self::new(Store::create(folder, store_options(options))?, folder, options))
     }
 
-    /// The store in an existing file, every page of it verified.
+    /// The store in an existing folder. What is in it is checked when it is read, not before.
     ///
     /// # Errors
     /// When it is damaged, in use, of another format, or can't be read.
-    pub fn open(path: &Path, options: &Options) -> Result<Self, FrontierError> {
-        let corrupted = |what: String| FrontierError::Corrupted { path: path.to_owned(), what };
-        // An empty file is what redb would take for a new store, and what a broken disk leaves.
-        let length =
-            std::fs::metadata(path).map_err(|e| FrontierError::Store(format!("{}: {e}", path.display())))?.len();
-        if length == 0 {
-            return Err(corrupted("the file is empty".into()));
-        }
-        // redb may panic on a file that was cut: that is a finding about the file, not a fault.
-        let db = catch_unwind(AssertUnwindSafe(|| builder(options).open(path)))
-            .map_err(|_| corrupted("its pages don't fit together".into()))?
-            .map_err(|e| open_error(path, e))?;
-        let frontier = Self::new(db, path, options)?;
-        if frontier.book.is_empty() {
-            return Err(corrupted("it was never committed to".into()));
+    pub fn open(folder: &Path, options: &Options) -> Result<Self, FrontierError> {
+        let frontier = Self::new(Store::open(folder, store_options(options))?, folder, options);
+        if frontier.book().is_empty() {
+            return Err(frontier.corrupted("it was never committed to"));
         }
         Ok(frontier)
     }
 
-    fn new(db: Database, path: &Path, options: &Options) -> Result<Self, FrontierError> {
-        let mut frontier = Self {
-            txn: None,
-            db,
-            path: path.to_owned(),
+    /// The store in an existing folder, to be read only: nothing of it changes, and nobody else may change it
+    /// meanwhile. What would change it fails.
+    ///
+    /// # Errors
+    /// When it is damaged, of another format, or can't be read.
+    pub fn look(folder: &Path, options: &Options) -> Result<Self, FrontierError> {
+        let frontier = Self::new(Store::look(folder)?, folder, options);
+        if frontier.book().is_empty() {
+            return Err(frontier.corrupted("it was never committed to"));
+        }
+        Ok(frontier)
+    }
+
+    /// What each table takes on disk, in files of its own; what is still in the log is not among it.
+    pub fn tables(&self) -> Vec<TableSize> {
+        self.store.sizes()
+    }
+
+    /// Waits until all files are written and merged that are to be. No crawl needs it; measurements do.
+    ///
+    /// # Errors
+    /// When one of them can't be written.
+    pub fn settle(&mut self) -> Result<(), FrontierError> {
+        self.store.settle()
+    }
+
+    /// Removes a store that nobody has open, whole or not, and nothing that is not its own. It is no error if there is none.
+    ///
+    /// # Errors
+    /// When something can't be removed, or something else is in the folder.
+    pub fn remove(folder: &Path) -> Result<(), FrontierError> {
+        Store::remove(folder)
+    }
+
+    fn new(store: Store, folder: &Path, options: &Options) -> Self {
+        let Meta { next_seq, n_queued, .. } = *store.meta();
+        Self {
+            path: folder.into(),
             recent: Recent::new(options.seen_cache_bytes),
-            book: Vec::new(),
-            count: Count { next_seq: 0, n_queued: 0, max_queued: options.max_queued },
+            count: Count { next_seq, n_queued, max_queued: options.max_queued },
             seen_cache_bytes: options.seen_cache_bytes,
-        };
-        frontier.txn = Some(frontier.db.begin_write().map_err(store)?);
-        if let Some(format) = frontier.meta("format")? {
-            let found = u32::try_from(frontier.number(&format)?).unwrap_or(u32::MAX);
-            if found != FORMAT {
-                return Err(FrontierError::Format { path: path.to_owned(), found });
-            }
-            let missing = || frontier.corrupted("a number is missing");
-            let next_seq = frontier.number(&frontier.meta("next_seq")?.ok_or_else(missing)?)?;
-            let n_queued = frontier.number(&frontier.meta("n_queued")?.ok_or_else(missing)?)?;
-            let book = frontier.meta("book")?.ok_or_else(missing)?;
-            frontier.count = Count { next_seq, n_queued, ..frontier.count };
-            frontier.book = book;
+            firsts: HashMap::new(),
+            store,
         }
-        Ok(frontier)
     }
 
-    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, FrontierError> {
-        let meta = self.txn_ref()?.open_table(META).map_err(store)?;
-        let value = meta.get(name).map_err(store)?.map(|value| value.value().to_vec());
-        Ok(value)
-    }
-
-    fn txn_ref(&self) -> Result<&WriteTransaction, FrontierError> {
-        self.txn.as_ref().ok_or_else(|| FrontierError::Store("an earlier commit failed".into()))
-    }
-
-    fn number(&self, bytes: &[u8]) -> Result<u64, FrontierError> {
-        bytes.try_into().map(u64::from_be_bytes).map_err(|_| self.corrupted("a number has the wrong length"))
+    /// Bytes of entries that are in memory because they are in no file of their own yet, about.
+    pub fn buffered_bytes(&self) -> usize {
+        self.store.buffered_bytes()
     }
 
     fn corrupted(&self, what: impl Into<String>) -> FrontierError {
-        FrontierError::Corrupted { path: self.path.clone(), what: what.into() }
+        FrontierError::Corrupted { path: self.path.to_path_buf(), what: what.into() }
+    }
+
+    fn seen(&mut self, fingerprint: Fingerprint) -> Result<Option<Seen>, FrontierError> {
+        Ok(self.store.number(fingerprint.0)?.map(Seen::unpack))
+    }
+
+    /// Remembers what is new of a URL.
+    fn set_seen(&mut self, fingerprint: Fingerprint, seen: Seen) {
+        self.store.put_number(fingerprint.0, seen.pack());
+        self.recent.put(fingerprint, seen);
+    }
+
+    fn put(&mut self, queued: &QueuedUrl) {
+        let host = queued.host().id();
+        let place = queued.place.pack();
+        if let Some(first) = self.firsts.get_mut(&host) {
+            *first = place.min(*first);
+        }
+        self.set_seen(queued.fingerprint, Seen::Queued(queued.place));
+        self.store.put(Table::Queue, key(host, place), Some(&stored::encode(queued)));
+    }
+
+    fn queued(&mut self, host: HostId, place: Place) -> Result<QueuedUrl, FrontierError> {
+        let entry = self.store.get(Table::Queue, key(host, place.pack()))?;
+        let entry = entry.ok_or_else(|| self.corrupted("a URL is seen as queued and is not in its queue"))?;
+        stored::decode(place, &entry).map_err(|what| self.corrupted(what))
+    }
+
+    fn decode_host(&self, bytes: &[u8]) -> Result<HostRecord, FrontierError> {
+        serde_json::from_slice(bytes).map_err(|e| self.corrupted(format!("a host does not decode: {e}")))
     }
 
     fn decode_robots(&self, bytes: &[u8]) -> Result<Vec<(Origin, Policy)>, FrontierError> {
         serde_json::from_slice(bytes).map_err(|e| self.corrupted(format!("a robots.txt does not decode: {e}")))
     }
 
-    fn decode_host(&self, bytes: &[u8]) -> Result<HostRecord, FrontierError> {
-        serde_json::from_slice(bytes).map_err(|e| self.corrupted(format!("a host does not decode: {e}")))
+    fn decode_retired(&self, bytes: &[u8]) -> Result<Retired, FrontierError> {
+        serde_json::from_slice(bytes).map_err(|e| self.corrupted(format!("a retired directory does not decode: {e}")))
     }
+}
+
+fn store_options(options: &Options) -> store::Options {
+    store::Options { buffer_bytes: usize::try_from(options.buffer_bytes).unwrap_or(usize::MAX) }
+}
+
+/// A host's entries are neighbours, in the order of `rest`.
+fn key(host: HostId, rest: u64) -> Key {
+    (u128::from(host.0) << 64) | u128::from(rest)
+}
+
+fn host_of(key: Key) -> HostId {
+    HostId(u64::try_from(key >> 64).expect("64 bits are left"))
+}
+
+fn rest_of(key: Key) -> u64 {
+    u64::try_from(key & u128::from(u64::MAX)).expect("64 bits are left")
+}
+
+fn encoded(value: &impl serde::Serialize) -> Result<Vec<u8>, FrontierError> {
+    serde_json::to_vec(value).map_err(|e| FrontierError::Store(format!("an entry does not encode: {e}")))
 }
 
 impl Frontier for DiskFrontier {
     fn book(&self) -> &[u8] {
-        &self.book
+        &self.store.meta().book
     }
 
-    fn sift(&mut self, mut found: Vec<Discovery>) -> Result<Sifted, FrontierError> {
-        let recent = &mut self.recent;
-        found.retain(|discovery| match recent.get(discovery.fingerprint) {
-            None => true,
-            Some(Seen::Done) => false,
-            Some(Seen::Queued(place)) => discovery.improves(place),
-        });
-        let mut sifted = Sifted::default();
-        if found.is_empty() {
-            return Ok(sifted);
-        }
-        let mut shelves = Shelves::open(self.txn_ref()?)?;
-        let mut count = self.count;
-        let mut learnt = Vec::with_capacity(found.len());
-        for discovery in found {
-            let fingerprint = discovery.fingerprint;
-            let seen = match shelves.seen(fingerprint.0)? {
-                None => shelves.admit(discovery, &mut count, &mut sifted)?,
-                Some(Seen::Queued(place)) if discovery.improves(place) => {
-                    let moved = shelves.advance(place, &discovery)?.map_err(|what| self.corrupted(what))?;
-                    let seen = Seen::Queued(moved.place);
-                    sifted.moved.push((place, moved));
-                    seen
-                }
-                Some(seen) => seen,
-            };
-            learnt.push((fingerprint, seen));
-        }
-        drop(shelves);
-        self.count = count;
-        learnt.into_iter().for_each(|(fingerprint, seen)| self.recent.put(fingerprint, seen));
-        Ok(sifted)
+    fn sift(&mut self, found: Vec<Discovery>) -> Result<Sifted, FrontierError> {
+        self.sift_batch(found)
     }
 
     fn conclude(&mut self, url: &CanonicalUrl) -> Result<bool, FrontierError> {
         let fingerprint = url.fingerprint();
-        let mut shelves = Shelves::open(self.txn_ref()?)?;
-        let before = shelves
-            .seen
-            .insert(fingerprint.0, Seen::Done.pack())
-            .map_err(store)?
-            .map(|packed| Seen::unpack(packed.value()));
+        let before = self.seen(fingerprint)?;
+        self.set_seen(fingerprint, Seen::Done);
         let Some(Seen::Queued(place)) = before else { return Ok(false) };
-        let queued = shelves.queue.remove(queue_key(url.host().id(), place)).map_err(store)?.is_some();
-        drop(shelves);
-        self.count.n_queued -= u64::from(queued);
-        self.recent.put(fingerprint, Seen::Done);
-        Ok(queued)
+        self.store.put(Table::Queue, key(url.host().id(), place.pack()), None);
+        self.count.n_queued -= 1;
+        Ok(true)
     }
 
     fn postpone(&mut self, url: &QueuedUrl) -> Result<(), FrontierError> {
-        let mut shelves = Shelves::open(self.txn_ref()?)?;
-        if let Some(Seen::Queued(place)) = shelves.seen(url.fingerprint.0)? {
-            shelves.put(&QueuedUrl { place, ..url.clone() })?;
+        if let Some(Seen::Queued(place)) = self.seen(url.fingerprint)? {
+            self.put(&QueuedUrl { place, ..url.clone() });
         }
         Ok(())
     }
 
     fn head(&mut self, host: HostId, after: Option<Place>, limit: usize) -> Result<Vec<QueuedUrl>, FrontierError> {
-        let queue = self.txn_ref()?.open_table(QUEUE).map_err(store)?;
-        let from = after.map_or(0, |place| place.pack() + 1);
-        let range = queue.range((host.0, from)..=(host.0, u64::MAX)).map_err(store)?;
-        range
-            .take(limit)
-            .map(|entry| {
-                let (key, value) = entry.map_err(store)?;
-                stored::decode(Place::unpack(key.value().1), value.value()).map_err(|what| self.corrupted(what))
-            })
-            .collect()
+        let first = self.firsts.get(&host).copied().unwrap_or_default();
+        let from = after.map_or(0, |place| place.pack() + 1).max(first);
+        let mut scan = self.store.scan(Table::Queue, key(host, from))?;
+        let mut entries = Vec::new();
+        while entries.len() < limit
+            && let Some(entry) = scan.next()?.filter(|(at, _)| host_of(*at) == host)
+        {
+            entries.push(entry);
+        }
+        if after.is_none()
+            && let Some((at, _)) = entries.first()
+        {
+            if self.firsts.len() >= MAX_FIRSTS {
+                self.firsts.clear();
+            }
+            self.firsts.insert(host, rest_of(*at));
+        }
+        let decode = |(at, bytes): (Key, Vec<u8>)| stored::decode(Place::unpack(rest_of(at)), &bytes);
+        entries.into_iter().map(|entry| decode(entry).map_err(|what| self.corrupted(what))).collect()
     }
 
     fn waiting_hosts(
@@ -245,55 +239,48 @@ impl Frontier for DiskFrontier {
         limit: usize,
         max_depth: Option<u16>,
     ) -> Result<Vec<HostId>, FrontierError> {
-        let queue = self.txn_ref()?.open_table(QUEUE).map_err(store)?;
         let mut hosts = Vec::new();
-        let mut from = after.map_or(Some(0), |host| host.0.checked_add(1));
-        while let Some(start) = from
-            && hosts.len() < limit
+        let Some(from) = after.map_or(Some(0), |host| host.0.checked_add(1)) else { return Ok(hosts) };
+        let mut scan = self.store.scan(Table::Queue, key(HostId(from), 0))?;
+        while hosts.len() < limit
+            && let Some(at) = scan.peek()?
         {
-            let Some(first) = queue.range((start, 0)..).map_err(store)?.next() else { break };
-            let (host, first) = first.map_err(store)?.0.value();
-            if max_depth.is_none_or(|most| Place::unpack(first).depth <= most) {
-                hosts.push(HostId(host));
+            let host = host_of(at);
+            if max_depth.is_none_or(|most| Place::unpack(rest_of(at)).depth <= most) {
+                hosts.push(host);
             }
-            from = host.checked_add(1);
+            let Some(next) = host.0.checked_add(1) else { break };
+            scan.seek(key(HostId(next), 0))?;
         }
         Ok(hosts)
     }
 
     fn host(&mut self, host: HostId) -> Result<Option<HostRecord>, FrontierError> {
-        let hosts = self.txn_ref()?.open_table(HOSTS).map_err(store)?;
-        let record = hosts.get(host.0).map_err(store)?.map(|bytes| self.decode_host(bytes.value()));
-        record.transpose()
+        let bytes = self.store.get(Table::Hosts, key(host, 0))?;
+        bytes.map(|bytes| self.decode_host(&bytes)).transpose()
     }
 
     fn set_host(&mut self, record: &HostRecord) -> Result<(), FrontierError> {
-        let bytes =
-            serde_json::to_vec(record).map_err(|e| FrontierError::Store(format!("a host does not encode: {e}")))?;
-        let mut hosts = self.txn_ref()?.open_table(HOSTS).map_err(store)?;
-        hosts.insert(record.host.id().0, bytes.as_slice()).map_err(store)?;
+        self.store.put(Table::Hosts, key(record.host.id(), 0), Some(&encoded(record)?));
         Ok(())
     }
 
     fn robots(&mut self, host: HostId) -> Result<Vec<(Origin, Policy)>, FrontierError> {
-        let robots = self.txn_ref()?.open_table(ROBOTS).map_err(store)?;
-        let Some(bytes) = robots.get(host.0).map_err(store)? else { return Ok(Vec::new()) };
-        self.decode_robots(bytes.value())
+        let bytes = self.store.get(Table::Robots, key(host, 0))?;
+        bytes.map_or(Ok(Vec::new()), |bytes| self.decode_robots(&bytes))
     }
 
     fn set_robots(&mut self, host: HostId, origin: &Origin, policy: &Policy) -> Result<(), FrontierError> {
         let mut known = self.robots(host)?;
         remember(&mut known, origin, policy);
-        let bytes = serde_json::to_vec(&known).map_err(store)?;
-        let mut robots = self.txn_ref()?.open_table(ROBOTS).map_err(store)?;
-        robots.insert(host.0, bytes.as_slice()).map_err(store)?;
+        self.store.put(Table::Robots, key(host, 0), Some(&encoded(&known)?));
         Ok(())
     }
 
     fn directory_pages(&mut self, host: HostId, directory: DirectoryKey) -> Result<u64, FrontierError> {
-        let directories = self.txn_ref()?.open_table(DIRECTORIES).map_err(store)?;
-        let n_pages = directories.get((host.0, directory.0)).map_err(store)?;
-        Ok(n_pages.map_or(0, |n_pages| n_pages.value()))
+        let Some(bytes) = self.store.get(Table::Directories, key(host, directory.0))? else { return Ok(0) };
+        let bytes = bytes.try_into().map_err(|_| self.corrupted("a count of pages has the wrong length"))?;
+        Ok(u64::from_le_bytes(bytes))
     }
 
     fn set_directory_pages(
@@ -302,69 +289,75 @@ impl Frontier for DiskFrontier {
         directory: DirectoryKey,
         n_pages: u64,
     ) -> Result<(), FrontierError> {
-        let mut directories = self.txn_ref()?.open_table(DIRECTORIES).map_err(store)?;
-        directories.insert((host.0, directory.0), n_pages).map_err(store)?;
+        self.store.put(Table::Directories, key(host, directory.0), Some(&n_pages.to_le_bytes()));
         Ok(())
     }
 
     fn retired(&mut self, host: HostId) -> Result<Vec<Retired>, FrontierError> {
-        let table = self.txn_ref()?.open_table(RETIRED).map_err(store)?;
-        let range = table.range((host.0, 0)..=(host.0, u64::MAX)).map_err(store)?;
-        range
-            .take(MAX_RETIRED)
-            .map(|entry| {
-                let (_, value) = entry.map_err(store)?;
-                serde_json::from_slice(value.value())
-                    .map_err(|e| self.corrupted(format!("a retired directory does not decode: {e}")))
-            })
-            .collect()
+        let mut scan = self.store.scan(Table::Retired, key(host, 0))?;
+        let mut entries = Vec::new();
+        while entries.len() < MAX_RETIRED
+            && let Some((_, bytes)) = scan.next()?.filter(|(at, _)| host_of(*at) == host)
+        {
+            entries.push(bytes);
+        }
+        entries.into_iter().map(|bytes| self.decode_retired(&bytes)).collect()
     }
 
     fn retire(&mut self, host: HostId, retired: &Retired) -> Result<(), FrontierError> {
-        let bytes = serde_json::to_vec(retired).map_err(store)?;
-        let mut table = self.txn_ref()?.open_table(RETIRED).map_err(store)?;
-        table.insert((host.0, retired.key()), bytes.as_slice()).map_err(store)?;
+        self.store.put(Table::Retired, key(host, retired.key()), Some(&encoded(retired)?));
         Ok(())
     }
 
     fn validators(&mut self, url: Fingerprint) -> Result<Option<Validators>, FrontierError> {
-        self.read_validators(url)
+        let Some(bytes) = self.store.get(Table::Validators, url.0)? else { return Ok(None) };
+        validators::decode(&bytes).map(Some).map_err(|what| self.corrupted(what))
     }
 
     fn set_validators(&mut self, url: Fingerprint, validators: Option<&Validators>) -> Result<(), FrontierError> {
-        passes::write_validators(self.txn_ref()?, url, validators)
+        self.store.put(Table::Validators, url.0, validators.map(validators::encode).as_deref());
+        Ok(())
     }
 
     fn begin_pass(&mut self, book: &[u8]) -> Result<(), FrontierError> {
-        self.forget_pass()?;
-        self.commit(book)
+        self.forget_pass(book)
     }
 
     fn status(&mut self, url: &CanonicalUrl) -> Result<Status, FrontierError> {
-        let shelves = Shelves::open(self.txn_ref()?)?;
-        let place = match shelves.seen(url.fingerprint().0)? {
+        let place = match self.seen(url.fingerprint())? {
             None => return Ok(Status::Unseen),
             Some(Seen::Done) => return Ok(Status::Done),
             Some(Seen::Queued(place)) => place,
         };
         let host = url.host().id();
-        let entry = shelves.queue.get(queue_key(host, place)).map_err(store)?;
-        let entry = entry.ok_or_else(|| self.corrupted("a URL is seen as queued and is not in its queue"))?;
-        let queued = stored::decode(place, entry.value()).map_err(|what| self.corrupted(what))?;
-        let before = shelves.queue.range((host.0, 0)..queue_key(host, place)).map_err(store)?;
-        Ok(Status::Queued { queued: Box::new(queued), n_before: before.count() as u64 })
+        let queued = Box::new(self.queued(host, place)?);
+        let end = key(host, place.pack());
+        let mut scan = self.store.scan(Table::Queue, key(host, 0))?;
+        let mut n_before = 0;
+        while scan.next()?.is_some_and(|(at, _)| at < end) {
+            n_before += 1;
+        }
+        Ok(Status::Queued { queued, n_before })
     }
 
     fn for_each_host(&mut self, each: &mut dyn FnMut(HostRecord)) -> Result<(), FrontierError> {
-        let hosts = self.txn_ref()?.open_table(HOSTS).map_err(store)?;
-        for entry in hosts.iter().map_err(store)? {
-            each(self.decode_host(entry.map_err(store)?.1.value())?);
+        let path = self.path.clone();
+        let mut scan = self.store.scan(Table::Hosts, 0)?;
+        while let Some((_, bytes)) = scan.next()? {
+            each(serde_json::from_slice(&bytes).map_err(|e| FrontierError::Corrupted {
+                path: path.to_path_buf(),
+                what: format!("a host does not decode: {e}"),
+            })?);
         }
         Ok(())
     }
 
     fn for_each_seen(&mut self, each: &mut dyn FnMut(Fingerprint, Known)) -> Result<(), FrontierError> {
-        Shelves::open(self.txn_ref()?)?.for_each_seen(each)
+        let mut scan = self.store.scan(Table::Seen, 0)?;
+        while let Some((at, number)) = scan.next()? {
+            each(Fingerprint(at), Seen::unpack(store::number(&number)).known());
+        }
+        Ok(())
     }
 
     fn n_queued(&self) -> u64 {
@@ -372,19 +365,7 @@ impl Frontier for DiskFrontier {
     }
 
     fn commit(&mut self, book: &[u8]) -> Result<(), FrontierError> {
-        let txn = self.txn.take().ok_or_else(|| FrontierError::Store("an earlier commit failed".into()))?;
-        {
-            let mut meta = txn.open_table(META).map_err(store)?;
-            let numbers =
-                [("format", u64::from(FORMAT)), ("next_seq", self.count.next_seq), ("n_queued", self.count.n_queued)];
-            for (name, number) in numbers {
-                meta.insert(name, number.to_be_bytes().as_slice()).map_err(store)?;
-            }
-            meta.insert("book", book).map_err(store)?;
-        }
-        txn.commit().map_err(store)?;
-        book.clone_into(&mut self.book);
-        self.txn = Some(self.db.begin_write().map_err(store)?);
-        Ok(())
+        let Count { next_seq, n_queued, .. } = self.count;
+        self.store.commit(Meta { next_seq, n_queued, book: book.to_vec() })
     }
 }

@@ -232,6 +232,11 @@ impl Frontier for MemoryFrontier {
 }
 
 impl Discovery {
+    /// Whether anything changes if the seen-set says this of it.
+    pub(super) fn is_news_to(&self, seen: Seen) -> bool {
+        matches!(seen, Seen::Queued(place) if self.improves(place))
+    }
+
     /// Whether this way is shorter than the one by which the URL is queued.
     pub(super) fn improves(&self, place: Place) -> bool {
         self.depth < place.depth && self.verdict == Verdict::Fetch

@@ -23,6 +23,7 @@ mod host;
 mod memory;
 mod recent;
 mod retired;
+mod store;
 mod stored;
 mod validators;
 pub mod workbench;
@@ -35,6 +36,7 @@ use host::remember;
 pub use host::{HostRecord, HostTally};
 pub use memory::MemoryFrontier;
 pub use retired::{MAX_RETIRED, Retired, RetiredSet};
+pub use store::TableSize;
 pub use validators::Validators;
 pub use workbench::{Lease, Task, Workbench};
 
@@ -229,8 +231,8 @@ pub struct Options {
     pub max_queued: Option<u64>,
     /// Bytes for fingerprints seen recently (`frontier.seen_cache`).
     pub seen_cache_bytes: u64,
-    /// Bytes for the store's pages in memory (`frontier.store_cache`).
-    pub store_cache_bytes: u64,
+    /// Bytes of changes kept in memory before they become files (`frontier.buffer`); as many again while they do.
+    pub buffer_bytes: u64,
 }
 
 /// A place in a host's queue: by depth, then by discovery.

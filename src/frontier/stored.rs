@@ -12,9 +12,10 @@ use crate::{
 };
 
 /// Number of this format; a store of another one is not opened.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 const SEQ_BITS: u32 = 48;
+const DEPTH_BITS: u32 = 16;
 
 impl Place {
     /// Sorts as the place does.
@@ -36,12 +37,13 @@ pub(super) enum Seen {
 }
 
 impl Seen {
-    const DONE: u64 = u64::MAX;
+    const DONE: u64 = 0;
 
+    /// A number whose upper bytes are zero as long as they can be, so that they need not be kept.
     pub(super) fn pack(self) -> u64 {
         match self {
             Self::Done => Self::DONE,
-            Self::Queued(place) => place.pack(),
+            Self::Queued(place) => ((place.seq + 1) << DEPTH_BITS) | u64::from(place.depth),
         }
     }
 
@@ -53,7 +55,13 @@ impl Seen {
     }
 
     pub(super) fn unpack(packed: u64) -> Self {
-        if packed == Self::DONE { Self::Done } else { Self::Queued(Place::unpack(packed)) }
+        match (packed >> DEPTH_BITS).checked_sub(1) {
+            None => Self::Done,
+            Some(seq) => {
+                let [low, high, ..] = packed.to_le_bytes();
+                Self::Queued(Place { depth: u16::from_le_bytes([low, high]), seq })
+            }
+        }
     }
 }
 
@@ -136,7 +144,11 @@ mod tests {
         let places = [(0, 9), (1, 0), (1, 7), (300, 1)].map(|(depth, seq)| Place { depth, seq });
         assert!(places.map(Place::pack).is_sorted());
         assert_eq!(places.map(|p| Place::unpack(p.pack())), places);
-        assert_eq!(Seen::unpack(Seen::Done.pack()), Seen::Done);
+        let seen = places
+            .map(Seen::Queued)
+            .into_iter()
+            .chain([Seen::Done, Seen::Queued(Place { depth: Place::HELD, seq: 0 })]);
+        seen.for_each(|seen| assert_eq!(Seen::unpack(seen.pack()), seen));
     }
 
     #[test]

@@ -104,7 +104,7 @@ async fn so_they_are_within_the_tightest_bounds() {
             .set("frontier.active_hosts", 1)
             .set("frontier.commit_urls", 1)
             .set("frontier.seen_cache", "64 KiB")
-            .set("frontier.store_cache", "1 MiB")
+            .set("frontier.buffer", "1 MiB")
             .set("fetch.concurrency", 1)
     })
     .await;

@@ -12,8 +12,6 @@ use std::{
 use super::{FolderError, LOCK, LOCK_ATTEMPTS, LOCK_PAUSE, STATE, STORE, unwritable};
 use crate::frontier::{self, DiskFrontier, Frontier, FrontierError};
 
-/// Memory for the pages of a store that is read once, from its beginning to its end.
-const STORE_CACHE_BYTES: u64 = 64 << 20;
 /// Nothing is sifted.
 const SEEN_CACHE_BYTES: u64 = 1 << 16;
 
@@ -33,12 +31,8 @@ pub(in crate::cli) fn glimpse(out: &Path) -> Result<Glimpse, FolderError> {
     let state = out.join(STATE);
     let lock = hold(out, &state.join(LOCK))?;
     let store = state.join(STORE);
-    let options = frontier::Options {
-        max_queued: None,
-        seen_cache_bytes: SEEN_CACHE_BYTES,
-        store_cache_bytes: STORE_CACHE_BYTES,
-    };
-    let open = || DiskFrontier::open(&store, &options).map(|frontier| Box::new(frontier) as Box<dyn Frontier>);
+    let options = frontier::Options { max_queued: None, seen_cache_bytes: SEEN_CACHE_BYTES, buffer_bytes: 0 };
+    let open = || DiskFrontier::look(&store, &options).map(|frontier| Box::new(frontier) as Box<dyn Frontier>);
     Ok(Glimpse { frontier: store.exists().then(open), lock })
 }
 

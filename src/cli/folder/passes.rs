@@ -121,7 +121,7 @@ mod tests {
     };
 
     const OPTIONS: frontier::Options =
-        frontier::Options { max_queued: None, seen_cache_bytes: 1 << 12, store_cache_bytes: 1 << 20 };
+        frontier::Options { max_queued: None, seen_cache_bytes: 1 << 12, buffer_bytes: 1 << 20 };
     const FILES: [&str; 4] = ["pages-00000.jsonl", "pages-00001.jsonl", "receipt.json", "report.html"];
 
     /// The store of a pass that is over, and its files.

@@ -260,7 +260,7 @@ mod tests {
         for (line, text) in (1..).zip(targets) {
             urls.target(parse(text).fingerprint(), Spot { file: 0, line }).expect("room");
         }
-        let options = Options { max_queued: None, seen_cache_bytes: 1 << 10, store_cache_bytes: 1 << 10 };
+        let options = Options { max_queued: None, seen_cache_bytes: 1 << 10, buffer_bytes: 1 << 10 };
         let mut frontier = MemoryFrontier::new(&options);
         let found = |url: crate::address::CanonicalUrl| Discovery {
             fingerprint: url.fingerprint(),

@@ -123,9 +123,9 @@ pub(crate) struct Frontier {
     /// Memory for the cache of URLs seen.
     #[schemars(extend("x-min" = "64 KiB", "x-max" = "1 TiB"))]
     pub(crate) seen_cache: Bytes,
-    /// Memory for the store's own cache.
+    /// Memory for changes of the frontier before they become files; as much again while they do.
     #[schemars(extend("x-min" = "1 MiB", "x-max" = "1 TiB"))]
-    pub(crate) store_cache: Bytes,
+    pub(crate) buffer: Bytes,
 }
 
 impl Default for Frontier {
@@ -138,7 +138,7 @@ impl Default for Frontier {
             commit_every: Span::secs(1),
             commit_urls: 2000,
             seen_cache: Bytes::mib(32),
-            store_cache: Bytes::mib(64),
+            buffer: Bytes::mib(32),
         }
     }
 }

@@ -153,7 +153,7 @@ impl Crawl {
         let mut seeds: Vec<Seed> = self.seeds.iter().map(seed(Kind::Page)).collect();
         seeds.extend(self.sitemaps.iter().map(seed(Kind::Sitemap)));
         let urls: Vec<CanonicalUrl> = seeds.iter().map(|seed| seed.url.clone()).collect();
-        let frontier_options = crate::frontier::Options { max_queued: None, seen_cache_bytes: 0, store_cache_bytes: 0 };
+        let frontier_options = crate::frontier::Options { max_queued: None, seen_cache_bytes: 0, buffer_bytes: 0 };
         let frontier: Box<dyn Frontier> = Box::new(MemoryFrontier::new(&frontier_options));
         let shelf = Shelf::default();
         let job = Job {

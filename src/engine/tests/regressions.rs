@@ -150,7 +150,7 @@ async fn a_slow_recorder_holds_the_workers_back() {
         rule: None,
         depends_on_way: false,
     };
-    let frontier_options = crate::frontier::Options { max_queued: None, seen_cache_bytes: 0, store_cache_bytes: 0 };
+    let frontier_options = crate::frontier::Options { max_queued: None, seen_cache_bytes: 0, buffer_bytes: 0 };
     let queued = MemoryFrontier::new(&frontier_options).sift(vec![found]).unwrap().admitted.remove(0);
     let (leases, inbox) = mpsc::channel(9);
     for _ in 0..9 {

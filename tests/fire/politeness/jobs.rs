@@ -143,7 +143,7 @@ impl Bench {
             canonicalizer: Canonicalizer::default(),
             clock: self.clock,
         };
-        let options = frontier::Options { max_queued: None, seen_cache_bytes: 0, store_cache_bytes: 0 };
+        let options = frontier::Options { max_queued: None, seen_cache_bytes: 0, buffer_bytes: 0 };
         Job {
             options: self.options(),
             seeds: seeds.into_iter().map(|url| Seed { url, kind: Kind::Page }).collect(),

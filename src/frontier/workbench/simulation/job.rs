@@ -88,7 +88,7 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn new(options: Options, web: &Web, gate: &Gate, chance: &mut Chance, now: Timestamp) -> Self {
-        let sizes = frontier::Options { max_queued: None, seen_cache_bytes: 0, store_cache_bytes: 0 };
+        let sizes = frontier::Options { max_queued: None, seen_cache_bytes: 0, buffer_bytes: 0 };
         let mut store = MemoryFrontier::new(&sizes);
         store.sift(web.seeds(chance.size(1..4))).expect("in memory");
         let bench = Workbench::new(options.clone(), gate, 0, now);
