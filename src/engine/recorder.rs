@@ -197,11 +197,9 @@ impl Recorder {
             Subject::Again { queued, why, at: _ } => {
                 self.frontier.postpone(&queued)?;
                 self.settle(&visit.host, visit.conduct.as_ref())?;
-                let rested = self.with_host(&visit.host, |record| {
-                    record.state.note_retry();
-                    record.state.not_before
-                })?;
-                self.press_before(queued.not_before.max(rested));
+                self.with_host(&visit.host, |record| record.state.note_retry())?;
+                // Not when its host has rested: a clock that was wrong may have left any time there.
+                self.press_before(queued.not_before);
                 let (url, attempts, at) = (queued.url.clone(), queued.attempts, queued.not_before);
                 self.tell(&CrawlEvent::Retrying { url, attempts, at, why });
                 news.push(News::Settled { host, fingerprint: queued.fingerprint, fate: Fate::Again(queued) });

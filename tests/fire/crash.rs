@@ -30,6 +30,17 @@ pub(crate) const FAILPOINTS: &[&str] = &[
     "cookies.sync",
     "cookies.write",
     "folder.remove",
+    "frontier.folder.sync",
+    "frontier.log.cut",
+    "frontier.log.sync",
+    "frontier.log.write",
+    "frontier.manifest.rename",
+    "frontier.manifest.sync",
+    "frontier.manifest.write",
+    "frontier.remove",
+    "frontier.run.sync",
+    "frontier.run.write",
+    "frontier.seal.write",
     "pages.cut",
     "pages.cut.sync",
     "pages.folder",
@@ -54,7 +65,15 @@ pub(crate) const FAILPOINTS: &[&str] = &[
 ];
 
 /// Those that are writes, and can stop in the middle.
-pub(crate) const WRITES: &[&str] = &["cookies.write", "pages.write", "receipt.write", "report.write"];
+pub(crate) const WRITES: &[&str] = &[
+    "cookies.write",
+    "frontier.log.write",
+    "frontier.manifest.write",
+    "frontier.run.write",
+    "pages.write",
+    "receipt.write",
+    "report.write",
+];
 
 /// What rounds did.
 #[derive(Debug, Default, Clone)]

@@ -124,7 +124,7 @@ pub(crate) struct Frontier {
     #[schemars(extend("x-min" = "64 KiB", "x-max" = "1 TiB"))]
     pub(crate) seen_cache: Bytes,
     /// Memory for changes of the frontier before they become files; as much again while they do.
-    #[schemars(extend("x-min" = "1 MiB", "x-max" = "1 TiB"))]
+    #[schemars(extend("x-min" = "16 KiB", "x-max" = "1 TiB"))]
     pub(crate) buffer: Bytes,
 }
 

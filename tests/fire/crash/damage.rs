@@ -101,6 +101,7 @@ async fn stage(seed: u64) -> Stage {
     let config = Config::vitro(&server)
         .set("outputs.links", true)
         .set("frontier.commit_urls", 4)
+        .set("frontier.buffer", "16 KiB")
         .set("fetch.retry_base", "20ms");
     let scene = Scene::new(server, &config);
     scene.run("expected", &[], "").await.with(0);

@@ -229,6 +229,7 @@ fn config(dice: &mut Dice, server: &Server) -> (Config, u64) {
         .set("frontier.commit_every", dice.pick(&["10ms", "40ms", "300ms"]))
         .set("frontier.commit_urls", commit_urls)
         .set("frontier.active_hosts", dice.pick(&[2, 1024]))
+        .set("frontier.buffer", dice.pick(&["16 KiB", "1 MiB"]))
         .set("frontier.head", dice.pick(&[2, 64]))
         .set("fetch.concurrency", concurrency)
         .set("fetch.retry_base", "20ms")

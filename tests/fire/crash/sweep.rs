@@ -83,6 +83,7 @@ pub(crate) async fn sweep(is_thorough: bool) -> (u64, Vec<String>) {
         .set("outputs.rotate", "64 KiB")
         .set("cookies.enabled", true)
         .set("frontier.commit_urls", 4)
+        .set("frontier.buffer", "16 KiB")
         .set("fetch.retry_base", "20ms");
     let scene = Scene::new(server, &config);
     scene.run("first", &[], "").await.with(0);
