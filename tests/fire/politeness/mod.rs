@@ -30,7 +30,7 @@ use super::{
     Args, Results, Violations,
     auditor::{Auditor, Report},
 };
-use jobs::{Gates, jobs_on_the_same_hosts, quiet_hours_with_edges};
+use jobs::{Edge, Gates, jobs_on_the_same_hosts, quiet_hours};
 
 /// How much is tried.
 #[derive(Debug, Clone)]
@@ -121,7 +121,8 @@ pub(crate) fn run(args: &Args, results: &mut Results) -> Result<(), Violations> 
 pub(crate) async fn prove(plan: &Plan) -> Vec<Part> {
     let (crawled, fetched) = tokio::join!(turns::crawl_in_turns(plan), beside::fetch(plan));
     let together = jobs_on_the_same_hosts(Gates::Shared, plan).await;
-    vec![crawled, fetched, together, quiet_hours_with_edges(plan).await]
+    let (begin, end) = tokio::join!(quiet_hours(Edge::Begin, plan), quiet_hours(Edge::End, plan));
+    vec![crawled, fetched, together, begin, end]
 }
 
 /// An auditor that a log's tap tells, and that others ask.
