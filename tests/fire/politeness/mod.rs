@@ -41,6 +41,9 @@ pub(crate) struct Plan {
     pub(crate) hosts: u32,
     /// Pages of a host, on average.
     pub(crate) pages: u32,
+    /// Requests of the crawl in flight. More of them than the machine can work on wait for it, and what waits is
+    /// late: each of them is on its way for this many times the machine's time for one.
+    pub(crate) in_flight: u32,
     /// Turns until then, or more.
     pub(crate) turns: u64,
     /// Whether some hosts have a quiet minute in one of the turns: the real one, so it takes up to two.
@@ -52,7 +55,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// What an ordinary test has the time for.
     pub(crate) fn short(seed: u64) -> Self {
-        Self { seed, requests: 12_000, hosts: 360, pages: 120, turns: 6, quiet: false, is_told: false }
+        Self { seed, requests: 12_000, hosts: 360, pages: 120, in_flight: 16, turns: 6, quiet: false, is_told: false }
     }
 }
 
@@ -101,7 +104,8 @@ pub(crate) fn run(args: &Args, results: &mut Results) -> Result<(), Violations> 
     // Six hosts in ten have many pages, and no host is to be at its end before all are.
     let pages = u32::try_from(4 * requests / u64::from(hosts)).unwrap_or(u32::MAX).max(20);
     let turns = args.number("turns", 40);
-    let plan = Plan { seed: args.number("seed", 1), requests, hosts, pages, turns, quiet: true, is_told: true };
+    let seed = args.number("seed", 1);
+    let plan = Plan { seed, requests, hosts, pages, in_flight: 48, turns, quiet: true, is_told: true };
     results.push(&json!({"command": "politeness", "plan": format!("{plan:?}")}));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let parts = runtime.block_on(prove(&plan));

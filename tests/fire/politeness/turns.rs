@@ -41,7 +41,7 @@ pub(super) async fn crawl_in_turns(plan: &Plan) -> Part {
     let ground = Ground::new();
     let config = Config::vitro(&world.server)
         .set("frontier.active_hosts", plan.hosts + 100)
-        .set("fetch.concurrency", 128)
+        .set("fetch.concurrency", plan.in_flight)
         .set("limits.queue", 3_000_000)
         .set("outputs.report", false);
     let mut dice = Dice::new(plan.seed);
