@@ -4,7 +4,7 @@ use crate::fire::politeness::{self, Plan, mutants};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn crawls_that_are_killed_and_resumed_under_other_promises_break_none() {
-    for part in politeness::prove(&Plan::short(1)).await {
+    for part in Box::pin(politeness::prove(&Plan::short(1))).await {
         assert_eq!(part.violations(), Vec::<String>::new(), "{}", part.json());
         assert!(part.report.requests > 20, "{}", part.json());
     }
