@@ -44,6 +44,18 @@ const COMMANDS: &[Command] = &[
         does: "has servers audit crawls that are killed, resumed under other promises, and run side by side",
         run: fire::politeness::run,
     },
+    Command {
+        name: "memory",
+        flags: "[--hosts N] [--pages N (a host)] [--from N] [--seed S]",
+        does: "crawls a million pages and holds its memory against what it was at the hundred-thousandth",
+        run: fire::memory::run,
+    },
+    Command {
+        name: "soak",
+        flags: "[--minutes N] [--rate N (a second)] [--hosts N] [--pages N (a host)] [--seed S]",
+        does: "crawls for long and looks which count of what the process holds grows",
+        run: fire::soak::run,
+    },
 ];
 
 fn main() -> ExitCode {

@@ -182,6 +182,14 @@ impl Fetcher for CachedFetcher {
     fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>> {
         self.answer(request).boxed()
     }
+
+    fn held(&self, tell: &mut dyn FnMut(&'static str, u64)) {
+        let counts = self.counts();
+        tell("cache.urls", counts.urls);
+        tell("cache.bytes", counts.bytes);
+        tell("cache.flights", self.core.flights.len() as u64);
+        self.core.exchanges.inner.held(tell);
+    }
 }
 
 impl std::fmt::Debug for CachedFetcher {

@@ -19,7 +19,7 @@ use crate::{
 
 /// Makes exchanges and keeps what may be kept of them.
 pub(super) struct Exchanges {
-    inner: Arc<dyn Fetcher>,
+    pub(super) inner: Arc<dyn Fetcher>,
     rules: Rules,
     clock: Clock,
     pub(super) shelves: Shelves,

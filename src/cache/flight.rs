@@ -70,7 +70,7 @@ impl<K: Hash + Eq + Clone, T: Clone> Flights<K, T> {
         Some(Seat { board: Arc::clone(&self.board), key, cell })
     }
 
-    #[cfg(test)]
+    /// Keys that somebody works on or waits for.
     pub(super) fn len(&self) -> usize {
         locked(&self.board).len()
     }

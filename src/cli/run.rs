@@ -18,7 +18,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::{self, LogFormat, Settings, Store},
-    engine::{self, End, EngineError, Finished, Job, stats::Progress},
+    engine::{self, End, EngineError, Finished, Job, stats::Progress, vitals},
     fetch::cookies::CookieJar,
     politeness::Gate,
     report::{self, Receipt},
@@ -133,6 +133,9 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
         clock,
         terminal: terminal.clone(),
     };
+    let gate = Gate::default();
+    let watched = vitals::watch(picture.clone(), stack.fetcher.clone(), gate.clone(), settings.telemetry.interval);
+    tasks.spawn("vitals", watched);
     let job = Job {
         options: assemble::options(settings),
         seeds,
@@ -143,7 +146,7 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
         observers: vec![Box::new(telemetry::log)],
         progress,
         shutdown,
-        gate: Gate::default(),
+        gate,
     };
     let (finished, ()) = tokio::join!(engine::run(job), display.show(picture));
     let saved = keeper.as_ref().map_or(Ok(()), Keeper::save);

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     EngineError, Options,
     book::{End, Limit},
-    stats::{Held, HostLoad, Progress, Stage, Tally},
+    stats::{Gauges, Held, HostLoad, Progress, Stage, Tally},
     visit::{ToDispatcher, ToRecorder},
     waits::{MAX_TAIL, Stopwatch, Wait},
 };
@@ -56,6 +56,8 @@ pub(super) struct Dispatcher {
     /// Leases handed out that have not come back.
     outstanding: usize,
     tally: Tally,
+    /// Sizes that the recorder told last.
+    recorder: Gauges,
     body_bytes: u64,
     /// When `limits.duration` will have passed.
     time_is_up_at: Option<Timestamp>,
@@ -84,6 +86,7 @@ impl Dispatcher {
             wires,
             outstanding: 0,
             tally,
+            recorder: Gauges::new(),
             drawn_at: Timestamp::default(),
             stopwatch: Stopwatch::new(now),
             tail: None,
@@ -220,7 +223,7 @@ impl Dispatcher {
                 self.outstanding -= 1;
                 self.bench.returned(*returned);
             }
-            ToDispatcher::Recorded { news, tally } => {
+            ToDispatcher::Recorded { news, tally, held } => {
                 let now = self.clock.now();
                 for item in news {
                     if let News::Settled { fate: Fate::Done { body_bytes, .. }, .. } = &item {
@@ -230,6 +233,7 @@ impl Dispatcher {
                 }
                 if let Some(tally) = tally {
                     self.tally = *tally;
+                    self.recorder = held;
                 }
             }
         }
@@ -286,6 +290,7 @@ impl Dispatcher {
             waiting,
             next_at: self.bench.next_at(),
             tail: self.tail.clone(),
+            recorder: self.recorder.clone(),
             held: Held { bench: self.bench.sizes(), permits: self.outstanding, inbox: self.wires.inbox.len() },
             busiest: busiest.collect(),
             stage,

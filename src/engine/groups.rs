@@ -71,6 +71,11 @@ impl Groups {
         Self { options, bodies, chains: HashMap::new(), pages: HashMap::new() }
     }
 
+    /// Chains that are followed, and directories that are counted, in memory.
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.chains.len(), self.pages.len())
+    }
+
     /// Takes notice of a page; answers with the directories that are done with now.
     pub(super) fn note(
         &mut self,

@@ -40,6 +40,7 @@ mod recorder;
 mod run;
 pub mod stats;
 pub mod visit;
+pub mod vitals;
 pub mod waits;
 mod worker;
 

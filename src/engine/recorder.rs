@@ -131,7 +131,8 @@ impl Recorder {
             let tally = self.tally_to_show();
             if !news.is_empty() || tally.is_some() {
                 // When the dispatcher is gone the crawl is ending; what is in the inbox still counts.
-                let _ = to_dispatcher.send(ToDispatcher::Recorded { news, tally }).await;
+                let held = if tally.is_some() { self.held(inbox.len()) } else { stats::Gauges::new() };
+                let _ = to_dispatcher.send(ToDispatcher::Recorded { news, tally, held }).await;
             }
         }
         blocking(|| self.commit())?;
@@ -341,6 +342,20 @@ impl Recorder {
 
     pub(super) fn book(&self) -> &Book {
         &self.book
+    }
+
+    fn held(&self, inbox: usize) -> stats::Gauges {
+        let (chains, directories) = self.groups.sizes();
+        let counts = [
+            ("recorder.hosts", self.hosts.len()),
+            ("recorder.chains", chains),
+            ("recorder.directories", directories),
+            ("recorder.uncommitted", self.n_uncommitted),
+            ("recorder.inbox", inbox),
+        ];
+        let mut held: stats::Gauges = counts.into_iter().map(|(name, n)| (name, n as u64)).collect();
+        self.frontier.held(&mut |name, n| held.extend([(name, n)]));
+        held
     }
 
     fn count_time(&mut self) {

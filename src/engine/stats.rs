@@ -196,6 +196,9 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Sizes of things in memory, by name.
+pub type Gauges = BTreeMap<&'static str, u64>;
+
 /// The live picture of a running crawl, published a few times a second.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
@@ -216,6 +219,8 @@ pub struct Progress {
     pub tail: Option<Vec<Wait>>,
     /// What the dispatcher holds.
     pub held: Held,
+    /// What recorder and store hold.
+    pub recorder: Gauges,
     /// Hosts with most in flight or most queued, at most five.
     pub busiest: Vec<(HostKey, HostLoad)>,
     /// What the run is doing.

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use super::{
     event::{Conclusion, Failure},
-    stats::Tally,
+    stats::{Gauges, Tally},
     waits::Waited,
 };
 use crate::{
@@ -48,6 +48,8 @@ pub enum ToDispatcher {
         news: Vec<News>,
         /// The counts, now and then.
         tally: Option<Box<Tally>>,
+        /// Sizes of what recorder and store hold in memory, with the counts.
+        held: Gauges,
     },
 }
 

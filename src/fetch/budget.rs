@@ -40,7 +40,6 @@ impl Budget {
     }
 
     /// Bytes that are reserved, but for an overdraft.
-    #[cfg(test)]
     pub(super) fn held_bytes(&self) -> usize {
         (self.total_units as usize - self.units.available_permits()) * UNIT_BYTES
     }

@@ -108,6 +108,11 @@ impl Fetcher for HttpFetcher {
     fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>> {
         self.shared.exchange(request).boxed()
     }
+
+    fn held(&self, tell: &mut dyn FnMut(&'static str, u64)) {
+        tell("fetch.body_bytes", self.shared.shares.memory.held_bytes() as u64);
+        tell("fetch.names", self.shared.resolver.n_names());
+    }
 }
 
 impl Shared {

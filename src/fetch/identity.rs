@@ -112,6 +112,13 @@ impl IdentityFetcher {
 }
 
 impl Fetcher for IdentityFetcher {
+    fn held(&self, tell: &mut dyn FnMut(&'static str, u64)) {
+        if let Some(jar) = &self.options.cookies {
+            tell("fetch.cookies", jar.len() as u64);
+        }
+        self.inner.held(tell);
+    }
+
     fn fetch(&self, mut request: Request) -> BoxFuture<'_, Result<Response, FetchError>> {
         request.headers = self.head(&request.url, &request.headers);
         async move {

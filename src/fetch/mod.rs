@@ -73,6 +73,9 @@ use crate::{
 pub trait Fetcher: Send + Sync {
     /// Asks for one URL, once. Dropping the future closes or returns the connection.
     fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>>;
+
+    /// Tells the sizes of what it holds, by name, and of what stands behind it. Cheap.
+    fn held(&self, _tell: &mut dyn FnMut(&'static str, u64)) {}
 }
 
 /// One request, without a body.

@@ -360,6 +360,10 @@ impl Frontier for DiskFrontier {
         Ok(())
     }
 
+    fn held(&self, tell: &mut dyn FnMut(&'static str, u64)) {
+        tell("store.recent", self.recent.len() as u64);
+    }
+
     fn n_queued(&self) -> u64 {
         self.count.n_queued
     }

@@ -186,6 +186,9 @@ pub trait Frontier: Send {
     /// When the store fails or holds what it can't have written.
     fn for_each_seen(&mut self, each: &mut dyn FnMut(Fingerprint, Known)) -> Result<(), FrontierError>;
 
+    /// Tells the sizes of what it holds in memory, by name. Cheap.
+    fn held(&self, _tell: &mut dyn FnMut(&'static str, u64)) {}
+
     /// How many URLs are queued.
     fn n_queued(&self) -> u64;
 

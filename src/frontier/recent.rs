@@ -23,6 +23,11 @@ impl Recent {
         Self { keys: vec![0; 2 * n_sets], numbers: vec![0; 2 * n_sets] }
     }
 
+    /// Fingerprints remembered, in both generations.
+    pub(super) fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
     /// What was last known of it. May lag behind: a URL remembered as queued may be done.
     pub(super) fn get(&mut self, fingerprint: Fingerprint) -> Option<Seen> {
         let at = self.set(fingerprint);

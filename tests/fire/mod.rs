@@ -10,7 +10,10 @@
 pub(crate) mod auditor;
 pub(crate) mod crash;
 pub(crate) mod dice;
+pub(crate) mod memory;
 pub(crate) mod politeness;
+pub(crate) mod soak;
+pub(crate) mod vitals;
 
 use std::{
     collections::BTreeMap,

@@ -26,6 +26,7 @@ mod resume;
 mod run;
 mod schemas;
 mod secrets;
+mod soak;
 mod support;
 mod trouble;
 mod verify;

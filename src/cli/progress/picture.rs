@@ -211,6 +211,7 @@ mod tests {
             next_at: Some(NOW + Duration::from_secs(4)),
             tail: None,
             held: Held::default(),
+            recorder: [].into(),
             busiest: vec![(HostKey::new("a.example"), HostLoad { in_flight: 4, queued: 1100, fetched: 9 })],
             stage: Stage::Crawling,
             max_pages: None,

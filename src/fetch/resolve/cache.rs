@@ -83,6 +83,10 @@ impl CachedLookup {
         }
     }
 
+    pub(super) fn n_known(&self) -> u64 {
+        self.entries.entry_count()
+    }
+
     pub(super) fn counts(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts { hits: read(&self.hits), misses: read(&self.misses), negative: read(&self.negative) }

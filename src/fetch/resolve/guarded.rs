@@ -65,6 +65,11 @@ impl GuardedResolver {
         self.shared.guard.check_name(name).map_err(ResolveError::Refused)
     }
 
+    /// Names that are remembered, about.
+    pub(in crate::fetch) fn n_names(&self) -> u64 {
+        self.shared.names.n_known()
+    }
+
     /// What became of the questions so far; fixed answers and special names are none.
     pub(in crate::fetch) fn counts(&self) -> Counts {
         self.shared.names.counts()
