@@ -361,7 +361,9 @@ impl Frontier for DiskFrontier {
     }
 
     fn held(&self, tell: &mut dyn FnMut(&'static str, u64)) {
-        tell("store.recent", self.recent.len() as u64);
+        tell("store.recent", self.recent.n_places() as u64);
+        tell("store.firsts", self.firsts.len() as u64);
+        tell("store.buffered_bytes", self.store.buffered_bytes() as u64);
     }
 
     fn n_queued(&self) -> u64 {

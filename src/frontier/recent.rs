@@ -23,9 +23,9 @@ impl Recent {
         Self { keys: vec![0; 2 * n_sets], numbers: vec![0; 2 * n_sets] }
     }
 
-    /// Fingerprints remembered, in both generations.
-    pub(super) fn len(&self) -> usize {
-        self.young.len() + self.old.len()
+    /// Places for fingerprints, taken or not.
+    pub(super) fn n_places(&self) -> usize {
+        self.keys.len()
     }
 
     /// What was last known of it. May lag behind: a URL remembered as queued may be done.

@@ -136,8 +136,7 @@ const PROGRESS: [&str; 3] = ["pages", "discovered", "peak_rss_bytes"];
 /// Caches that fill up to a bound, and the bound: it is held against that, not against time. Those of the
 /// configuration are what [`super::soak::pace`] sets.
 const FILLING: [(&str, u64); 8] = [
-    // 4 MiB of 56 bytes each, in two generations that are counted in whole.
-    ("store.recent", (4 << 20) / 56 + 64),
+    ("store.firsts", 65_536),
     ("recorder.directories", 65_536),
     ("recorder.chains", 65_536),
     ("fetch.names", 100_000),
