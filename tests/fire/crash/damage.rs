@@ -106,7 +106,7 @@ async fn stage(seed: u64) -> Stage {
     let scene = Scene::new(server, &config);
     scene.run("expected", &[], "").await.with(0);
     let expected = reconciled(&scene.ground.path("expected"));
-    let stroke = Stroke { requests: 60, pause: Duration::ZERO, at: None };
+    let stroke = Stroke { requests: 20, pause: Duration::ZERO, at: None };
     let struck = scene.strike(&[], Some(&stroke), 0).await;
     assert!(matches!(struck, Struck::AtMoment), "{struck:?}");
     scene.settle("out", &[]).await;
