@@ -247,6 +247,7 @@ impl Dispatcher {
         let mut batch = Vec::with_capacity(BATCH);
         while self.outstanding > 0 {
             tokio::select! {
+                biased;
                 n_taken = self.wires.inbox.recv_many(&mut batch, BATCH) => {
                     if n_taken == 0 {
                         return;

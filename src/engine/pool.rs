@@ -37,6 +37,7 @@ pub(super) async fn run(
         while workers.join_next().await.is_some() {}
     };
     tokio::select! {
+        biased;
         () = pooled => {}
         () = abort.cancelled() => tracing::debug!("dropping what is in flight"),
     }

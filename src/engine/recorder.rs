@@ -120,6 +120,9 @@ impl Recorder {
             let commit_due = self.commit_due();
             let show_due = self.shown_at + TALLY_EVERY;
             let n_taken = tokio::select! {
+                // In this order, so that a simulated crawl can be repeated; no arm starves another, because what
+                // is due is done after each batch as well.
+                biased;
                 n_taken = inbox.recv_many(&mut batch, BATCH) => Some(n_taken),
                 () = sleep_until(self.clock.instant(commit_due)), if self.n_uncommitted > 0 => None,
                 () = sleep_until(self.clock.instant(show_due)), if !self.is_shown => None,

@@ -19,6 +19,7 @@ mod pauses;
 mod random;
 mod redirects;
 mod regressions;
+mod simulation;
 mod web;
 
 use web::{Arrival, Page, Web};

@@ -223,7 +223,7 @@ impl Job {
             }
         };
         let conduct = asked.map(|asked| {
-            promises.over(web, asked);
+            promises.over(asked);
             let share = chance.below(1000);
             let first_byte_at = Timestamp(asked.at.0 + (now.0 - asked.at.0) * share / 1000);
             let remote = Some(web.addresses[asked.host]);
@@ -406,7 +406,7 @@ impl Job {
     /// The process of this job is killed, and another one goes on from the last commit.
     pub(super) fn crash(&mut self, web: &Web, promises: &mut Promises, gate: &Gate, now: Timestamp) {
         for (_, asked) in self.flying.drain(..) {
-            asked.into_iter().for_each(|asked| promises.over(web, asked));
+            asked.into_iter().for_each(|asked| promises.over(asked));
         }
         self.stalled.clear();
         self.to_store.clear();
@@ -462,8 +462,8 @@ impl Job {
     }
 
     pub(super) fn drained(&mut self) {
-        let under_way = self.flying.len() + self.stalled.len() + self.to_store.len() + self.to_bench.len();
-        assert_eq!((under_way, self.store.n_queued()), (0, 0), "it says that nothing is left");
+        // What a robots.txt that is elsewhere came to may still be on its way to the recorder: nobody waits for it.
+        assert_eq!((self.flying.len(), self.store.n_queued()), (0, 0), "it says that nothing is left");
         self.is_drained = true;
     }
 

@@ -1,5 +1,5 @@
 //! What the servers see, judged by a model that shares nothing with the gate: who asked when, and whether that
-//! was too soon or too much.
+//! was too soon or too much. Not judged: the limit of an address, because the gate may forget which it is.
 
 use std::time::Duration;
 
@@ -29,7 +29,6 @@ struct Seen {
     heard_until: Timestamp,
     /// Tokens times the interval, and when that was so.
     credit: Option<(Duration, Timestamp)>,
-    is_address_known: bool,
 }
 
 /// A request that a server has.
@@ -37,15 +36,12 @@ struct Seen {
 pub(super) struct Asked {
     pub(super) host: usize,
     pub(super) at: Timestamp,
-    /// It counts for the limit of its address.
-    by_address: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Promises {
     hosts: Vec<Seen>,
     domains: Vec<Seen>,
-    addresses: Vec<Seen>,
     all: Seen,
     limits: gate::Limits,
     process: gate::Options,
@@ -60,16 +56,11 @@ impl Promises {
         Self {
             hosts: some(web.hosts.len()),
             domains: some(3),
-            addresses: some(4),
             all: Seen::default(),
             limits,
             process,
             is_one_job: n_jobs == 1,
         }
-    }
-
-    fn address(web: &Web, host: usize) -> usize {
-        (0..4).find(|n| web.addresses[host] == web.addresses[*n]).expect("one of the first hosts has it")
     }
 
     /// A request reaches a host.
@@ -81,7 +72,8 @@ impl Promises {
         let what = format!("host {host} at {now:?}: {seen:?} under {policy:?}");
         assert!(seen.in_flight < connections, "too many at once: {what}");
         assert!(now >= seen.not_before.max(seen.heard_until), "too soon: {what}");
-        let forgets = self.process.max_hosts < 1000;
+        // A gate forgets hosts that nobody has open; one job remembers what it was told.
+        let forgets = !self.is_one_job;
         assert!(seen.troubled_at.is_none() || seen.in_flight == 0 || forgets, "more than one probe: {what}");
         if policy.burst.get() == 1 {
             seen.not_before = seen.not_before.max(now + crawl_delay.unwrap_or(policy.interval));
@@ -90,31 +82,22 @@ impl Promises {
         }
         seen.in_flight += 1;
         seen.last_sent = Some(now);
-        let by_address = seen.is_address_known;
         let (connections, interval) = (self.process.connections, self.process.interval);
         self.all.enter(GroupLimit { interval, connections }, now, "all hosts");
         self.domains[host % 3].enter(self.limits.domain, now, "a domain");
-        if by_address {
-            self.addresses[Self::address(web, host)].enter(self.limits.address, now, "an address");
-        }
-        Asked { host, at: now, by_address }
+        Asked { host, at: now }
     }
 
     /// The server is done with it, or its client went away.
-    pub(super) fn over(&mut self, web: &Web, asked: Asked) {
+    pub(super) fn over(&mut self, asked: Asked) {
         self.hosts[asked.host].in_flight -= 1;
         self.all.in_flight -= 1;
         self.domains[asked.host % 3].in_flight -= 1;
-        if asked.by_address {
-            self.addresses[Self::address(web, asked.host)].in_flight -= 1;
-        }
     }
 
     /// A job has taken in how it went: from now on nobody may say that they did not know.
     pub(super) fn heard(&mut self, web: &Web, host: usize, conduct: &Conduct) {
         let (policy, seen) = (&web.policies[host], &mut self.hosts[host]);
-        // A gate with few places forgets hosts, and their addresses with them.
-        seen.is_address_known |= conduct.remote.is_some() && self.process.max_hosts >= 1000;
         if policy.connections.get() == 1 && policy.burst.get() == 1 {
             seen.hold(conduct.first_byte_at.expect("it answered") + policy.interval);
         }
