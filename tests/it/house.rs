@@ -40,6 +40,8 @@ const ENVIRONMENT_BY_PROXY: [&str; 5] =
     ["from_default_env", "try_from_default_env", "from_env_lossy", "with_env_var", "FailScenario"];
 /// The module that may speak the last of them: failpoints are for tests alone, and no configuration.
 const FAILPOINTS: &str = "fault";
+/// The module that reads which seeds a simulation runs over: it is compiled for tests only.
+const SEEDS: &str = "seeds";
 
 /// Longest file, in lines, test modules not counted.
 const MAX_LINES: usize = 400;
@@ -178,7 +180,7 @@ fn foreign_names(path: &str, tokens: &[Token], complain: &mut dyn FnMut(usize, &
         if token.text == "reqwest" && module != "fetch" {
             complain(token.line, "names reqwest: only fetch/ does");
         }
-        let is_for_tests = module == FAILPOINTS && token.text == "FailScenario";
+        let is_for_tests = module == SEEDS || (module == FAILPOINTS && token.text == "FailScenario");
         if module != "config" && !is_for_tests && reads_environment(&tokens[i..]) {
             complain(token.line, "reads the environment: only config does, and seeds for tests");
         }

@@ -35,8 +35,6 @@ mod front;
 mod origins;
 mod queue;
 mod scan;
-#[cfg(test)]
-mod simulation;
 mod slot;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! The workbench step by step, between a store in memory and workers that take a fixed time.
 
+mod simulation;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     num::NonZeroU32,

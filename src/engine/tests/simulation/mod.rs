@@ -11,7 +11,7 @@
 //! too soon, too much or against robots.txt; and no wake-up was missed, which would cost an hour.
 //!
 //! Not here: sockets, real disks and kills (`tests/fire`), threads (`lock.rs`), and the workbench step by step
-//! (`frontier/workbench/simulation`).
+//! (`frontier/workbench/tests/simulation`).
 
 mod disk;
 mod web;

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Next, Options};
+use super::super::{Next, Options};
 use crate::{
     clock::Timestamp,
     politeness::{Gate, gate},
@@ -40,7 +40,7 @@ const MAX_TIME: Duration = Duration::from_secs(3 * 3600);
 
 #[test]
 fn whatever_the_order_of_things_every_promise_is_kept() {
-    seeds::each("frontier::workbench::simulation", 0..600, |seed| World::new(seed).run());
+    seeds::each("frontier::workbench::tests::simulation", 0..600, |seed| World::new(seed).run());
 }
 
 #[test]
