@@ -164,6 +164,7 @@ pub struct LinkDetail {
 
 /// What the head of a page says for other programs.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RecordMetadata<'a> {
     /// `<link rel=alternate hreflang>`: language and URL.
     #[serde(skip_serializing_if = "Vec::is_empty")]

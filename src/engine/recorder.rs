@@ -202,8 +202,7 @@ impl Recorder {
                 self.frontier.postpone(&queued)?;
                 self.settle(&visit.host, visit.conduct.as_ref())?;
                 self.with_host(&visit.host, |record| record.state.note_retry())?;
-                // Not when its host has rested: a clock that was wrong may have left any time there.
-                self.press_before(queued.not_before);
+                self.press_before(self.next_attempt(&queued, visit.conduct.as_ref()));
                 let (url, attempts, at) = (queued.url.clone(), queued.attempts, queued.not_before);
                 self.tell(&CrawlEvent::Retrying { url, attempts, at, why });
                 news.push(News::Settled { host, fingerprint: queued.fingerprint, fate: Fate::Again(queued) });
@@ -326,6 +325,14 @@ impl Recorder {
             self.tell(&CrawlEvent::HostGivenUp { host: host.clone() });
         }
         Ok(())
+    }
+
+    /// Before which a URL is not tried again. What its host's state says does not count: a clock that was wrong may have left
+    /// any time there. What this conduct alone makes of it does.
+    fn next_attempt(&self, queued: &QueuedUrl, conduct: Option<&Conduct>) -> Timestamp {
+        let is_trouble = conduct.is_some_and(|conduct| conduct.signal == Signal::Trouble);
+        let rest = self.options.workbench.politeness.policy(queued.host().as_str()).backoff_base / 2;
+        if is_trouble { queued.not_before.max(self.clock.now() + rest) } else { queued.not_before }
     }
 
     fn with_host<T>(&mut self, host: &HostKey, change: impl FnOnce(&mut HostRecord) -> T) -> Result<T, EngineError> {
