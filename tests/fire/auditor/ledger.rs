@@ -197,7 +197,11 @@ impl Ledger {
         let policy = Arc::clone(&self.policy);
         self.last_end = self.last_end.max(Some(at));
         if asked.kind == Kind::Robots || (asked.kind == Kind::RobotsElsewhere && self.robots.is_some()) {
-            self.robots = Some(status);
+            // Another job may be on its way to what this one knows already.
+            let leads_on = (300..400).contains(&status) && !policy.robots_elsewhere.is_empty();
+            if !leads_on || self.robots.is_none() {
+                self.robots = Some(status);
+            }
             if status == 200 && self.crawl_delay.is_none() {
                 let next = asked.at + policy.crawl_delay.unwrap_or_default().min(policy.max_delay);
                 self.crawl_delay = Some(Learnt { at, next, may_be_forgotten: false });

@@ -150,6 +150,10 @@ fn a_robots_txt_that_is_elsewhere_is_waited_for() {
     let policy = Policy { robots_first: true, ..policy };
     let log = [at("/robots.txt", 0, 1, 301), at("/1", 10, 1, 200), at("/else", 20, 1, 200), at("/2", 30, 1, 200)];
     check(&policy, &log, &[(Rule::RobotsFirst, "/1", 0)]);
+    // Two jobs: the second is on its way when the first has arrived.
+    let log =
+        [at("/robots.txt", 0, 1, 301), at("/else", 10, 1, 200), at("/robots.txt", 20, 1, 301), at("/1", 30, 1, 200)];
+    check(&policy, &log, &[]);
 }
 
 #[test]
