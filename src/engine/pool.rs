@@ -3,17 +3,14 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    task::JoinSet,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     visit::{ToDispatcher, ToRecorder},
     worker::Worker,
 };
-use crate::frontier::Lease;
+use crate::{frontier::Lease, lock::JoinSet};
 
 /// Gives each lease to a worker. Ends when there are no more leases and all workers are done, or
 /// when `abort` says so; what is in flight then is dropped and stays queued.

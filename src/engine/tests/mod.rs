@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 mod directories;
 mod front;
+mod interleavings;
 mod jobs;
 mod pauses;
 mod random;

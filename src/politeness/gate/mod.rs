@@ -25,6 +25,8 @@
 mod desk;
 mod group;
 mod host;
+#[cfg(test)]
+mod interleavings;
 mod member;
 #[cfg(test)]
 mod tests;
