@@ -114,7 +114,7 @@ impl Folder {
                 claimed => break claimed?,
             }
         };
-        let frontier = DiskFrontier::open(&store, &frontier_options(settings))?;
+        let frontier = DiskFrontier::look(&store, &frontier_options(settings))?;
         let book = Book::from_bytes(frontier.book())?;
         Ok(Seen::State { frontier: Box::new(frontier), book: Box::new(book), lock: folder })
     }
@@ -155,12 +155,15 @@ impl Folder {
         // They speak of the last run, and outputs are about to grow.
         remove(&self.path.join(RECEIPT))?;
         remove(&self.path.join(REPORT))?;
+        sync_folder(&self.path)?;
         Ok(opened)
     }
 
     fn open_or_begin(&self, settings: &Settings, identity: &Identity, start: Start) -> Result<Opened, FolderError> {
         let store = self.path.join(STATE).join(STORE);
         if store.exists() {
+            // A process that was killed may have given it its name just before.
+            sync_folder(&self.path.join(STATE))?;
             return self.resume(&store, settings, identity, start.recrawl);
         }
         if self.holds_outputs()? {
@@ -237,8 +240,9 @@ impl Folder {
         DiskFrontier::remove(&doomed)?;
         match fs::rename(&store, &doomed) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(unwritable(&store, e)),
-            _ => DiskFrontier::remove(&doomed)?,
+            _ => sync_folder(&state)?,
         }
+        DiskFrontier::remove(&doomed)?;
         remove(&state.join(COOKIES))?;
         for written in [state.join(COOKIES), self.path.join(RECEIPT), self.path.join(REPORT)] {
             remove(&whole::draft(&written))?;
@@ -246,7 +250,8 @@ impl Folder {
         for name in self.outputs()? {
             remove(&self.path.join(name))?;
         }
-        passes::clear(&self.path)
+        passes::clear(&self.path)?;
+        sync_folder(&self.path)
     }
 
     /// Where the job's cookies are kept.
@@ -292,6 +297,11 @@ fn frontier_options(settings: &Settings) -> frontier::Options {
         seen_cache_bytes: settings.frontier.seen_cache_bytes,
         buffer_bytes: settings.frontier.buffer_bytes,
     }
+}
+
+/// Makes durable which names are in a folder.
+fn sync_folder(path: &Path) -> Result<(), FolderError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(|source| unwritable(path, source))
 }
 
 fn remove(path: &Path) -> Result<(), FolderError> {

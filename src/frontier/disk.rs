@@ -200,7 +200,8 @@ impl Frontier for DiskFrontier {
         self.set_seen(fingerprint, Seen::Done);
         let Some(Seen::Queued(place)) = before else { return Ok(false) };
         self.store.put(Table::Queue, key(url.host().id(), place.pack()), None);
-        self.count.n_queued -= 1;
+        self.count.n_queued =
+            self.count.n_queued.checked_sub(1).ok_or_else(|| self.corrupted("more is queued than was counted"))?;
         Ok(true)
     }
 

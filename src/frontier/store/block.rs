@@ -9,7 +9,7 @@
 //! ```
 //!
 //! As it is stored: a byte that says whether it is packed, the above as it is or as a zstd frame after its
-//! length, and an XXH3 of all that, seeded with the block's place in the file.
+//! length, and an XXH3 of all that, seeded with the run's number and the block's place in it.
 
 use std::cell::RefCell;
 
@@ -24,8 +24,6 @@ const HEAD_BYTES: usize = 4;
 const SUM_BYTES: usize = 8;
 const TEXTS: u8 = 255;
 const GONE: u32 = 1 << 31;
-/// Longest block that is believed, unpacked: entries are bounded by what a page may leave behind.
-const MAX_PLAIN_BYTES: usize = 1 << 30;
 
 thread_local! {
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL).ok());
@@ -85,8 +83,8 @@ impl Draft {
         }
     }
 
-    /// Appends the block to `out`, where it begins at `place` of its file, and begins another.
-    pub(super) fn seal(&mut self, is_packed: bool, place: u64, out: &mut Vec<u8>) {
+    /// Appends the block to `out`, under a checksum with this [`seed`], and begins another.
+    pub(super) fn seal(&mut self, is_packed: bool, seed: u64, out: &mut Vec<u8>) {
         let plain = self.plain();
         let from = out.len();
         let packed = is_packed
@@ -104,7 +102,7 @@ impl Draft {
                 out.extend_from_slice(&plain);
             }
         }
-        let sum = xxh3_64_with_seed(&out[from..], place);
+        let sum = xxh3_64_with_seed(&out[from..], seed);
         out.extend_from_slice(&sum.to_le_bytes());
         *self = Self::new(self.is_numbers);
     }
@@ -149,15 +147,15 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Checks and unpacks what [`Draft::seal`] wrote at `place`; the inside of this one is used again.
+    /// Checks and unpacks what [`Draft::seal`] wrote with `seed`; the inside of this one is used again.
     ///
     /// # Errors
-    /// Says what is wrong with it.
-    pub(super) fn read(&mut self, stored: &[u8], place: u64) -> Result<(), String> {
+    /// When it is anything else.
+    pub(super) fn read(&mut self, stored: &[u8], seed: u64, is_numbers: bool) -> Result<(), Damaged> {
         self.n = 0;
-        let damaged = || format!("the block at byte {place} is damaged");
+        let damaged = || Damaged;
         let (body, sum) = stored.split_last_chunk::<SUM_BYTES>().ok_or_else(damaged)?;
-        if xxh3_64_with_seed(body, place) != u64::from_le_bytes(*sum) {
+        if xxh3_64_with_seed(body, seed) != u64::from_le_bytes(*sum) {
             return Err(damaged());
         }
         self.plain.clear();
@@ -166,7 +164,8 @@ impl Block {
             Some((1, packed)) => {
                 let (length, packed) = packed.split_first_chunk::<4>().ok_or_else(damaged)?;
                 let length = u32::from_le_bytes(*length) as usize;
-                if length > MAX_PLAIN_BYTES {
+                // Before so much is made room for.
+                if !matches!(zstd::zstd_safe::get_frame_content_size(packed), Ok(Some(n)) if n == length as u64) {
                     return Err(damaged());
                 }
                 self.plain.reserve(length);
@@ -178,13 +177,13 @@ impl Block {
             }
             _ => return Err(damaged()),
         }
-        self.lay_out().ok_or_else(damaged)
+        self.lay_out(is_numbers).ok_or_else(damaged)
     }
 
-    fn lay_out(&mut self) -> Option<()> {
+    fn lay_out(&mut self, is_numbers: bool) -> Option<()> {
         let (head, rest) = self.plain.split_first_chunk::<HEAD_BYTES>()?;
         let (n, shared, width) = (usize::from(u16::from_le_bytes([head[0], head[1]])), usize::from(head[2]), head[3]);
-        if shared > 15 || (width > 8 && width != TEXTS) {
+        if n == 0 || shared > 15 || (is_numbers && width > 8) || (!is_numbers && width != TEXTS) {
             return None;
         }
         self.keys_at = HEAD_BYTES + shared;
@@ -265,6 +264,15 @@ impl Block {
     }
 }
 
+/// A block is not what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Damaged;
+
+/// What a block's checksum begins with: it belongs into this run, at this place.
+pub(super) fn seed(run: u64, place: u64) -> u64 {
+    run.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ place
+}
+
 /// A number of a [`Block`].
 pub(in crate::frontier) fn number(bytes: &[u8]) -> u64 {
     let mut padded = [0; 8];
@@ -282,7 +290,7 @@ mod tests {
         let mut stored = Vec::new();
         draft.seal(is_packed, 77, &mut stored);
         let mut block = Block::default();
-        block.read(&stored, 77).unwrap();
+        block.read(&stored, 77, is_numbers).unwrap();
         (block, stored)
     }
 
@@ -327,11 +335,12 @@ mod tests {
         for bit in 0..stored.len() * 8 {
             let mut bad = stored.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(Block::default().read(&bad, 77).is_err(), "bit {bit}");
+            assert!(Block::default().read(&bad, 77, false).is_err(), "bit {bit}");
         }
-        assert!(Block::default().read(&stored, 78).is_err(), "it belongs elsewhere");
+        assert!(Block::default().read(&stored, 78, false).is_err(), "it belongs elsewhere");
+        assert!(Block::default().read(&stored, 77, true).is_err(), "it holds no numbers");
         for length in 0..stored.len() {
-            assert!(Block::default().read(&stored[..length], 77).is_err());
+            assert!(Block::default().read(&stored[..length], 77, false).is_err());
         }
     }
 }

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::frontier::FrontierError;
 
+/// How many times as long as the entries in memory a log may be.
+const MAX_LOG_SHARE: usize = 4;
+
 /// An open store. See the module's essay.
 #[derive(Debug)]
 pub(in crate::frontier) struct Store {
@@ -59,7 +62,7 @@ impl Store {
     /// Makes everything since the last commit durable, with `meta`, or none of it.
     ///
     /// # Errors
-    /// When it can't be written; the store must then be dropped.
+    /// When it can't be written; the store must then be dropped. If only what comes after the commit failed, it counts.
     pub(in crate::frontier) fn commit(&mut self, meta: Meta) -> Result<(), FrontierError> {
         let writing = writing(&mut self.writing, self.is_failed)?;
         self.is_failed = true;
@@ -72,11 +75,13 @@ impl Store {
 
     /// Hands the fresh entries to the keeper when they are enough. Waits for it only when there would be too many.
     fn make_room(&mut self) -> Result<(), FrontierError> {
-        let size = self.fresh.size();
+        let writing = writing(&mut self.writing, self.is_failed)?;
+        // Entries that are changed over and over take room in the log alone.
+        let log = usize::try_from(writing.log.size()).unwrap_or(usize::MAX) / MAX_LOG_SHARE;
+        let size = self.fresh.size().max(log);
         if size < self.options.buffer_bytes {
             return Ok(());
         }
-        let writing = writing(&mut self.writing, self.is_failed)?;
         if !writing.keeper.has_room() {
             if size < 2 * self.options.buffer_bytes {
                 return Ok(());

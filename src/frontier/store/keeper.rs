@@ -4,6 +4,7 @@
 //! merge, a step at a time, so that a merge of a hundred million entries holds nothing up. What it has made it shows in a new [`View`].
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -45,7 +46,9 @@ pub(super) struct View {
 struct State {
     view: Arc<View>,
     /// Nothing is done any more after a failure; the store reports it with its next commit.
-    failed: Option<FrontierError>,
+    is_failed: bool,
+    /// What went wrong, until somebody was told.
+    failure: Option<FrontierError>,
     is_stopped: bool,
     /// Whether there is nothing to do.
     is_at_rest: bool,
@@ -81,9 +84,11 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Begins with the store that `manifest` describes.
     pub(super) fn start(folder: &Path, manifest: Manifest, view: View) -> Result<Self, FrontierError> {
-        let state = State { view: Arc::new(view), failed: None, is_stopped: false, is_at_rest: false };
+        let state =
+            State { view: Arc::new(view), is_failed: false, failure: None, is_stopped: false, is_at_rest: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), version: AtomicU64::new(1) });
-        let work = Work { folder: folder.to_owned(), manifest, shared: shared.clone(), merges: Vec::new() };
+        let work =
+            Work { folder: folder.to_owned(), manifest, shared: shared.clone(), merges: Vec::new(), rests: false };
         let thread = std::thread::Builder::new().name("frontier-keeper".into()).spawn(move || work.run());
         let thread = thread.map_err(|e| files::failed(folder, &e))?;
         Ok(Self { shared, thread: Some(thread) })
@@ -98,15 +103,10 @@ impl Keeper {
         self.shared.lock().view.clone()
     }
 
-    /// What went wrong since it was asked last.
+    /// Whether all went well so far.
     pub(super) fn check(&self) -> Result<(), FrontierError> {
-        if let Some(e) = self.shared.lock().failed.take() {
-            return Err(e);
-        }
-        match &self.thread {
-            Some(thread) if !thread.is_finished() => Ok(()),
-            _ => Err(FrontierError::Store("the thread that writes the frontier's files has ended".into())),
-        }
+        let mut state = self.shared.lock();
+        if state.is_failed { Err(failure(&mut state)) } else { Ok(()) }
     }
 
     /// Whether new entries can be taken at once.
@@ -117,7 +117,7 @@ impl Keeper {
     /// Waits until new entries can be taken, or something has gone wrong.
     pub(super) fn wait_for_room(&self) {
         let mut state = self.shared.lock();
-        while !has_room(&state.view) && state.failed.is_none() {
+        while !has_room(&state.view) && !state.is_failed {
             state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -125,7 +125,7 @@ impl Keeper {
     /// Waits until there is nothing left to do, or something has gone wrong.
     pub(super) fn wait_for_rest(&self) {
         let mut state = self.shared.lock();
-        while !state.is_at_rest && state.failed.is_none() {
+        while !state.is_at_rest && !state.is_failed {
             state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -142,10 +142,7 @@ impl Keeper {
     pub(super) fn stop(mut self) -> Result<(Manifest, Arc<View>), FrontierError> {
         let manifest = self.halt().ok_or_else(|| FrontierError::Store("the frontier's keeper panicked".into()))?;
         let mut state = self.shared.lock();
-        match state.failed.take() {
-            Some(e) => Err(e),
-            None => Ok((manifest, state.view.clone())),
-        }
+        if state.is_failed { Err(failure(&mut state)) } else { Ok((manifest, state.view.clone())) }
     }
 
     fn halt(&mut self) -> Option<Manifest> {
@@ -161,6 +158,11 @@ impl Drop for Keeper {
     }
 }
 
+fn failure(state: &mut State) -> FrontierError {
+    let again = || FrontierError::Store("the frontier's files can't be written any more".into());
+    state.failure.take().unwrap_or_else(again)
+}
+
 fn has_room(view: &View) -> bool {
     view.frozen.is_none() && view.runs.iter().all(|runs| runs.len() < MAX_RUNS)
 }
@@ -171,15 +173,21 @@ struct Work {
     manifest: Manifest,
     shared: Arc<Shared>,
     merges: Vec<Merge>,
+    /// A merge failed: the disk may be full, and nothing depends on it. None is begun before the next run is written.
+    rests: bool,
 }
 
 impl Work {
     fn run(mut self) -> Manifest {
         while let Some(view) = self.next() {
-            if let Err(e) = self.turn(&view) {
-                tracing::debug!(error = %e, "the frontier's keeper stops");
+            // Whoever waits for the keeper must not wait for ever.
+            let turned = catch_unwind(AssertUnwindSafe(|| self.turn(&view)));
+            if let Err(e) =
+                turned.unwrap_or_else(|_| Err(FrontierError::Store("the frontier's keeper panicked".into())))
+            {
                 self.merges.clear();
-                self.shared.lock().failed = Some(e);
+                let mut state = self.shared.lock();
+                (state.is_failed, state.failure) = (true, Some(e));
                 self.shared.changed.notify_all();
                 break;
             }
@@ -208,6 +216,19 @@ impl Work {
         if let Some(frozen) = &view.frozen {
             return self.write_down(view, frozen);
         }
+        match self.merge(view) {
+            // What can be read can be merged later. The crawl goes on as long as its commits find room.
+            Err(e @ FrontierError::Store(_)) => {
+                tracing::warn!(error = %e, "files of the frontier can't be merged; the crawl goes on with more of them");
+                self.merges.clear();
+                self.rests = true;
+                Ok(())
+            }
+            merged => merged,
+        }
+    }
+
+    fn merge(&mut self, view: &View) -> Result<(), FrontierError> {
         if let Some((table, from)) = self.plan(view) {
             let runs = view.runs[table.at()][from..].to_vec();
             let id = self.take_id();
@@ -228,12 +249,16 @@ impl Work {
     /// A table, and from which of its runs on they are to be merged. Runs that are being merged are left alone, and so
     /// are those before them.
     fn plan(&self, view: &View) -> Option<(Table, usize)> {
+        if self.rests {
+            return None;
+        }
         Table::ALL.into_iter().find_map(|table| {
             let runs = &view.runs[table.at()];
             let is_busy = |run: &Arc<Run>| self.merges.iter().any(|merge| merge.from.iter().any(|it| it.id == run.id));
             let free = runs.iter().rposition(is_busy).map_or(0, |i| i + 1);
             let sizes: Vec<u64> = runs[free..].iter().map(|run| run.n_entries).collect();
-            policy::due(&sizes, table.shape().fan_out).map(|from| (table, free + from))
+            let is_crowded = runs.len() >= MAX_RUNS && free == 0;
+            policy::due(&sizes, table.shape().fan_out).or(is_crowded.then_some(0)).map(|from| (table, free + from))
         })
     }
 
@@ -271,6 +296,7 @@ impl Work {
             }
         }
         files::sync_folder(&self.folder)?;
+        self.rests = false;
         let old_logs = manifest.log..=frozen.log;
         (manifest.log, manifest.frame, manifest.meta) = (frozen.log + 1, frozen.next_frame, frozen.meta.clone());
         self.install(manifest, View { frozen: None, runs })?;

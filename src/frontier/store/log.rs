@@ -106,6 +106,13 @@ impl Log {
         Self::new(folder, n, path, file, 0, next_frame)
     }
 
+    /// The seal before the first commit. From here on it is overwritten in its place.
+    pub(super) fn begin_seal(&self) -> Result<(), FrontierError> {
+        let seal = Seal { frame: 0, log: self.n, end: 0 };
+        let sealed = self.seal.write_all_at(&seal.to_bytes(), 0).and_then(|()| self.seal.sync_all());
+        sealed.map_err(|e| files::failed(&self.seal_path, &e))
+    }
+
     /// Goes on with the last log of those that were replayed; what a crash left at its end is cut off.
     pub(super) fn resume(folder: &Path, replayed: &Replayed) -> Result<Self, FrontierError> {
         let path = files::log(folder, replayed.n);
@@ -120,8 +127,9 @@ impl Log {
             if replayed.n_torn > 0 {
                 fault::io("frontier.log.cut")?;
                 file.set_len(replayed.end)?;
-                file.sync_all()?;
             }
+            // A process that was killed may not have got so far, and what is read here is built upon.
+            file.sync_all()?;
             file.seek(SeekFrom::Start(replayed.end))?;
             Ok(file)
         };
@@ -134,6 +142,11 @@ impl Log {
         let seal = OpenOptions::new().write(true).create(true).truncate(false).open(&seal_path);
         let seal = seal.map_err(|e| files::failed(&seal_path, &e))?;
         Ok(Self { n, path, file, seal_path, seal, end, next_frame })
+    }
+
+    /// Bytes of the log.
+    pub(super) fn size(&self) -> u64 {
+        self.end
     }
 
     /// Makes `changes` and `meta` durable in one step. After an error the log must not be used.
@@ -193,20 +206,21 @@ pub(super) fn replay(folder: &Path, from: u64, mut next_frame: u64) -> Result<Re
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(files::corrupted(&path, "it is missing")),
             read => read.map_err(|e| files::failed(&path, &e))?,
         };
-        let is_last = !files::log(folder, n + 1).exists();
+        let next = files::log(folder, n + 1);
+        let is_last = !next.try_exists().map_err(|e| files::failed(&next, &e))?;
         let mut at = 0;
         while let Some((payload, length)) = frame(&bytes[at..], next_frame) {
             meta = Some(apply(payload, &mut fresh).ok_or_else(|| files::corrupted(&path, "a commit is damaged"))?);
             at += length;
             next_frame += 1;
         }
-        let sealed = seal.filter(|seal| seal.log == n).map_or(0, |seal| seal.end);
+        let sealed = if seal.log == n { seal.end } else { 0 };
         let is_torn = at < bytes.len();
         if (at as u64) < sealed || (is_torn && (!is_last || goes_on(&bytes[at..], next_frame))) {
             return Err(files::corrupted(&path, format!("the commit at byte {at} is damaged")));
         }
         if is_last {
-            if seal.is_some_and(|seal| seal.log > n || seal.frame >= next_frame) {
+            if seal.log > n || seal.frame >= next_frame {
                 return Err(files::corrupted(&files::log(folder, n + 1), "it is missing"));
             }
             let (end, n_torn) = (at as u64, (bytes.len() - at) as u64);
@@ -216,12 +230,10 @@ pub(super) fn replay(folder: &Path, from: u64, mut next_frame: u64) -> Result<Re
     }
 }
 
-fn read_seal(folder: &Path) -> Result<Option<Seal>, FrontierError> {
+fn read_seal(folder: &Path) -> Result<Seal, FrontierError> {
     let path = folder.join(files::SEAL);
     match std::fs::read(&path) {
-        // The first commit of all has not got so far.
-        Ok(bytes) if bytes.is_empty() => Ok(None),
-        Ok(bytes) => Seal::from_bytes(&bytes).map(Some).ok_or_else(|| files::corrupted(&path, "it is damaged")),
+        Ok(bytes) => Seal::from_bytes(&bytes).ok_or_else(|| files::corrupted(&path, "it is damaged")),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(files::corrupted(&path, "it is missing")),
         Err(e) => Err(files::failed(&path, &e)),
     }

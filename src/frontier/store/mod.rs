@@ -24,7 +24,8 @@
 //! - every byte on disk is under a checksum that is compared before the byte is believed;
 //! - of several entries of a key the youngest counts: fresh, then frozen, then the runs from the youngest on;
 //! - opening reads the manifest, the runs' indices and filters, and the logs: never a run's entries;
-//! - memory: two times [`Options::buffer_bytes`] of entries, 1.5 bytes an entry for filters, and an index of 24 bytes a block.
+//! - memory: up to four times [`Options::buffer_bytes`] of entries (twice, and twice again while the keeper is behind); 1.5 bytes an
+//!   entry for filters and 24 a block for the index, and as much again for what is being merged.
 //!
 //! It is deliberately not a general store: one process, one thread that reads and writes, no
 //! transactions that could be rolled back. Whoever fails to commit drops it.

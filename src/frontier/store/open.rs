@@ -29,6 +29,7 @@ impl Store {
         let lock = lock(folder)?;
         let manifest = Manifest { log: 1, frame: 1, ..Manifest::default() };
         let log = Log::create(folder, manifest.log, manifest.frame)?;
+        log.begin_seal()?;
         manifest.write(folder)?;
         let keeper = Keeper::start(folder, manifest, View::default())?;
         Ok(Self::new(folder, options, Some(Writing { log, keeper, _lock: lock })))
@@ -45,6 +46,8 @@ impl Store {
         let manifest = Manifest::read(folder)?;
         let view = view(folder, &manifest)?;
         let mut replayed = log::replay(folder, manifest.log, manifest.frame)?;
+        // Before anything is built upon names, or removed because of them.
+        files::sync_folder(folder)?;
         let log = Log::resume(folder, &replayed)?;
         let entries = fs::read_dir(folder).map_err(|e| files::failed(folder, &e))?;
         for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {

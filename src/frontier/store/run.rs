@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     Key, Table,
-    block::Block,
+    block::{Block, Damaged, seed},
     files,
     filter::Filter,
     run_writer::{FOOTER_BYTES, MAGIC},
@@ -22,6 +22,7 @@ use crate::frontier::FrontierError;
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) id: u64,
+    pub(super) table: Table,
     pub(super) path: PathBuf,
     pub(super) file: File,
     pub(super) n_entries: u64,
@@ -57,7 +58,7 @@ impl Run {
         let (n_entries, n_blocks, filter_at, index_at) = (word(2), word(3), word(4), word(5));
         let is_whole = word(1) == table as u64
             && filter_at <= index_at
-            && n_blocks.checked_mul(24).and_then(|length| length.checked_add(index_at + 8)) == Some(footer_at);
+            && n_blocks.checked_mul(24).and_then(|n| n.checked_add(8)?.checked_add(index_at)) == Some(footer_at);
         if !is_whole {
             return Err(damaged("index"));
         }
@@ -68,16 +69,29 @@ impl Run {
         let (words, index) = tail.split_at(usize::try_from(index_at - filter_at).map_err(|_| damaged("index"))?);
         let (firsts, places) = index.split_at(usize::try_from(n_blocks * 16).map_err(|_| damaged("index"))?);
         let filter = table.shape().has_filter.then(|| Filter::from_bytes(words).ok_or_else(|| damaged("filter")));
-        Ok(Self {
+        let run = Self {
             id,
+            table,
             firsts: firsts.chunks_exact(16).map(|key| Key::from_le_bytes(key.try_into().expect("16 bytes"))).collect(),
             places: places.chunks_exact(8).map(|at| u64::from_le_bytes(at.try_into().expect("8 bytes"))).collect(),
             filter: filter.transpose()?,
-            path,
+            path: path.clone(),
             file,
             n_entries,
             size,
-        })
+        };
+        if run.is_sound(filter_at) { Ok(run) } else { Err(damaged("index")) }
+    }
+
+    /// Whether the index can be that of a run whose blocks end at `end`.
+    fn is_sound(&self, end: u64) -> bool {
+        let n_blocks = self.firsts.len() as u64;
+        n_blocks > 0
+            && (n_blocks..=n_blocks * u64::from(u16::MAX)).contains(&self.n_entries)
+            && self.firsts.is_sorted_by(|a, b| a < b)
+            && self.places.is_sorted_by(|a, b| a < b)
+            && self.places.first() == Some(&0)
+            && self.places.last() == Some(&end)
     }
 
     /// The block in which `key` is, if it is in the run at all.
@@ -98,7 +112,8 @@ impl Run {
             std::io::ErrorKind::UnexpectedEof => files::corrupted(&self.path, "it is cut short"),
             _ => files::failed(&self.path, &e),
         })?;
-        block.read(bytes, place).map_err(|what| files::corrupted(&self.path, what))
+        let read = block.read(bytes, seed(self.id, place), self.table == Table::Seen);
+        read.map_err(|Damaged| files::corrupted(&self.path, format!("the block at byte {place} is damaged")))
     }
 }
 

@@ -15,7 +15,13 @@ use std::{
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::{Key, Shape, Table, block::Draft, files, filter::Filter, run::Run};
+use super::{
+    Key, Shape, Table,
+    block::{Draft, seed},
+    files,
+    filter::Filter,
+    run::Run,
+};
 use crate::{fault, frontier::FrontierError};
 
 pub(super) const MAGIC: &[u8; 8] = b"dragrun3";
@@ -42,6 +48,17 @@ pub(super) struct RunWriter {
     places: Vec<u64>,
     filter: Option<Filter>,
     n_entries: u64,
+    last: Option<Key>,
+    is_finished: bool,
+}
+
+impl Drop for RunWriter {
+    /// What was not finished is nobody's, and may be long.
+    fn drop(&mut self) {
+        if !self.is_finished {
+            files::remove(&self.path);
+        }
+    }
 }
 
 impl RunWriter {
@@ -63,11 +80,17 @@ impl RunWriter {
             places: Vec::new(),
             filter: shape.has_filter.then(|| Filter::for_keys(n_most)),
             n_entries: 0,
+            last: None,
+            is_finished: false,
         })
     }
 
     /// Keys come in ascending order.
     pub(super) fn push(&mut self, key: Key, value: Option<&[u8]>) -> Result<(), FrontierError> {
+        if self.last.is_some_and(|last| last >= key) {
+            return Err(files::corrupted(&self.path, "it was to be made from entries that are in no order"));
+        }
+        self.last = Some(key);
         if let Some(filter) = &mut self.filter {
             filter.insert(key);
         }
@@ -81,7 +104,7 @@ impl RunWriter {
         let place = self.written + self.out.len() as u64;
         self.firsts.push(first);
         self.places.push(place);
-        self.draft.seal(self.shape.is_packed, place, &mut self.out);
+        self.draft.seal(self.shape.is_packed, seed(self.id, place), &mut self.out);
         if self.out.len() >= CHUNK { self.flush() } else { Ok(()) }
     }
 
@@ -102,8 +125,6 @@ impl RunWriter {
     /// Completes the file and syncs it; `None`, and no file, if there is no entry.
     pub(super) fn finish(mut self) -> Result<Option<Run>, FrontierError> {
         if self.n_entries == 0 {
-            drop(self.file);
-            files::remove(&self.path);
             return Ok(None);
         }
         if !self.draft.is_empty() {
@@ -137,14 +158,17 @@ impl RunWriter {
         let synced =
             fault::io("frontier.run.sync").and_then(|()| self.file.flush()).and_then(|()| self.file.sync_all());
         synced.map_err(|e| files::failed(&self.path, &e))?;
+        let file = self.file.try_clone().map_err(|e| files::failed(&self.path, &e))?;
+        self.is_finished = true;
         Ok(Some(Run {
             id: self.id,
-            path: self.path,
-            file: self.file,
+            table: self.table,
+            path: self.path.clone(),
+            file,
             n_entries: self.n_entries,
             size: self.written,
-            firsts: self.firsts,
-            places: self.places,
+            firsts: std::mem::take(&mut self.firsts),
+            places: std::mem::take(&mut self.places),
             filter,
         }))
     }
