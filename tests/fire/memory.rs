@@ -29,8 +29,10 @@ pub(crate) fn run(args: &Args, results: &mut Results) -> Result<(), Violations> 
         seed: number("seed", 1),
         ..Options::bench(u32::try_from(hosts).expect("few"), u32::try_from(pages).expect("few"))
     };
-    // A cache that fills is no growth, and this one is full long before.
-    let config = |config: Config| config.set("fetch.concurrency", 256).set("frontier.seen_cache", "8 MiB");
+    // A cache or a buffer that fills is no growth, and these are full long before.
+    let config = |config: Config| {
+        config.set("fetch.concurrency", 256).set("frontier.seen_cache", "8 MiB").set("frontier.buffer", "4 MiB")
+    };
     let watched = on_runtime(crawl(options, config, PATIENCE, |sign| {
         if sign.at.is_multiple_of(10) {
             println!("{:>6} s {:>10} pages {:>8} KiB", sign.at, sign.of("pages"), sign.of("rss_bytes") >> 10);

@@ -40,6 +40,7 @@ pub(crate) fn pace(config: Config, rate: &str) -> Config {
         .set("frontier.active_hosts", 256)
         // So that it is full soon.
         .set("frontier.seen_cache", "4 MiB")
+        .set("frontier.buffer", "1 MiB")
         .set("fetch.concurrency", 64)
         .set("limits.pages_per_directory", 100_000)
 }

@@ -24,6 +24,8 @@ use crate::{
 const SWEEP_FROM: usize = 1024;
 /// Hosts that are remembered although nobody has them open, if nobody needs their place.
 const MOST_KEPT: usize = 1024;
+/// How many of those that nobody has open are looked at when there is no room at all.
+const LOOKED_AT: usize = 64;
 /// Hosts forgotten for one that is new: more than one, so that those that nobody has open become fewer.
 const FORGOTTEN_AT_ONCE: usize = 2;
 
@@ -333,7 +335,20 @@ impl Desk {
         if self.addresses.len() + self.domains.len() >= self.sweep_at {
             self.sweep_groups();
         }
+        if self.hosts.len() >= self.options.max_hosts {
+            self.forget_in_need();
+        }
         if self.hosts.len() >= self.options.max_hosts { Err(self.memory_denied()) } else { Ok(()) }
+    }
+
+    /// Forgets one that is only kept for its trouble, when there is no room at all.
+    fn forget_in_need(&mut self) {
+        let owed = |id: &HostId| self.hosts.get(id).map_or(self.latest, Host::owed_until);
+        let first = self.free.iter().take(LOOKED_AT).find(|(_, id)| owed(id) <= self.latest).copied();
+        if let Some((at, id)) = first {
+            self.free.remove(&(at, id));
+            self.hosts.remove(&id);
+        }
     }
 
     fn forget_one(&mut self) -> bool {
@@ -371,7 +386,8 @@ impl Desk {
     }
 
     fn memory_denied(&self) -> Denied {
-        let next = self.free.first().map(|(at, _)| *at);
+        let owed = self.free.iter().take(LOOKED_AT).filter_map(|(_, id)| self.hosts.get(id));
+        let next = owed.map(Host::owed_until).min();
         // When all are open, one of them is closed some time.
         let pause = std::time::Duration::from_secs(1);
         Denied::Until(next.map_or(self.latest + pause, |at| at.max(self.latest + pause)), Hold::Memory)

@@ -11,6 +11,8 @@ use crate::clock::Timestamp;
 /// How long one who was let in last stands back for another who was told to wait before: long enough
 /// for that one to be woken, too short to matter if it does not want to any more.
 const COURTESY: Duration = Duration::from_millis(20);
+/// How long a host in trouble is remembered when nobody has it open and nothing is owed to it any more.
+const TROUBLE_KEPT: Duration = Duration::from_secs(300);
 
 /// A member's part in a host.
 #[derive(Debug)]
@@ -219,10 +221,17 @@ impl Host {
         self.state.hold_until(at);
     }
 
-    /// When it may be forgotten, as far as is known; `None` while it is open.
+    /// Until when something is owed to it, as far as is known.
+    pub(super) fn owed_until(&self) -> Timestamp {
+        self.state.not_before.max(self.state.refilled_at)
+    }
+
+    /// When it may be forgotten, as far as is known, and there is room until then; `None` while it is open.
     pub(super) fn forgettable_at(&self) -> Option<Timestamp> {
         let is_free = self.shares.is_empty() && self.in_flight == 0;
-        is_free.then(|| self.state.not_before.max(self.state.refilled_at))
+        // Its backoff grows with each failure in a row, whichever job meets the next one.
+        let trouble = if self.state.errors_in_row > 0 { TROUBLE_KEPT } else { Duration::ZERO };
+        is_free.then(|| self.owed_until() + trouble)
     }
 
     /// Whether the member has it open.

@@ -424,6 +424,28 @@ fn the_address_of_a_host_that_was_closed_is_not_forgotten_too_soon() {
 }
 
 #[test]
+fn failures_in_a_row_are_not_forgotten_while_nobody_has_the_host_open() {
+    let gate = Gate::default();
+    let one = Job::new(&gate).open(&["a.test"], &policy(ms(1), 1));
+    assert_eq!(one.ask("a.test", T), Ok(()));
+    one.leave("a.test", &conduct(T, Signal::Trouble));
+    let Err(Denied::Until(first, Hold::Resting)) = one.ask("a.test", T + ms(1)) else { panic!("it rests") };
+    one.0.close(host("a.test").id());
+    for number in 0..3000u64 {
+        let key = host(&format!("h{number}.test"));
+        one.0.open(&key, &policy(ms(1), 1), None, first).expect("room");
+        one.0.close(key.id());
+    }
+    // Another job, which did not see the first failure, meets the second.
+    let two = Job::new(&gate);
+    two.0.open(&host("a.test"), &policy(ms(1), 1), None, first).expect("room");
+    assert_eq!(two.ask("a.test", first), Ok(()));
+    two.leave("a.test", &conduct(first, Signal::Trouble));
+    let Err(Denied::Until(second, Hold::Resting)) = two.ask("a.test", first + ms(1)) else { panic!("it rests") };
+    assert_eq!(second.since(first), 2 * first.since(T), "the pause grows");
+}
+
+#[test]
 fn a_host_too_many_waits_and_nothing_is_forgotten_for_it() {
     let gate = Gate::new(Options { max_hosts: 2, ..Options::default() }, T);
     let job = gate.join(Limits::default(), T);

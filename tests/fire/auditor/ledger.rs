@@ -16,6 +16,8 @@ pub(super) struct Ledger {
     policy: Arc<Policy>,
     /// The generic cell rate algorithm: when the next request is due on average.
     due: Timestamp,
+    /// When the last request came in that counts.
+    last: Option<Timestamp>,
     under_way: Vec<UnderWay>,
     last_end: Option<Timestamp>,
     /// What robots.txt was answered with last.
@@ -64,6 +66,7 @@ impl Ledger {
         Self {
             policy,
             due: Timestamp::default(),
+            last: None,
             under_way: Vec::new(),
             last_end: None,
             robots: None,
@@ -77,6 +80,10 @@ impl Ledger {
     }
 
     pub(super) fn promise(&mut self, policy: Arc<Policy>) {
+        // A burst that was allowed is no debt under a policy without bursts: the next one is due an interval later.
+        if let Some(last) = self.last {
+            self.due = self.due.min(last + policy.interval * policy.burst);
+        }
         self.policy = policy;
     }
 
@@ -147,6 +154,7 @@ impl Ledger {
         let is_exact = policy.connections == 1 && policy.burst == 1;
         let tolerance = if is_exact { SLACK } else { policy.transit };
         // At a crawl-delay's pace there are no bursts, and there may be none saved up for later.
+        self.last = Some(it.at);
         let due = self.due - policy.interval * (policy.burst - 1);
         let is_kept = findings.not_before(Rule::Rate, due, tolerance);
         // Once reported, it is not held against those that come after it.
