@@ -1,7 +1,7 @@
 //! Failpoints: places where a test makes the disk fail, or the process die, on purpose.
 //!
 //! Whatever changes a file that a crash must not spoil passes one of two functions here, under a name:
-//! [`io`] stands before a step (a sync, a rename, a removal, the truncation of a file), [`write_all`] is
+//! [`io()`] stands before a step (a sync, a rename, a removal, the truncation of a file), [`write_all`] is
 //! the write itself and can also stop in the middle. Names are `<what>.<step>`, such as
 //! `frontier.log.sync`; `tests/fire/crash.rs` lists them all, and a test holds the list against the sources.
 //!
@@ -19,7 +19,7 @@
 //! - either of them after a number, for writes: so many bytes are written first, or a share of all:
 //!   `return(7 ENOSPC)`, `return(50% kill)`.
 //!
-//! The clock's start is shifted by [`seconds`]: `clock.start=return(-3600)`.
+//! The clock's start is shifted by `seconds`: `clock.start=return(-3600)`.
 //!
 //! So `frontier.log.sync=4*off->return(kill)` kills at the fifth sync of the log.
 

@@ -2,7 +2,7 @@
 //!
 //! A [`Vitals`] has the process's memory, open files and sockets as the system has them, the tasks of the
 //! runtime, and the size of every map, queue and pool that exists while a crawl runs: of the workbench, the
-//! recorder, the store, the gate and the fetch stack. [`watch`] logs one every now and then, as one line at
+//! recorder, the store, the gate and the fetch stack. [`watch()`] logs one every now and then, as one line at
 //! `debug` with the target `dragline::vitals`.
 //!
 //! It changes nothing, takes locks for no longer than to read a length, and costs nothing when nobody logs it.
