@@ -217,8 +217,8 @@ impl Work {
             return self.write_down(view, frozen);
         }
         match self.merge(view) {
-            // What can be read can be merged later. The crawl goes on as long as its commits find room.
-            Err(e @ FrontierError::Store(_)) => {
+            // What can be read can be merged later, unless the next entries could only wait for it. The crawl goes on as long as its commits find room.
+            Err(e @ FrontierError::Store(_)) if has_room(view) => {
                 tracing::warn!(error = %e, "files of the frontier can't be merged; the crawl goes on with more of them");
                 self.merges.clear();
                 self.rests = true;
