@@ -26,6 +26,8 @@
 pub mod address;
 pub mod clock;
 pub mod fault;
+#[cfg(test)]
+mod heard;
 mod lock;
 #[cfg(test)]
 mod seeds;

@@ -159,20 +159,14 @@ fn log(job: &str, progress: &Progress, rates: &Rates, now: Timestamp) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+    use std::sync::Mutex;
 
     use super::*;
+    use crate::heard::n_heard;
 
-    /// Counts the lines of progress that are logged.
-    #[derive(Clone, Default)]
-    struct Counter(Arc<Mutex<usize>>);
-
-    impl<S: tracing::Subscriber> Layer<S> for Counter {
-        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-            *self.0.lock().unwrap() += usize::from(event.metadata().target() == "dragline::progress");
-        }
+    /// How many lines of progress this test has logged.
+    fn n_logged() -> usize {
+        n_heard("dragline::progress")
     }
 
     fn display(mode: Mode) -> Display {
@@ -188,13 +182,12 @@ mod tests {
 
     /// How many lines a display of 35 s logs, and whether it was over by itself after `end`.
     async fn n_lines(mode: Mode, end: impl FnOnce(watch::Sender<Progress>)) -> usize {
-        let counter = Counter::default();
-        let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(counter.clone()));
+        let before = n_logged();
         let (sender, receiver) = watch::channel(drawn());
         let mut showing = Box::pin(display(mode).show(receiver));
         let cut = tokio::time::timeout(Duration::from_secs(35), &mut showing).await;
         assert!(cut.is_err(), "it must not end while the crawl goes on");
-        let seen = *counter.0.lock().unwrap();
+        let seen = n_logged() - before;
         end(sender);
         let over = tokio::time::timeout(Duration::from_millis(1), showing).await;
         assert!(over.is_ok(), "it must end with the crawl");
@@ -226,11 +219,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_said_before_the_engine_has_drawn() {
-        let counter = Counter::default();
-        let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(counter.clone()));
+        let before = n_logged();
         let (_sender, receiver) = watch::channel(Progress::default());
         assert!(tokio::time::timeout(Duration::from_secs(60), display(Mode::Lines).show(receiver)).await.is_err());
-        assert_eq!(*counter.0.lock().unwrap(), 0);
+        assert_eq!(n_logged(), before);
     }
 
     #[test]

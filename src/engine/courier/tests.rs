@@ -24,6 +24,7 @@ use crate::{
     cache::{self, CachedFetcher},
     clock::{Clock, Timestamp},
     fetch::{ErrorKind, Fetcher, Phase, Request},
+    heard::n_heard,
     politeness::{self, Gate, Policy, gate},
 };
 
@@ -556,29 +557,16 @@ async fn one_origins_crawl_delay_is_not_forgotten_for_another_of_its_host() {
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= secs(7)), "{times:?}");
 }
 
-/// Counts what is said of hosts that are not to be asked for a while.
-#[derive(Clone, Default)]
-struct Counter(Arc<AtomicUsize>);
-
-impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Counter {
-    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        let is_meant = event.metadata().target().ends_with("courier::polite");
-        self.0.fetch_add(usize::from(is_meant), Ordering::SeqCst);
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_long_wait_is_told_once() {
-    let counter = Counter::default();
-    let subscriber = tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), counter.clone());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let heard = || n_heard("dragline::engine::courier::polite");
     let n_told = async |seconds: &'static str| {
-        let before = counter.0.load(Ordering::SeqCst);
+        let before = heard();
         let wait = Reply::Answer(503, vec![(RETRY_AFTER, seconds)], "");
         let web = Web::new(&[("http://h/1", &[wait, answer(200, "")])], MS);
         let courier = courier_with(&web, policies(MS, 1), options());
         join_all(["http://h/1", "http://h/2", "http://h/3"].iter().map(|url| end(&courier, url))).await;
-        counter.0.load(Ordering::SeqCst) - before
+        heard() - before
     };
     assert_eq!(n_told("40").await, 1);
     assert_eq!(n_told("4").await, 0);
