@@ -217,7 +217,8 @@ impl Work {
             return self.write_down(view, frozen);
         }
         match self.merge(view) {
-            // What can be read can be merged later, unless the next entries could only wait for it. The crawl goes on as long as its commits find room.
+            // What can be read can be merged later, unless the next entries could only wait for it. The crawl goes
+            // on as long as its commits find room.
             Err(e @ FrontierError::Store(_)) if has_room(view) => {
                 tracing::warn!(error = %e, "files of the frontier can't be merged; the crawl goes on with more of them");
                 self.merges.clear();
@@ -336,5 +337,41 @@ impl Work {
     /// Whether the frozen entries of a view are in the runs of the manifest.
     fn is_written(&self, view: &View) -> bool {
         view.frozen.as_ref().is_none_or(|frozen| frozen.log < self.manifest.log)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Key, *};
+
+    /// A store whose queue has `n` runs of one entry each, with a folder where the next run is to be written.
+    fn crowded(folder: &Path, n: u64) -> (Work, Arc<View>) {
+        let (view, manifest) = (Arc::new(View::default()), Manifest::default());
+        let state = State { view, is_failed: false, failure: None, is_stopped: false, is_at_rest: false };
+        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), version: AtomicU64::new(1) });
+        let (folder, merges) = (folder.to_owned(), Vec::new());
+        let mut work = Work { folder, manifest, shared, merges, rests: false };
+        for key in 0..n {
+            let mut fresh = Fresh::default();
+            fresh.put(Table::Queue, Key::from(key), Some(Box::default()));
+            let (view, next_frame) = (work.shared.lock().view.clone(), work.manifest.frame + 1);
+            let frozen = Frozen { fresh, meta: Meta::default(), log: work.manifest.log, next_frame };
+            work.write_down(&view, &frozen).unwrap();
+        }
+        std::fs::create_dir(files::run(&work.folder, work.manifest.next_run + 1)).unwrap();
+        let view = work.shared.lock().view.clone();
+        (work, view)
+    }
+
+    #[test]
+    fn a_merge_that_finds_no_room_waits_unless_commits_would_wait_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut work, view) = crowded(folder.path(), MAX_RUNS as u64 - 1);
+        work.turn(&view).expect("the next commit has room");
+        assert!(work.rests && work.merges.is_empty() && work.plan(&view).is_none());
+
+        let folder = tempfile::tempdir().unwrap();
+        let (mut work, view) = crowded(folder.path(), MAX_RUNS as u64);
+        assert!(matches!(work.turn(&view), Err(FrontierError::Store(_))), "nobody could commit any more");
     }
 }
