@@ -128,7 +128,9 @@ impl Log {
                 fault::io("frontier.log.cut")?;
                 file.set_len(replayed.end)?;
             }
-            // A process that was killed may not have got so far, and what is read here is built upon.
+            // What is read here is built upon. A process that was killed may not have synced it, and one whose sync
+            // failed left pages that the system takes for clean: they are written once more.
+            file.write_all_at(&replayed.unsealed, replayed.end - replayed.unsealed.len() as u64)?;
             file.sync_all()?;
             file.seek(SeekFrom::Start(replayed.end))?;
             Ok(file)
@@ -192,6 +194,8 @@ pub(super) struct Replayed {
     next_frame: u64,
     /// Bytes behind the last whole frame.
     n_torn: u64,
+    /// The frames at the end of the last log that no seal speaks of.
+    unsealed: Vec<u8>,
 }
 
 /// Reads the logs from number `from` on, in which the first frame has number `next_frame`. A frame that a crash left
@@ -224,7 +228,8 @@ pub(super) fn replay(folder: &Path, from: u64, mut next_frame: u64) -> Result<Re
                 return Err(files::corrupted(&files::log(folder, n + 1), "it is missing"));
             }
             let (end, n_torn) = (at as u64, (bytes.len() - at) as u64);
-            return Ok(Replayed { fresh, meta, n, end, next_frame, n_torn });
+            let sealed = usize::try_from(sealed).expect("no longer than what was read");
+            return Ok(Replayed { fresh, meta, n, end, next_frame, n_torn, unsealed: bytes[sealed..at].to_vec() });
         }
         n += 1;
     }
