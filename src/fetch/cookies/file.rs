@@ -4,6 +4,7 @@
 //! secrets.
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Cookie, CookieJar, SameSite};
 use crate::clock::Timestamp;
@@ -20,6 +21,9 @@ pub enum CookieFileError {
     /// Not JSON, or not of this shape.
     #[error("line {0}: expected JSON as in a saved jar: {{\"version\":{VERSION},\"cookies\":[…]}}")]
     Json(usize),
+    /// The checksum is of something else.
+    #[error("is damaged: its cookies are not those that its \"xxh3\" is of")]
+    Damaged,
     /// A version that is not known.
     #[error("is of version {0}, expected {VERSION}")]
     Version(u32),
@@ -32,15 +36,25 @@ pub enum CookieFileError {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Saved {
     version: u32,
     cookies: Vec<Cookie>,
+    /// Checksum of the cookies: see [`sum`]. A jar that was written by hand needs none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xxh3: Option<String>,
+}
+
+/// XXH3 (64 bits, in hexadecimal) of the cookies as JSON without white space.
+fn sum(cookies: &[Cookie]) -> String {
+    format!("{:016x}", xxh3_64(&serde_json::to_vec(cookies).expect("texts and numbers always serialise")))
 }
 
 impl CookieJar {
     /// All that is in it, secrets included: for a file that nobody else may read.
     pub fn to_json(&self) -> Vec<u8> {
-        let saved = Saved { version: VERSION, cookies: self.cookies() };
+        let cookies = self.cookies();
+        let saved = Saved { version: VERSION, xxh3: Some(sum(&cookies)), cookies };
         let mut json = serde_json::to_vec_pretty(&saved).expect("texts and numbers always serialise");
         json.push(b'\n');
         json
@@ -50,7 +64,7 @@ impl CookieJar {
     /// were taken.
     ///
     /// # Errors
-    /// When it is neither.
+    /// When it is neither, or damaged.
     pub fn restore(&self, bytes: &[u8]) -> Result<usize, CookieFileError> {
         Ok(self.add(Cookie::read_all(bytes)?))
     }
@@ -60,13 +74,14 @@ impl Cookie {
     /// The cookies in a saved jar, or in a text of Netscape's format (`cookies.txt`).
     ///
     /// # Errors
-    /// When it is neither.
+    /// When it is neither, or damaged.
     pub fn read_all(bytes: &[u8]) -> Result<Vec<Self>, CookieFileError> {
         let text = std::str::from_utf8(bytes).map_err(|_| CookieFileError::NotText)?;
         let text = text.trim_start_matches('\u{feff}');
         if text.trim_start().starts_with('{') {
             let saved: Saved = serde_json::from_str(text).map_err(|error| CookieFileError::Json(error.line()))?;
             return match saved.version {
+                VERSION if saved.xxh3.is_some_and(|said| said != sum(&saved.cookies)) => Err(CookieFileError::Damaged),
                 VERSION => Ok(saved.cookies),
                 other => Err(CookieFileError::Version(other)),
             };

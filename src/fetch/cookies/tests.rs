@@ -341,6 +341,16 @@ async fn files() {
     let again = CookieJar::new(OPTIONS, Clock::starting_at(THEN));
     assert_eq!(again.restore(&json), Ok(3));
     assert_eq!(again.cookies(), jar.cookies());
+    // Whichever byte is flipped, the cookies are the same or the file is refused.
+    for i in 0..json.len() {
+        for flip in [1, 0x10, 0x80] {
+            let mut damaged = json.clone();
+            damaged[i] ^= flip;
+            if let Ok(cookies) = Cookie::read_all(&damaged) {
+                assert_eq!(cookies, jar.cookies(), "byte {i}, {flip}");
+            }
+        }
+    }
 
     let check = |text: &[u8], expected: &str| {
         let error = Cookie::read_all(text).unwrap_err().to_string();
