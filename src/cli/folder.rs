@@ -134,7 +134,7 @@ impl Folder {
 
     fn try_claim(path: &Path) -> Result<Self, FolderError> {
         let state = path.join(STATE);
-        fs::create_dir_all(&state).map_err(|source| unwritable(&state, source))?;
+        make_folder(&state).map_err(|source| unwritable(&state, source))?;
         let lock_path = state.join(LOCK);
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path);
         let lock = lock.map_err(|source| unwritable(&lock_path, source))?;
@@ -296,6 +296,25 @@ fn frontier_options(settings: &Settings) -> frontier::Options {
         max_queued: settings.limits.queue,
         seen_cache_bytes: settings.frontier.seen_cache_bytes,
         buffer_bytes: settings.frontier.buffer_bytes,
+    }
+}
+
+/// Makes a folder and those above it that are missing, and their names durable.
+fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if above == path {
+        // The working folder itself was removed.
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    make_folder(above)?;
+    match fs::create_dir(path) {
+        // Somebody else was quicker.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(e) => Err(e),
+        Ok(()) => File::open(above)?.sync_all(),
     }
 }
 
