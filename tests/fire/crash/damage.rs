@@ -90,7 +90,7 @@ async fn stage(seed: u64) -> Stage {
     let options = Options {
         seed,
         n_hosts: 4,
-        pages_per_host: 30,
+        pages_per_host: 100,
         latency: (Duration::ZERO, Duration::from_millis(5)),
         slow: Duration::ZERO,
         retry_after_permille: 0,
@@ -106,11 +106,12 @@ async fn stage(seed: u64) -> Stage {
     let scene = Scene::new(server, &config);
     scene.run("expected", &[], "").await.with(0);
     let expected = reconciled(&scene.ground.path("expected"));
-    let stroke = Stroke { requests: 20, pause: Duration::ZERO, at: None };
+    let stroke = Stroke { requests: 100, pause: Duration::ZERO, at: None };
     let struck = scene.strike(&[], Some(&stroke), 0).await;
     assert!(matches!(struck, Struck::AtMoment), "{struck:?}");
     scene.settle("out", &[]).await;
     let stopped = folder(&scene.out());
+    assert!(stopped.keys().any(|name| name.contains("/run-")), "no run to damage: {:?}", stopped.keys());
     Stage { scene, stopped, expected }
 }
 
