@@ -112,7 +112,9 @@ fn layers<F: Fetcher + 'static>(
     tasks: &Tasks,
 ) -> Result<(Arc<dyn Fetcher>, Arc<F>), BuildError> {
     // One exchange: guard, resolver, proxies, TLS, deadlines, bounds. Last, so that nothing opens a socket past it.
-    let http = HttpFetcher::new(settings.fetch_options(clock))?;
+    let mut options = settings.fetch_options(clock);
+    options.idle_connections = files::idle_connections(options.idle_connections, settings.fetch.concurrency);
+    let http = HttpFetcher::new(options)?;
     // In front of it, so that whatever reaches a server has waited for its turn there: politeness, for URLs by
     // hand. A crawl's workbench has asked the same gate before it hands out a lease; it has nothing here.
     let door = Arc::new(at_the_door(http));

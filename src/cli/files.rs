@@ -2,14 +2,13 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files besides those of requests: the store, outputs, name look-ups, connections kept for later.
+/// Files besides those of connections: the store, outputs, name look-ups.
 const SPARE: usize = 256;
 
 /// Asks the system for as many open files as it gives, and says how many requests may be in flight at
 /// once, `wanted` at most. A request without a file would look like a host in trouble.
 pub(super) fn concurrency(wanted: usize) -> usize {
-    let given = raise();
-    let most = given.map_or(usize::MAX, |files| if files > 2 * SPARE { files - SPARE } else { files / 2 }).max(1);
+    let most = most_requests(raise());
     if wanted > most {
         tracing::warn!(
             wanted,
@@ -18,6 +17,20 @@ pub(super) fn concurrency(wanted: usize) -> usize {
         );
     }
     wanted.min(most)
+}
+
+/// How many connections may be kept without a request beside so many in flight, `wanted` at most.
+pub(super) fn idle_connections(wanted: usize, concurrency: usize) -> usize {
+    kept(raise(), wanted, concurrency)
+}
+
+fn most_requests(files: Option<usize>) -> usize {
+    files.map_or(usize::MAX, |files| if files > 2 * SPARE { files - SPARE } else { files / 2 }).max(1)
+}
+
+fn kept(files: Option<usize>, wanted: usize, concurrency: usize) -> usize {
+    let in_flight = concurrency.min(most_requests(files));
+    files.map_or(wanted, |files| wanted.min(files.saturating_sub(SPARE + in_flight)))
 }
 
 /// Raises the soft limit to the hard one. `None` is no limit.
@@ -35,6 +48,7 @@ mod tests {
     #[test]
     fn a_modest_wish_is_granted() {
         assert_eq!(concurrency(1), 1);
+        assert_eq!((idle_connections(1, 1), idle_connections(usize::MAX, 1 << 40)), (1, 0));
         assert_eq!(getrlimit(Resource::Nofile).current, getrlimit(Resource::Nofile).maximum);
     }
 }

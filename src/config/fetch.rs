@@ -66,6 +66,7 @@ pub(crate) fn fetch(
         first_byte_timeout: fetch.first_byte_timeout.0,
         idle_timeout: fetch.idle_timeout.0,
         min_rate: fetch.min_rate.0.map(|rate| MinRate { bytes_per_second: rate.0, window: fetch.min_rate_window.0 }),
+        idle_connections: to_usize(fetch.idle_connections.into()),
         max_header_fields: to_usize(fetch.max_headers.into()),
         max_header_bytes: to_usize(fetch.max_header_size.0),
         timeout: fetch.timeout.0,

@@ -161,6 +161,8 @@ pub struct Fetch {
     pub idle_timeout: Duration,
     /// Least rate of a body.
     pub min_rate: Option<fetch::MinRate>,
+    /// Connections kept without a request.
+    pub idle_connections: usize,
     /// Most header fields of a response.
     pub max_header_fields: usize,
     /// Most bytes of them.
@@ -231,6 +233,7 @@ impl Settings {
             bandwidth: self.limits.bandwidth,
             timeout: fetch.timeout,
             max_decode_ratio: fetch.max_decode_ratio,
+            idle_connections: fetch.idle_connections,
             idle_connections_per_host: fetch.connections_per_host,
             memory_budget_bytes: fetch.memory_bytes,
             guard: fetch.guard.clone(),

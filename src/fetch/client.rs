@@ -26,7 +26,7 @@ use super::{
     transports::{Failed, Transports},
 };
 
-/// How long an idle connection is kept. Their number follows the hosts asked in this time.
+/// How long an idle connection is kept, if there are not too many ([`Options::idle_connections`]).
 const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 
 /// What a server may send of one body, and of all on a connection, before we read: what HTTP/2 buffers
@@ -50,7 +50,7 @@ pub(super) struct Shared {
     guard: Guard,
     resolver: GuardedResolver,
     pub(super) shares: Shares,
-    options: Options,
+    options: Arc<Options>,
 }
 
 impl HttpFetcher {
@@ -71,28 +71,12 @@ impl HttpFetcher {
         // For the addresses of proxies, which the configuration names.
         let free = resolver(Guard::new(proxy::unguarded()));
         let resolver = resolver(guard.clone());
-        let client = || {
-            reqwest::Client::builder()
-                .connector_layer(TraceLayer)
-                .connect_timeout(options.connect_timeout)
-                .pool_idle_timeout(IDLE_CONNECTION)
-                .pool_max_idle_per_host(options.idle_connections_per_host)
-                .tcp_nodelay(true)
-                .redirect(reqwest::redirect::Policy::none())
-                .referer(false)
-                .no_proxy()
-                // Servers in the wild write these, and browsers read them (RFC 9112 section 5).
-                .http1_allow_obsolete_multiline_headers_in_responses(true)
-                .http1_allow_spaces_after_header_name_in_responses(true)
-                .http1_ignore_invalid_headers_in_responses(true)
-                .http1_max_headers(options.max_header_fields)
-                .http2_max_header_list_size(u32::try_from(options.max_header_bytes).unwrap_or(u32::MAX))
-                .http2_initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
-                .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
-                .http2_keep_alive_interval(HTTP2_PROBE)
-                .http2_keep_alive_timeout(HTTP2_PROBE)
+        let options = Arc::new(options);
+        let build = {
+            let options = options.clone();
+            move || builder(&options)
         };
-        let transports = Transports::new(&options, roots, (&resolver, &free), client)?;
+        let transports = Transports::new(&options, roots, (&resolver, &free), build)?;
         let shares =
             Shares { memory: Budget::new(options.memory_budget_bytes), bandwidth: Bandwidth::new(options.bandwidth) };
         Ok(Self { shared: Arc::new(Shared { transports, guard, resolver, shares, options }) })
@@ -112,6 +96,7 @@ impl Fetcher for HttpFetcher {
     fn held(&self, tell: &mut dyn FnMut(&'static str, u64)) {
         tell("fetch.body_bytes", self.shared.shares.memory.held_bytes() as u64);
         tell("fetch.names", self.shared.resolver.n_names());
+        tell("fetch.clients", self.shared.transports.n_kept() as u64);
     }
 }
 
@@ -211,6 +196,29 @@ impl Shared {
             Fault::new(kind, Phase::Connect, objection.to_string())
         })
     }
+}
+
+/// A client but for its way and its face.
+fn builder(options: &Options) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .connector_layer(TraceLayer)
+        .connect_timeout(options.connect_timeout)
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .pool_max_idle_per_host(options.idle_connections_per_host)
+        .tcp_nodelay(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .no_proxy()
+        // Servers in the wild write these, and browsers read them (RFC 9112 section 5).
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(options.max_header_fields)
+        .http2_max_header_list_size(u32::try_from(options.max_header_bytes).unwrap_or(u32::MAX))
+        .http2_initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+        .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+        .http2_keep_alive_interval(HTTP2_PROBE)
+        .http2_keep_alive_timeout(HTTP2_PROBE)
 }
 
 /// Puts a body, or what came of it, into its response.

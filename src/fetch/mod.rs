@@ -29,6 +29,7 @@ mod body;
 mod budget;
 mod classify;
 mod client;
+mod clients;
 mod connect;
 pub mod cookies;
 mod decode;
@@ -275,6 +276,9 @@ pub struct Options {
     pub memory_budget_bytes: u64,
     /// Bytes of bodies a second, all exchanges of a fetcher together.
     pub bandwidth: Option<u64>,
+    /// Idle connections kept, over all hosts. Origins for which there is no room are those that were not
+    /// asked for longest.
+    pub idle_connections: usize,
     /// Idle connections kept for each host.
     pub idle_connections_per_host: usize,
     /// What the address guard lets through, and what not.

@@ -1,8 +1,8 @@
-//! The clients: one for each way out and each face that we show.
+//! The ways out, and the faces that we show.
 //!
 //! A way is straight ahead or one proxy; a face is no certificate or one of ours. Connections are
-//! pooled by client, so one that showed a certificate, or goes through a proxy, serves no request that
-//! must not. All are built at the start, and their number is bounded by the configuration.
+//! pooled by client, and a client has one way and one face ([`Clients`]), so a connection that showed a
+//! certificate, or goes through a proxy, serves no request that must not.
 //!
 //! Behind a proxy the address guard sees less. A literal address is judged by the caller, as ever. With
 //! `socks5` names are resolved here, through the guard. With the others the proxy resolves them: they
@@ -26,6 +26,7 @@ use rustls::RootCertStore;
 use super::{
     BuildError, ErrorKind, Options, Phase,
     classify::{self, Fault},
+    clients::{Clients, Maker},
     proxy::{self, Blame, Pool, ProxyUrl},
     resolve::{GuardedResolver, ResolveError},
     tls,
@@ -38,11 +39,10 @@ use crate::{
 /// Proxies that are tried for one request.
 const MAX_TRIES: usize = 3;
 
-/// All clients. See the module's contract.
+/// See the module's contract.
 #[derive(Debug)]
 pub(super) struct Transports {
-    /// By way (straight ahead first), then by face (none first).
-    clients: Vec<Vec<Client>>,
+    clients: Clients,
     /// Who is shown which face.
     faces: HashMap<Origin, usize>,
     pool: Pool,
@@ -54,19 +54,19 @@ pub(super) struct Transports {
 
 /// The way of one request.
 pub(super) struct Route<'a> {
-    client: &'a Client,
+    client: Client,
     proxy: Option<(usize, &'a ProxyUrl)>,
     is_tunnel: bool,
     blame: Mutex<Option<(Fault, Blame)>>,
 }
 
 impl Transports {
-    /// Builds every client with `build`, which knows all but TLS, resolver and proxy.
+    /// Of clients that `build` begins, which knows all but TLS, resolver and proxy.
     pub(super) fn new(
         options: &Options,
         mut roots: RootCertStore,
         (guarded, free): (&GuardedResolver, &GuardedResolver),
-        build: impl Fn() -> reqwest::ClientBuilder,
+        build: impl Fn() -> reqwest::ClientBuilder + Clone + Send + Sync + 'static,
     ) -> Result<Self, BuildError> {
         for root in &options.tls.roots {
             roots.add(root.clone())?;
@@ -78,20 +78,27 @@ impl Transports {
             by_origin.extend(certificate.origins.iter().map(|origin| (origin.clone(), faces.len())));
             faces.push(tls::config(roots.clone(), version, Some(certificate))?);
         }
-        let client = |proxy: Option<&ProxyUrl>, face: usize| -> Result<Client, BuildError> {
-            let builder = build().tls_backend_preconfigured(faces[face].clone());
-            let Some(proxy) = proxy else { return Ok(builder.dns_resolver(guarded.clone()).build()?) };
+        let maker = |proxy: Option<&ProxyUrl>, face: usize| -> Result<Maker, BuildError> {
+            let (build, face_shown, guarded, free) =
+                (build.clone(), faces[face].clone(), guarded.clone(), free.clone());
+            let builder = move || build().tls_backend_preconfigured(face_shown.clone());
+            let Some(proxy) = proxy.cloned() else {
+                return Ok(Box::new(move || Ok(builder().dns_resolver(guarded.clone()).build()?)));
+            };
             if proxy.is_https() && face > 0 {
                 return Err(BuildError::ShownToProxy);
             }
-            let resolver = ProxyResolver::new(proxy, guarded.clone(), free.clone());
-            Ok(builder.dns_resolver(resolver).proxy(reqwest::Proxy::all(proxy.as_url().clone())?).build()?)
+            Ok(Box::new(move || {
+                let resolver = ProxyResolver::new(&proxy, guarded.clone(), free.clone());
+                Ok(builder().dns_resolver(resolver).proxy(reqwest::Proxy::all(proxy.as_url().clone())?).build()?)
+            }))
         };
         let ways = [None].into_iter().chain(options.proxy.proxies.iter().map(Some));
-        let clients: Result<Vec<Vec<Client>>, _> =
-            ways.map(|proxy| (0..faces.len()).map(|face| client(proxy, face)).collect()).collect();
+        let makers: Result<Vec<Vec<Maker>>, _> =
+            ways.map(|proxy| (0..faces.len()).map(|face| maker(proxy, face)).collect()).collect();
+        let most_clients = options.idle_connections / options.idle_connections_per_host.max(1);
         Ok(Self {
-            clients: clients?,
+            clients: Clients::new(makers?, most_clients)?,
             faces: by_origin,
             pool: Pool::new(options.proxy.clone()),
             guarded: guarded.clone(),
@@ -103,17 +110,22 @@ impl Transports {
 
     /// The way for a request of `url`, when those in `tried` did not lead there.
     pub(super) async fn route(&self, url: &CanonicalUrl, tried: &[usize]) -> Result<Route<'_>, Fault> {
-        let face = self.faces.get(&url.origin()).copied().unwrap_or(0);
+        let origin = url.origin();
+        let face = self.faces.get(&origin).copied().unwrap_or(0);
+        let client = |way: usize| {
+            self.clients
+                .get(way, face, &origin)
+                .map_err(|error| Fault::new(ErrorKind::Internal, Phase::Connect, error.to_string()))
+        };
         let is_tunnel = url.as_url().scheme() == "https";
         if !self.pool.is_for(url) {
-            return Ok(Route { client: &self.clients[0][face], proxy: None, is_tunnel, blame: Mutex::new(None) });
+            return Ok(Route { client: client(0)?, proxy: None, is_tunnel, blame: Mutex::new(None) });
         }
         let picked = self.pool.pick(url.host().as_str(), tried, self.clock.now()).filter(|_| tried.len() < MAX_TRIES);
         let index = picked.ok_or_else(proxy::none_left)?;
         let proxy = self.pool.get(index);
         self.judge_name(url, proxy).await?;
-        let client = &self.clients[index + 1][face];
-        Ok(Route { client, proxy: Some((index, proxy)), is_tunnel, blame: Mutex::new(None) })
+        Ok(Route { client: client(index + 1)?, proxy: Some((index, proxy)), is_tunnel, blame: Mutex::new(None) })
     }
 
     /// Judges a name that the guard would not see otherwise. One that nobody knows here is the proxy's
@@ -140,6 +152,11 @@ impl Transports {
             Ok(()) | Err(ResolveError::Failed(_)) => Ok(()),
             Err(refused) => Err(classify::of_name(&refused)),
         }
+    }
+
+    /// Origins whose connections are kept.
+    pub(super) fn n_kept(&self) -> usize {
+        self.clients.len()
     }
 
     /// Notes how a request fared on its way; whether it is worth trying another one.

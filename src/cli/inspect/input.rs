@@ -179,6 +179,7 @@ fn options(reach: &Reach) -> fetch::Options {
         timeout: TIMEOUT,
         max_decode_ratio: MAX_DECODE_RATIO,
         memory_budget_bytes: MAX_BYTES as u64,
+        idle_connections: 1,
         idle_connections_per_host: 1,
         guard: guard::Options { allow: reach.allow_address.clone(), ..guard::Options::default() },
         resolve: Vec::new(),

@@ -40,6 +40,11 @@ pub(crate) struct Fetch {
     /// `limits.bandwidth` doesn't count.
     #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
     pub(crate) min_rate_window: Span,
+    /// Connections kept open without a request, all hosts together; each takes some 35 KiB. For more, those of
+    /// the host that was not asked for longest are closed. If more hosts than this are asked in turn, none is
+    /// used twice.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) idle_connections: u32,
     /// Most header fields of a response; one with more fails.
     #[schemars(range(min = 16, max = 4096))]
     pub(crate) max_headers: u32,
@@ -96,6 +101,7 @@ impl Default for Fetch {
             timeout: Span::secs(60),
             min_rate: Limit(Some(Bytes(256))),
             min_rate_window: Span::secs(20),
+            idle_connections: 1024,
             max_headers: 256,
             max_header_size: Bytes::kib(256),
             body: Bytes::mib(10),

@@ -121,6 +121,32 @@ async fn connections_are_used_again() {
 }
 
 #[tokio::test]
+async fn idle_connections_are_bounded_over_all_hosts() {
+    let answer = vec![Step::Send(ok("", b"x")), Step::Again];
+    let (a, b, c) =
+        (Server::start(answer.clone()).await, Server::start(answer.clone()).await, Server::start(answer).await);
+    let options = Options { idle_connections: 2, idle_connections_per_host: 1, ..options() };
+    let fetcher = HttpFetcher::new(options).unwrap();
+    for server in [&a, &b, &a, &c, &a, &b] {
+        fetcher.fetch(get(&server.url())).await.unwrap();
+        let mut n_kept = 0;
+        fetcher.held(&mut |name, n| n_kept += if name == "fetch.clients" { n } else { 0 });
+        assert!(n_kept <= 2, "{n_kept}");
+    }
+    assert_eq!([a.n_connections(), b.n_connections(), c.n_connections()], [1, 2, 1], "b was not asked for longest");
+    for server in [&b, &c] {
+        // The client closed it, and did not only forget it.
+        let is_closed = async {
+            while server.n_open() > usize::from(std::ptr::eq(server, &b)) {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), is_closed).await.expect("it was closed");
+    }
+    assert_eq!(a.n_open(), 1);
+}
+
+#[tokio::test]
 async fn statuses_without_a_body() {
     for status in [204, 304] {
         let head = format!("HTTP/1.1 {status} X\r\nContent-Encoding: gzip\r\n\r\n");

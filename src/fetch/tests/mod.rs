@@ -52,6 +52,8 @@ enum Step {
 struct Server {
     addr: SocketAddr,
     connections: Arc<AtomicUsize>,
+    /// Connections that were closed.
+    closed: Arc<AtomicUsize>,
     /// The last request's head.
     request: Arc<std::sync::Mutex<String>>,
     _tasks: JoinSet<()>,
@@ -61,18 +63,22 @@ impl Server {
     async fn start(script: Vec<Step>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let connections = Arc::new(AtomicUsize::new(0));
+        let (connections, closed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let request = Arc::new(std::sync::Mutex::new(String::new()));
         let mut tasks = JoinSet::new();
-        let (count, seen) = (Arc::clone(&connections), Arc::clone(&request));
+        let (count, n_closed, seen) = (Arc::clone(&connections), Arc::clone(&closed), Arc::clone(&request));
         tasks.spawn(async move {
             let mut peers = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
-                peers.spawn(play(stream, script.clone(), Arc::clone(&seen)));
+                let (played, n_closed) = (play(stream, script.clone(), Arc::clone(&seen)), Arc::clone(&n_closed));
+                peers.spawn(async move {
+                    played.await;
+                    n_closed.fetch_add(1, Ordering::SeqCst);
+                });
             }
         });
-        Self { addr, connections, request, _tasks: tasks }
+        Self { addr, connections, closed, request, _tasks: tasks }
     }
 
     /// A server that sends these bytes and closes.
@@ -82,6 +88,10 @@ impl Server {
 
     fn n_connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
+    }
+
+    fn n_open(&self) -> usize {
+        self.n_connections() - self.closed.load(Ordering::SeqCst)
     }
 
     fn request(&self) -> String {
@@ -145,6 +155,7 @@ fn options() -> Options {
         max_decode_ratio: 100,
         memory_budget_bytes: 64 << 20,
         bandwidth: None,
+        idle_connections: 64,
         idle_connections_per_host: 4,
         guard: allowing(&["loopback"]),
         resolve: vec![],
