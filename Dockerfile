@@ -9,7 +9,7 @@ ARG RUST_VERSION=1.95
 FROM rust:${RUST_VERSION}-alpine AS build
 # ring and zstd are C and assembly inside.
 # hadolint ignore=DL3018
-RUN apk add --no-cache gcc musl-dev
+RUN apk add --no-cache gcc make musl-dev
 WORKDIR /build
 
 # A layer of its own for the dependencies: it is built anew only when they change. rust-toolchain.toml is left
