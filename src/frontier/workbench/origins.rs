@@ -26,8 +26,8 @@ pub(super) enum Word {
 #[derive(Debug)]
 enum Robots {
     Pending,
-    /// Whether it was of use: an expired one is asked for again only then, or a host that is asked
-    /// seldom enough would be asked for nothing else.
+    /// Whether a URL was judged by it: an expired one is asked for again only then, or a host that is
+    /// asked seldom enough would be asked for nothing else.
     Known(Policy, bool),
     Blocked(Refusal),
 }
@@ -62,7 +62,7 @@ impl Origins {
         (!signals.is_empty()).then(|| Arc::new(signals))
     }
 
-    /// A URL of the origin is being asked for.
+    /// A URL of the origin is being asked for, or was refused by its robots.txt.
     pub(super) fn used(&mut self, origin: &Origin) {
         if let Some((_, Robots::Known(_, used))) = self.0.iter_mut().find(|(known, _)| known == origin) {
             *used = true;

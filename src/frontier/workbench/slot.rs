@@ -117,29 +117,31 @@ impl Slot {
             return Turn::Rest(Some(Why::Disk));
         }
         self.queue.ripen(now);
-        loop {
-            if !self.errands.is_empty() {
-                return self.paced(now, options).unwrap_or_else(|| self.lease_errand());
+        if !self.errands.is_empty() {
+            return self.paced(now, options).unwrap_or_else(|| self.lease_errand());
+        }
+        let Some(first) = self.queue.first() else { return self.nothing_queued() };
+        let place = first.place;
+        match self.judge(first, now, options, flush) {
+            Judgement::Fetch => self.paced(now, options).unwrap_or_else(|| self.lease(place, None)),
+            Judgement::Refuse(refused) => self.lease(place, Some(refused)),
+            // What is delayed may be the very thing that the first one has to wait for.
+            Judgement::Rest(why) => {
+                // The gate may have no place for the host whose robots.txt this one waits for.
+                if self.in_flight == 0 {
+                    self.close();
+                }
+                self.queue.next_delayed().map_or(Turn::Rest(why), |at| Turn::Wait(at, Why::Backoff))
             }
-            let Some(first) = self.queue.first() else { return self.nothing_queued() };
-            let place = first.place;
-            match self.judge(first, now, options, flush) {
-                Judgement::Fetch => return self.paced(now, options).unwrap_or_else(|| self.lease(place, None)),
-                Judgement::Refuse(refused) => return self.lease(place, Some(refused)),
-                // What is delayed may be the very thing that the first one has to wait for.
-                Judgement::Rest(why) => {
-                    // The gate may have no place for the host whose robots.txt this one waits for.
-                    if self.in_flight == 0 {
-                        self.close();
-                    }
-                    return self.queue.next_delayed().map_or(Turn::Rest(why), |at| Turn::Wait(at, Why::Backoff));
+            Judgement::AskRobots => {
+                let (origin, url) = (first.url.origin(), first.url.robots_txt());
+                // Before it counts as asked for: a host that is to be asked in hours may leave until then.
+                if let Some(later) = self.paced(now, options) {
+                    return later;
                 }
-                Judgement::AskRobots => {
-                    let url = first.url.robots_txt();
-                    let origin = first.url.origin();
-                    let known = self.origins.ask(origin.clone());
-                    self.errands.push_back(Errand { origin, url, redirects: 0, attempts: 0, known });
-                }
+                let known = self.origins.ask(origin.clone());
+                self.errands.push_back(Errand { origin, url, redirects: 0, attempts: 0, known });
+                self.lease_errand()
             }
         }
     }
@@ -241,7 +243,12 @@ impl Slot {
         let Some(queued) = self.queue.take(place) else { return Turn::Rest(None) };
         self.n_leases += 1;
         Turn::Do(match refusal {
-            Some(refused) => Task::Refuse(queued, Box::new(refused)),
+            Some(refused) => {
+                if matches!(refused.why, Refusal::RobotsDenied | Refusal::RobotsUnreachable) {
+                    self.origins.used(&queued.url.origin());
+                }
+                Task::Refuse(queued, Box::new(refused))
+            }
             None => {
                 self.in_flight += 1;
                 self.origins.used(&queued.url.origin());
