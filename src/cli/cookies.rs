@@ -8,7 +8,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -33,12 +33,23 @@ const STEPS: Steps =
 pub(super) struct Keeper {
     jar: Arc<CookieJar>,
     path: PathBuf,
+    /// There is one draft, and the last save may meet one that is under way.
+    saving: Arc<Mutex<()>>,
 }
 
 impl Keeper {
-    /// Fills `jar` with what was saved at `path`, or else with the cookies that the configuration gives.
-    pub(super) fn open(jar: Arc<CookieJar>, path: PathBuf, preset: &[Cookie]) -> Result<Self, FolderError> {
+    /// Fills `jar` with what was saved at `path`, or else with the cookies that the configuration gives. If it is
+    /// to be `fresh`, what was saved counts for nothing.
+    pub(super) fn open(
+        jar: Arc<CookieJar>,
+        path: PathBuf,
+        preset: &[Cookie],
+        fresh: bool,
+    ) -> Result<Self, FolderError> {
         match File::open(&path) {
+            _ if fresh => {
+                jar.add(preset.iter().cloned());
+            }
             Ok(file) => {
                 let mut bytes = Vec::new();
                 let read = file.take(MAX_BYTES).read_to_end(&mut bytes);
@@ -50,7 +61,7 @@ impl Keeper {
             }
             Err(source) => return Err(FolderError::Cookies { path, source }),
         }
-        Ok(Self { jar, path })
+        Ok(Self { jar, path, saving: Arc::default() })
     }
 
     /// Saves the jar now and then, when it has changed, until `tasks` end.
@@ -62,9 +73,9 @@ impl Keeper {
                 tokio::time::sleep(every).await;
                 let revision = keeper.jar.revision();
                 if revision != saved {
-                    saved = revision;
-                    if let Err(error) = blocking(|| keeper.save()) {
-                        tracing::warn!(%error, "cookies are not saved");
+                    match blocking(|| keeper.save()) {
+                        Ok(()) => saved = revision,
+                        Err(error) => tracing::warn!(%error, "cookies are not saved"),
                     }
                 }
             }
@@ -73,6 +84,7 @@ impl Keeper {
 
     /// Writes the jar whole, or leaves the file as it was.
     pub(super) fn save(&self) -> Result<(), FolderError> {
+        let _alone = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         whole::replace(&self.path, &self.jar.to_json(), MODE, STEPS)
             .map_err(|source| FolderError::Cookies { path: self.path.clone(), source })
     }

@@ -107,11 +107,11 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
     let tasks = Tasks::new();
     let jar = settings.cookies.as_ref().map(|cookies| Arc::new(CookieJar::new(cookies.options, clock)));
     let stack = assemble::stack(settings, &seeds, clock, jar.clone(), &tasks)?;
-    let Opened { frontier, sink, book } = folder.open(settings, &identity, start)?;
     let keeper = match (jar, &settings.cookies) {
-        (Some(jar), Some(cookies)) => Some(Keeper::open(jar, folder.cookies(), &cookies.preset)?),
+        (Some(jar), Some(cookies)) => Some(Keeper::open(jar, folder.cookies(), &cookies.preset, start.fresh)?),
         _ => None,
     };
+    let Opened { frontier, sink, book } = folder.open(settings, &identity, start)?;
     // A crawl in memory leaves nothing to go on with.
     let keeper = keeper.filter(|_| settings.frontier.store == Store::Disk);
     if let Some(keeper) = &keeper {

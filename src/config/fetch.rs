@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     address::Canonicalizer,
-    fetch::{MinRate, guard, redirect::Downgrade},
-    politeness,
+    fetch::{Connections, MinRate, guard, redirect::Downgrade},
+    politeness::{self, Policy},
 };
 
 /// What is promised to hosts says how many connections to one may be kept.
@@ -51,8 +51,8 @@ pub(crate) fn fetch(
             Err(_) => checks.fail(&key, format!("`{address}` is not an IP address")),
         }
     }
-    let policies = politeness.exceptions.iter().map(|(_, policy)| policy).chain([&politeness.default]);
-    let most = policies.map(|policy| policy.connections.get()).max().unwrap_or(1);
+    let connections = |policy: &Policy| to_usize(policy.connections.get().into());
+    let exceptions = politeness.exceptions.iter().map(|(pattern, policy)| (pattern.clone(), connections(policy)));
     Some(Fetch {
         user_agent: user_agent?,
         accept_language,
@@ -85,7 +85,7 @@ pub(crate) fn fetch(
         dns: dns::dns(raw, checks),
         resolve,
         obey_nofollow: fetch.nofollow,
-        connections_per_host: to_usize(most.into()),
+        connections: Connections { default: connections(&politeness.default), exceptions: exceptions.collect() },
     })
 }
 

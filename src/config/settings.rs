@@ -193,8 +193,8 @@ pub struct Fetch {
     pub resolve: Vec<(String, IpAddr)>,
     /// Whether `nofollow` is obeyed.
     pub obey_nofollow: bool,
-    /// Most connections that any host's policy allows.
-    pub connections_per_host: usize,
+    /// How many connections each host may have, by its policy.
+    pub connections: fetch::Connections,
 }
 
 /// `[cookies]`, when they are enabled.
@@ -234,7 +234,7 @@ impl Settings {
             timeout: fetch.timeout,
             max_decode_ratio: fetch.max_decode_ratio,
             idle_connections: fetch.idle_connections,
-            idle_connections_per_host: fetch.connections_per_host,
+            connections: fetch.connections.clone(),
             memory_budget_bytes: fetch.memory_bytes,
             guard: fetch.guard.clone(),
             resolve: fetch.resolve.clone(),

@@ -96,7 +96,7 @@ impl Fetcher for HttpFetcher {
     fn held(&self, tell: &mut dyn FnMut(&'static str, u64)) {
         tell("fetch.body_bytes", self.shared.shares.memory.held_bytes() as u64);
         tell("fetch.names", self.shared.resolver.n_names());
-        tell("fetch.clients", self.shared.transports.n_kept() as u64);
+        tell("fetch.idle_connections", self.shared.transports.n_kept() as u64);
     }
 }
 
@@ -204,7 +204,6 @@ fn builder(options: &Options) -> reqwest::ClientBuilder {
         .connector_layer(TraceLayer)
         .connect_timeout(options.connect_timeout)
         .pool_idle_timeout(IDLE_CONNECTION)
-        .pool_max_idle_per_host(options.idle_connections_per_host)
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)

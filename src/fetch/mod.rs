@@ -19,7 +19,8 @@
 //! brings that to the server as it is.
 //!
 //! Reading order: `identity` and `cookies` (the head of a request), `client` (one exchange), `guard` and `ports`
-//! (where it may go), `transports`, `proxy` and `tls` (which way, and with which certificate), `resolve` and `connect`
+//! (where it may go), `transports`, `proxy` and `tls` (which way, and with which certificate), `clients` (which
+//! connections are kept), `resolve` and `connect`
 //! (how a socket comes about), `head`, `body`, `kept` and `decode` (how bytes become a body), `pace`, `bandwidth`,
 //! `budget` and `windows` (what bounds it), `classify` (how failures get a name). Beside them, for whoever asks:
 //! the tables `redirect` and `retry`.
@@ -66,7 +67,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::{
-    address::CanonicalUrl,
+    address::{CanonicalUrl, HostPattern},
     clock::{Clock, Timestamp},
 };
 
@@ -252,6 +253,22 @@ pub struct Timings {
     pub tls: Option<Duration>,
 }
 
+/// How many connections hosts may have.
+#[derive(Debug, Clone)]
+pub struct Connections {
+    /// Of a host that none of the exceptions matches.
+    pub default: usize,
+    /// The first that matches a host is its.
+    pub exceptions: Vec<(HostPattern, usize)>,
+}
+
+impl Connections {
+    /// Those of a host.
+    pub fn of(&self, host: &str) -> usize {
+        self.exceptions.iter().find(|(pattern, _)| pattern.matches(host)).map_or(self.default, |(_, n)| *n)
+    }
+}
+
 /// What an [`HttpFetcher`] is built from.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -276,11 +293,11 @@ pub struct Options {
     pub memory_budget_bytes: u64,
     /// Bytes of bodies a second, all exchanges of a fetcher together.
     pub bandwidth: Option<u64>,
-    /// Idle connections kept, over all hosts. Origins for which there is no room are those that were not
-    /// asked for longest.
+    /// Connections kept without a request, over all hosts; of more, those of the host that was not asked for
+    /// longest are closed.
     pub idle_connections: usize,
-    /// Idle connections kept for each host.
-    pub idle_connections_per_host: usize,
+    /// How many connections each host may have; so many are kept.
+    pub connections: Connections,
     /// What the address guard lets through, and what not.
     pub guard: guard::Options,
     /// Fixed answers of name resolution, before DNS: a host name, or `*.suffix` (its subdomains), or

@@ -24,7 +24,7 @@ use reqwest::{
 use rustls::RootCertStore;
 
 use super::{
-    BuildError, ErrorKind, Options, Phase,
+    BuildError, Connections, ErrorKind, Options, Phase,
     classify::{self, Fault},
     clients::{Clients, Maker},
     proxy::{self, Blame, Pool, ProxyUrl},
@@ -43,6 +43,7 @@ const MAX_TRIES: usize = 3;
 #[derive(Debug)]
 pub(super) struct Transports {
     clients: Clients,
+    connections: Connections,
     /// Who is shown which face.
     faces: HashMap<Origin, usize>,
     pool: Pool,
@@ -81,24 +82,26 @@ impl Transports {
         let maker = |proxy: Option<&ProxyUrl>, face: usize| -> Result<Maker, BuildError> {
             let (build, face_shown, guarded, free) =
                 (build.clone(), faces[face].clone(), guarded.clone(), free.clone());
-            let builder = move || build().tls_backend_preconfigured(face_shown.clone());
+            let builder = move |connections| {
+                build().pool_max_idle_per_host(connections).tls_backend_preconfigured(face_shown.clone())
+            };
             let Some(proxy) = proxy.cloned() else {
-                return Ok(Box::new(move || Ok(builder().dns_resolver(guarded.clone()).build()?)));
+                return Ok(Box::new(move |n| Ok(builder(n).dns_resolver(guarded.clone()).build()?)));
             };
             if proxy.is_https() && face > 0 {
                 return Err(BuildError::ShownToProxy);
             }
-            Ok(Box::new(move || {
+            Ok(Box::new(move |n| {
                 let resolver = ProxyResolver::new(&proxy, guarded.clone(), free.clone());
-                Ok(builder().dns_resolver(resolver).proxy(reqwest::Proxy::all(proxy.as_url().clone())?).build()?)
+                Ok(builder(n).dns_resolver(resolver).proxy(reqwest::Proxy::all(proxy.as_url().clone())?).build()?)
             }))
         };
         let ways = [None].into_iter().chain(options.proxy.proxies.iter().map(Some));
         let makers: Result<Vec<Vec<Maker>>, _> =
             ways.map(|proxy| (0..faces.len()).map(|face| maker(proxy, face)).collect()).collect();
-        let most_clients = options.idle_connections / options.idle_connections_per_host.max(1);
         Ok(Self {
-            clients: Clients::new(makers?, most_clients)?,
+            clients: Clients::new(makers?, options.idle_connections)?,
+            connections: options.connections.clone(),
             faces: by_origin,
             pool: Pool::new(options.proxy.clone()),
             guarded: guarded.clone(),
@@ -112,9 +115,10 @@ impl Transports {
     pub(super) async fn route(&self, url: &CanonicalUrl, tried: &[usize]) -> Result<Route<'_>, Fault> {
         let origin = url.origin();
         let face = self.faces.get(&origin).copied().unwrap_or(0);
+        let connections = self.connections.of(url.host().as_str());
         let client = |way: usize| {
             self.clients
-                .get(way, face, &origin)
+                .get((way, face), &origin, connections)
                 .map_err(|error| Fault::new(ErrorKind::Internal, Phase::Connect, error.to_string()))
         };
         let is_tunnel = url.as_url().scheme() == "https";
@@ -154,9 +158,9 @@ impl Transports {
         }
     }
 
-    /// Origins whose connections are kept.
+    /// Connections that are kept, at most.
     pub(super) fn n_kept(&self) -> usize {
-        self.clients.len()
+        self.clients.n_connections()
     }
 
     /// Notes how a request fared on its way; whether it is worth trying another one.

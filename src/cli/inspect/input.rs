@@ -180,7 +180,7 @@ fn options(reach: &Reach) -> fetch::Options {
         max_decode_ratio: MAX_DECODE_RATIO,
         memory_budget_bytes: MAX_BYTES as u64,
         idle_connections: 1,
-        idle_connections_per_host: 1,
+        connections: fetch::Connections { default: 1, exceptions: vec![] },
         guard: guard::Options { allow: reach.allow_address.clone(), ..guard::Options::default() },
         resolve: Vec::new(),
         dns: fetch::resolve::Options::default(),

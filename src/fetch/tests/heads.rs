@@ -125,12 +125,13 @@ async fn idle_connections_are_bounded_over_all_hosts() {
     let answer = vec![Step::Send(ok("", b"x")), Step::Again];
     let (a, b, c) =
         (Server::start(answer.clone()).await, Server::start(answer.clone()).await, Server::start(answer).await);
-    let options = Options { idle_connections: 2, idle_connections_per_host: 1, ..options() };
+    let connections = Connections { default: 1, exceptions: vec![] };
+    let options = Options { idle_connections: 2, connections, ..options() };
     let fetcher = HttpFetcher::new(options).unwrap();
     for server in [&a, &b, &a, &c, &a, &b] {
         fetcher.fetch(get(&server.url())).await.unwrap();
         let mut n_kept = 0;
-        fetcher.held(&mut |name, n| n_kept += if name == "fetch.clients" { n } else { 0 });
+        fetcher.held(&mut |name, n| n_kept += if name == "fetch.idle_connections" { n } else { 0 });
         assert!(n_kept <= 2, "{n_kept}");
     }
     assert_eq!([a.n_connections(), b.n_connections(), c.n_connections()], [1, 2, 1], "b was not asked for longest");

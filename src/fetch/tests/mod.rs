@@ -156,7 +156,7 @@ fn options() -> Options {
         memory_budget_bytes: 64 << 20,
         bandwidth: None,
         idle_connections: 64,
-        idle_connections_per_host: 4,
+        connections: Connections { default: 4, exceptions: vec![] },
         guard: allowing(&["loopback"]),
         resolve: vec![],
         dns: resolve::Options::default(),
