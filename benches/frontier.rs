@@ -312,7 +312,7 @@ fn commit(frontier: &mut DiskFrontier, meter: &mut Meter) {
     meter.commits.push(began.elapsed());
     let began = Instant::now();
     let some = HostId(mix(meter.commits.len() as u64));
-    let hosts = frontier.waiting_hosts(Some(some), 16, None).unwrap();
+    let hosts = frontier.waiting_hosts(Some(some), 16, None).unwrap().hosts;
     meter.reads.push(began.elapsed());
     for host in hosts {
         let began = Instant::now();

@@ -80,9 +80,9 @@ fn queues_are_per_host_and_ordered_by_depth_then_discovery() {
         assert_eq!(texts(&rest), ["http://a/2"]);
         let mut hosts = vec![host("a"), host("b")];
         hosts.sort();
-        assert_eq!(frontier.waiting_hosts(None, 10, None).unwrap(), hosts);
-        assert_eq!(frontier.waiting_hosts(None, 10, Some(0)).unwrap(), [host("b")]);
-        assert_eq!(frontier.waiting_hosts(Some(hosts[0]), 10, None).unwrap(), hosts[1..]);
+        assert_eq!(frontier.waiting_hosts(None, 10, None).unwrap().hosts, hosts);
+        assert_eq!(frontier.waiting_hosts(None, 10, Some(0)).unwrap().hosts, [host("b")]);
+        assert_eq!(frontier.waiting_hosts(Some(hosts[0]), 10, None).unwrap().hosts, hosts[1..]);
     });
 }
 
@@ -156,6 +156,43 @@ fn a_postponed_url_keeps_its_place() {
         frontier.conclude(&queued.url).unwrap();
         frontier.postpone(&queued).unwrap();
         assert!(frontier.head(host("a"), None, 9).unwrap().is_empty(), "done is for ever");
+    });
+}
+
+#[test]
+fn a_shorter_way_to_what_is_tried_again_is_kept() {
+    each(&OPTIONS, |frontier| {
+        let leased = frontier.sift(vec![found("http://a/1", 5)]).unwrap().admitted.remove(0);
+        let shorter = Discovery { via: Some("http://nearer.example/".into()), ..found("http://a/1", 2) };
+        let moved = frontier.sift(vec![shorter]).unwrap().moved.remove(0).1;
+        frontier.postpone(&QueuedUrl { attempts: 1, not_before: Timestamp(99), ..leased }).unwrap();
+        let expected = QueuedUrl { attempts: 1, not_before: Timestamp(99), ..moved };
+        assert_eq!(expected.via.as_deref(), Some("http://nearer.example/"));
+        assert_eq!(frontier.head(host("a"), None, 9).unwrap(), [expected]);
+    });
+}
+
+#[test]
+fn a_search_for_hosts_comes_past_what_is_done_a_part_at_a_time() {
+    each(&OPTIONS, |frontier| {
+        for batch in 0..10 {
+            let urls: Vec<_> = (0..1000).map(|n| found(&format!("http://a/{batch}/{n}"), 0)).collect();
+            for queued in frontier.sift(urls).unwrap().admitted {
+                frontier.conclude(&queued.url).unwrap();
+            }
+        }
+        frontier.sift(vec![found("http://b/", 0), found("http://c/", 3)]).unwrap();
+        let (mut hosts, mut after) = (Vec::new(), None);
+        for _ in 0..100 {
+            let waiting = frontier.waiting_hosts(after, 9, Some(2)).unwrap();
+            hosts.extend(waiting.hosts);
+            assert!(waiting.reached.is_none() || waiting.reached >= after, "it goes on");
+            after = waiting.reached;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((hosts, after), (vec![host("b")], None));
     });
 }
 
@@ -250,7 +287,7 @@ fn a_new_pass_knows_hosts_and_validators_and_no_url() {
         let known = frontier.robots(host("a")).unwrap();
         assert!(known[0].0 == origin && known[0].1.is_expired(Timestamp(6)), "{known:?}");
         assert_eq!((frontier.book(), frontier.n_queued()), (b"second".as_slice(), 0));
-        assert!(frontier.waiting_hosts(None, 9, None).unwrap().is_empty());
+        assert!(frontier.waiting_hosts(None, 9, None).unwrap().hosts.is_empty());
         assert_eq!(frontier.status(&page).unwrap(), Status::Unseen);
         assert_eq!(frontier.directory_pages(host("a"), key).unwrap(), 0);
         assert!(frontier.retired(host("a")).unwrap().is_empty());
@@ -332,8 +369,8 @@ proptest! {
             let id = host(&format!("h{h}"));
             prop_assert_eq!(disk.head(id, None, 99).unwrap(), memory.head(id, None, 99).unwrap());
         }
-        prop_assert_eq!(disk.waiting_hosts(None, 9, None).unwrap(), memory.waiting_hosts(None, 9, None).unwrap());
-        prop_assert_eq!(disk.waiting_hosts(None, 9, Some(1)).unwrap(), memory.waiting_hosts(None, 9, Some(1)).unwrap());
+        prop_assert_eq!(disk.waiting_hosts(None, 9, None).unwrap().hosts, memory.waiting_hosts(None, 9, None).unwrap().hosts);
+        prop_assert_eq!(disk.waiting_hosts(None, 9, Some(1)).unwrap().hosts, memory.waiting_hosts(None, 9, Some(1)).unwrap().hosts);
         let seen = |frontier: &mut dyn Frontier| {
             let mut seen = Vec::new();
             frontier.for_each_seen(&mut |url, known| seen.push((url, known))).unwrap();

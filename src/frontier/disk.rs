@@ -15,7 +15,7 @@ use std::{collections::HashMap, path::Path};
 
 use super::{
     Discovery, Frontier, FrontierError, HostRecord, Known, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted,
-    Status, Validators,
+    Status, Validators, Waiting,
     recent::Recent,
     remember,
     store::{self, Key, Meta, Store, Table, TableSize},
@@ -30,6 +30,11 @@ use crate::{
 /// Most hosts of which it is remembered where their queue begins.
 const MAX_FIRSTS: usize = 65_536;
 
+/// How much one search for hosts looks at, in entries that are gone: nobody is served meanwhile.
+const MAX_EFFORT: usize = 4096;
+/// What going on to the next host costs of it: a block of each run is read.
+const SEEK_EFFORT: usize = 64;
+
 /// A [`Frontier`] in a store of its own.
 #[derive(Debug)]
 pub struct DiskFrontier {
@@ -40,6 +45,30 @@ pub struct DiskFrontier {
     seen_cache_bytes: u64,
     /// Before these places nothing is queued of a host. Spares a look at all that is done when its queue is read anew.
     firsts: HashMap<HostId, u64>,
+}
+
+/// A search for hosts that wait.
+struct Search {
+    hosts: Vec<HostId>,
+    /// What may still be looked at.
+    effort: usize,
+    /// The host whose entries were gone last, and before which place nothing is queued of it.
+    gone: Option<(HostId, u64)>,
+}
+
+impl Search {
+    fn passed(&mut self, host: HostId, rest: u64) {
+        self.effort -= 1;
+        self.gone = Some((host, rest.saturating_add(1)));
+    }
+}
+
+/// Before `first` nothing is queued of a host.
+fn remember_first(firsts: &mut HashMap<HostId, u64>, host: HostId, first: u64) {
+    if firsts.len() >= MAX_FIRSTS {
+        firsts.clear();
+    }
+    firsts.insert(host, first);
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -206,8 +235,13 @@ impl Frontier for DiskFrontier {
     }
 
     fn postpone(&mut self, url: &QueuedUrl) -> Result<(), FrontierError> {
-        if let Some(Seen::Queued(place)) = self.seen(url.fingerprint)? {
-            self.put(&QueuedUrl { place, ..url.clone() });
+        match self.seen(url.fingerprint)? {
+            Some(Seen::Queued(place)) if place == url.place => self.put(url),
+            Some(Seen::Queued(place)) => {
+                let shorter = self.queued(url.host().id(), place)?;
+                self.put(&QueuedUrl { attempts: url.attempts, not_before: url.not_before, ..shorter });
+            }
+            Some(Seen::Done) | None => {}
         }
         Ok(())
     }
@@ -225,10 +259,7 @@ impl Frontier for DiskFrontier {
         if after.is_none()
             && let Some((at, _)) = entries.first()
         {
-            if self.firsts.len() >= MAX_FIRSTS {
-                self.firsts.clear();
-            }
-            self.firsts.insert(host, rest_of(*at));
+            remember_first(&mut self.firsts, host, rest_of(*at));
         }
         let decode = |(at, bytes): (Key, Vec<u8>)| stored::decode(Place::unpack(rest_of(at)), &bytes);
         entries.into_iter().map(|entry| decode(entry).map_err(|what| self.corrupted(what))).collect()
@@ -239,21 +270,37 @@ impl Frontier for DiskFrontier {
         after: Option<HostId>,
         limit: usize,
         max_depth: Option<u16>,
-    ) -> Result<Vec<HostId>, FrontierError> {
-        let mut hosts = Vec::new();
-        let Some(from) = after.map_or(Some(0), |host| host.0.checked_add(1)) else { return Ok(hosts) };
+    ) -> Result<Waiting, FrontierError> {
+        let Some(from) = after.map_or(Some(0), |host| host.0.checked_add(1)) else { return Ok(Waiting::default()) };
+        let mut search = Search { hosts: Vec::new(), effort: MAX_EFFORT, gone: None };
         let mut scan = self.store.scan(Table::Queue, key(HostId(from), 0))?;
-        while hosts.len() < limit
-            && let Some(at) = scan.peek()?
-        {
-            let host = host_of(at);
-            if max_depth.is_none_or(|most| Place::unpack(rest_of(at)).depth <= most) {
-                hosts.push(host);
+        let reached = loop {
+            let Some((at, is_gone)) = scan.look() else { break None };
+            let (host, rest) = (host_of(at), rest_of(at));
+            if search.hosts.len() >= limit || search.effort == 0 {
+                // It goes on with this host.
+                break host.0.checked_sub(1).map(HostId);
             }
-            let Some(next) = host.0.checked_add(1) else { break };
+            if is_gone {
+                search.passed(host, rest);
+                match self.firsts.get(&host).filter(|first| **first > rest) {
+                    Some(first) => scan.seek(key(host, *first))?,
+                    None => scan.pass()?,
+                }
+                continue;
+            }
+            if max_depth.is_none_or(|most| Place::unpack(rest).depth <= most) {
+                search.hosts.push(host);
+            }
+            search.effort = search.effort.saturating_sub(SEEK_EFFORT);
+            let Some(next) = host.0.checked_add(1) else { break None };
             scan.seek(key(HostId(next), 0))?;
+        };
+        // Where a search was cut short, the next one need not come past the same again.
+        if let Some((host, before)) = search.gone.filter(|_| search.effort == 0) {
+            remember_first(&mut self.firsts, host, before);
         }
-        Ok(hosts)
+        Ok(Waiting { hosts: search.hosts, reached })
     }
 
     fn host(&mut self, host: HostId) -> Result<Option<HostRecord>, FrontierError> {

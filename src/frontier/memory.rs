@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Discovery, Frontier, FrontierError, Held, HostRecord, Known, MAX_RETIRED, Options, Place, QueuedUrl, Retired,
-    Sifted, Status, Validators, remember,
+    Sifted, Status, Validators, Waiting, remember,
     stored::{Seen, queue_key},
 };
 use crate::{
@@ -91,9 +91,9 @@ impl Frontier for MemoryFrontier {
     }
 
     fn postpone(&mut self, url: &QueuedUrl) -> Result<(), FrontierError> {
-        if let Some(Seen::Queued(place)) = self.seen.get(&url.fingerprint) {
-            let place = *place;
-            self.put(&QueuedUrl { place, ..url.clone() });
+        let Some(Seen::Queued(place)) = self.seen.get(&url.fingerprint) else { return Ok(()) };
+        if let Some(queued) = self.queue.get_mut(&queue_key(url.host().id(), *place)) {
+            (queued.attempts, queued.not_before) = (url.attempts, url.not_before);
         }
         Ok(())
     }
@@ -113,7 +113,7 @@ impl Frontier for MemoryFrontier {
         after: Option<HostId>,
         limit: usize,
         max_depth: Option<u16>,
-    ) -> Result<Vec<HostId>, FrontierError> {
+    ) -> Result<Waiting, FrontierError> {
         let mut hosts = Vec::new();
         let mut from = after.map_or(Some(0), |host| host.0.checked_add(1));
         while let Some(start) = from
@@ -125,7 +125,8 @@ impl Frontier for MemoryFrontier {
             }
             from = host.checked_add(1);
         }
-        Ok(hosts)
+        let reached = if hosts.len() < limit { None } else { hosts.last().copied() };
+        Ok(Waiting { hosts, reached })
     }
 
     fn host(&mut self, host: HostId) -> Result<Option<HostRecord>, FrontierError> {

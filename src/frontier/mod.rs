@@ -86,7 +86,7 @@ pub trait Frontier: Send {
     fn head(&mut self, host: HostId, after: Option<Place>, limit: usize) -> Result<Vec<QueuedUrl>, FrontierError>;
 
     /// At most `limit` hosts that have queued URLs, in the order of their ids, behind `after`; with
-    /// `max_depth` only those whose first URL is no deeper.
+    /// `max_depth` only those whose first URL is no deeper. There may be more behind where it stopped looking.
     ///
     /// # Errors
     /// When the store fails.
@@ -95,7 +95,7 @@ pub trait Frontier: Send {
         after: Option<HostId>,
         limit: usize,
         max_depth: Option<u16>,
-    ) -> Result<Vec<HostId>, FrontierError>;
+    ) -> Result<Waiting, FrontierError>;
 
     /// What is known of a host, if anything is.
     ///
@@ -357,6 +357,15 @@ pub struct Discovery {
     pub rule: Option<Arc<str>>,
     /// Whether it is refused for the way by which it was found, so that another may do.
     pub depends_on_way: bool,
+}
+
+/// What [`Frontier::waiting_hosts`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Hosts with something queued, in the order of their ids.
+    pub hosts: Vec<HostId>,
+    /// There is nobody else up to this one; behind it nobody has looked. `None`: there are no others at all.
+    pub reached: Option<HostId>,
 }
 
 /// What [`Frontier::sift`] made of discoveries. URLs already known are left out.

@@ -23,7 +23,7 @@ impl Recorder {
                 News::Head { host, urls: self.frontier.head(host, after, limit)?, limit }
             }
             Ask::Hosts { after, limit, max_depth } => {
-                News::Hosts { hosts: self.frontier.waiting_hosts(after, limit, max_depth)?, limit }
+                News::Hosts(self.frontier.waiting_hosts(after, limit, max_depth)?)
             }
         })
     }

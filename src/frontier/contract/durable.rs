@@ -60,9 +60,17 @@ fn read_all(path: &std::path::Path) -> Result<(Vec<u8>, u64, usize), FrontierErr
     let mut n_seen = 0;
     frontier.for_each_seen(&mut |_, _| n_seen += 1)?;
     frontier.for_each_host(&mut |_| {})?;
-    for host in frontier.waiting_hosts(None, usize::MAX, None)? {
-        frontier.head(host, None, usize::MAX)?;
-        frontier.robots(host)?;
+    let mut after = None;
+    loop {
+        let waiting = frontier.waiting_hosts(after, usize::MAX, None)?;
+        for host in waiting.hosts {
+            frontier.head(host, None, usize::MAX)?;
+            frontier.robots(host)?;
+        }
+        after = waiting.reached;
+        if after.is_none() {
+            break;
+        }
     }
     Ok((frontier.book().to_vec(), frontier.n_queued(), n_seen))
 }

@@ -14,7 +14,8 @@ use std::{
 };
 
 use super::{
-    Fresh, Meta, N_TABLES, Table, files, manifest::Manifest, merge::Merge, policy, run::Run, run_writer::RunWriter,
+    Fresh, Meta, N_TABLES, Table, files, manifest::Manifest, merge::Merge, policy, read::Discarded, run::Run,
+    run_writer::RunWriter,
 };
 use crate::frontier::FrontierError;
 
@@ -50,6 +51,8 @@ struct State {
     /// What went wrong, until somebody was told.
     failure: Option<FrontierError>,
     is_stopped: bool,
+    /// What the store wants to be rid of, in this thread and not in its own.
+    discarded: Vec<Discarded>,
     /// Whether there is nothing to do.
     is_at_rest: bool,
 }
@@ -63,6 +66,18 @@ struct Shared {
 }
 
 impl Shared {
+    fn new(view: View) -> Self {
+        let state = State {
+            view: Arc::new(view),
+            is_failed: false,
+            failure: None,
+            is_stopped: false,
+            discarded: Vec::new(),
+            is_at_rest: false,
+        };
+        Self { state: Mutex::new(state), changed: Condvar::new(), version: AtomicU64::new(1) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,9 +99,7 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Begins with the store that `manifest` describes.
     pub(super) fn start(folder: &Path, manifest: Manifest, view: View) -> Result<Self, FrontierError> {
-        let state =
-            State { view: Arc::new(view), is_failed: false, failure: None, is_stopped: false, is_at_rest: false };
-        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), version: AtomicU64::new(1) });
+        let shared = Arc::new(Shared::new(view));
         let work =
             Work { folder: folder.to_owned(), manifest, shared: shared.clone(), merges: Vec::new(), rests: false };
         let thread = std::thread::Builder::new().name("frontier-keeper".into()).spawn(move || work.run());
@@ -136,6 +149,12 @@ impl Keeper {
         let view = View { frozen: Some(Arc::new(frozen)), runs: state.view.runs.clone() };
         state.is_at_rest = false;
         self.shared.show(&mut state, view);
+    }
+
+    /// Lets go of something where nobody waits for it.
+    pub(super) fn discard(&self, discarded: Discarded) {
+        self.shared.lock().discarded.push(discarded);
+        self.shared.changed.notify_all();
     }
 
     /// Stops at the next step; what the store consists of then.
@@ -201,6 +220,13 @@ impl Work {
         loop {
             if state.is_stopped {
                 return None;
+            }
+            if !state.discarded.is_empty() {
+                let discarded = std::mem::take(&mut state.discarded);
+                drop(state);
+                drop(discarded);
+                state = self.shared.lock();
+                continue;
             }
             if state.view.frozen.is_some() || !self.merges.is_empty() || self.plan(&state.view).is_some() {
                 state.is_at_rest = false;
@@ -346,11 +372,8 @@ mod tests {
 
     /// A store whose queue has `n` runs of one entry each, with a folder where the next run is to be written.
     fn crowded(folder: &Path, n: u64) -> (Work, Arc<View>) {
-        let (view, manifest) = (Arc::new(View::default()), Manifest::default());
-        let state = State { view, is_failed: false, failure: None, is_stopped: false, is_at_rest: false };
-        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), version: AtomicU64::new(1) });
-        let (folder, merges) = (folder.to_owned(), Vec::new());
-        let mut work = Work { folder, manifest, shared, merges, rests: false };
+        let (folder, shared) = (folder.to_owned(), Arc::new(Shared::new(View::default())));
+        let mut work = Work { folder, manifest: Manifest::default(), shared, merges: Vec::new(), rests: false };
         for key in 0..n {
             let mut fresh = Fresh::default();
             fresh.put(Table::Queue, Key::from(key), Some(Box::default()));

@@ -20,8 +20,17 @@ pub(super) struct Sight {
     lenses: [Vec<Lens>; super::N_TABLES],
 }
 
+/// What a store no longer looks at. Letting go of it may take long: it may be the last to hold a file of gigabytes.
+#[derive(Debug)]
+pub(super) struct Discarded {
+    _view: Arc<View>,
+    _lenses: Vec<Lens>,
+}
+
 impl Sight {
-    pub(super) fn look(&mut self, version: u64, view: Arc<View>) {
+    /// Looks at another view. Gives what was looked at before.
+    pub(super) fn look(&mut self, version: u64, view: Arc<View>) -> Discarded {
+        let mut discarded = Vec::new();
         for (lenses, runs) in self.lenses.iter_mut().zip(&view.runs) {
             let mut known = std::mem::take(lenses);
             let mut lens = |run: &Arc<Run>| {
@@ -29,8 +38,10 @@ impl Sight {
                 at.map_or_else(|| Lens::new(run.clone()), |at| known.swap_remove(at))
             };
             *lenses = runs.iter().rev().map(&mut lens).collect();
+            discarded.append(&mut known);
         }
-        (self.version, self.view) = (version, view);
+        self.version = version;
+        Discarded { _view: std::mem::replace(&mut self.view, view), _lenses: discarded }
     }
 }
 
@@ -40,7 +51,8 @@ impl Store {
         let Some(writing) = &self.writing else { return };
         let version = writing.keeper.version();
         if version != self.sight.version {
-            self.sight.look(version, writing.keeper.view());
+            let discarded = self.sight.look(version, writing.keeper.view());
+            writing.keeper.discard(discarded);
         }
     }
 

@@ -152,15 +152,14 @@ impl<'a> Scan<'a> {
         Ok(None)
     }
 
-    /// The key of the next entry that is not gone, which stays the next.
-    pub(in crate::frontier) fn peek(&mut self) -> Result<Option<Key>, FrontierError> {
-        while let Some((key, source)) = self.0.head() {
-            if self.0.value(source).is_some() {
-                return Ok(Some(key));
-            }
-            self.0.pass(key)?;
-        }
-        Ok(None)
+    /// The key of the next entry, which stays the next, and whether it is gone.
+    pub(in crate::frontier) fn look(&self) -> Option<(Key, bool)> {
+        self.0.head().map(|(key, source)| (key, self.0.value(source).is_none()))
+    }
+
+    /// Goes on behind the next entry.
+    pub(in crate::frontier) fn pass(&mut self) -> Result<(), FrontierError> {
+        self.0.head().map_or(Ok(()), |(key, _)| self.0.pass(key))
     }
 
     /// Goes on at `key`, if it was not there yet.

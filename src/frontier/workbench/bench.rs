@@ -240,9 +240,9 @@ impl Workbench {
                 self.n_asked -= 1;
                 self.with(host, |slot, _| slot.refill(urls, limit, now));
             }
-            News::Hosts { hosts, limit } => {
+            News::Hosts(found) => {
                 self.n_asked -= 1;
-                self.found_hosts(&hosts, limit);
+                self.found_hosts(&found);
             }
         }
     }

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 
 use super::{Wait, asleep::Asleep, scan::Scan};
-use crate::{address::HostId, clock::Timestamp};
+use crate::{address::HostId, clock::Timestamp, frontier::Waiting};
 
 /// Places at the beginning, and the least that are left.
 pub(super) const FIRST_PLACES: usize = 16;
@@ -131,12 +131,11 @@ impl Front {
         if self.line.is_empty() { self.scan.next_pass() } else { None }
     }
 
-    /// The search found these; those that `have_place` are passed by. `last` says that there are no others
-    /// behind them.
-    pub(super) fn found(&mut self, hosts: &[HostId], last: bool, has_place: impl Fn(HostId) -> bool) {
-        let lost = hosts.iter().copied().filter(|host| !has_place(*host) && !self.asleep.contains(*host));
+    /// The search found these; those that `have_place` are passed by.
+    pub(super) fn found(&mut self, found: &Waiting, has_place: impl Fn(HostId) -> bool) {
+        let lost = found.hosts.iter().copied().filter(|host| !has_place(*host) && !self.asleep.contains(*host));
         self.line.extend(lost);
-        self.scan.answered(hosts.last().copied(), last);
+        self.scan.answered(found.reached);
     }
 
     /// A host is being read from disk; until that is done nobody knows what it has for the workers.
@@ -173,8 +172,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_000_000);
 
-    fn ids(numbers: std::ops::Range<u64>) -> Vec<HostId> {
-        numbers.map(HostId).collect()
+    fn all(numbers: std::ops::Range<u64>) -> Waiting {
+        Waiting { hosts: numbers.map(HostId).collect(), reached: None }
     }
 
     #[test]
@@ -182,7 +181,7 @@ mod tests {
         let mut front = Front::new(50);
         assert_eq!(front.n_places(), 16);
         assert!(!front.grow(), "nobody waits");
-        front.found(&ids(0..200), true, |_| false);
+        front.found(&all(0..200), |_| false);
         assert!(front.grow());
         front.opening();
         assert!(!front.grow(), "those that were let in have not been heard yet");
@@ -195,7 +194,7 @@ mod tests {
     #[test]
     fn it_shrinks_when_few_are_left_and_not_below_its_beginning() {
         let mut front = Front::new(1024);
-        front.found(&ids(0..200), true, |_| false);
+        front.found(&all(0..200), |_| false);
         while front.grow() {}
         front.shrink(300);
         assert_eq!(front.n_places(), 1024);
@@ -211,7 +210,7 @@ mod tests {
     #[test]
     fn who_has_slept_and_who_was_found_take_turns() {
         let mut front = Front::new(4);
-        front.found(&ids(0..3), true, |host| host == HostId(1));
+        front.found(&all(0..3), |host| host == HostId(1));
         for (number, until) in [(7, NOW), (8, NOW), (9, Timestamp(NOW.0 + 1))] {
             let (host, why) = (HostKey::new("h"), super::super::Why::Quiet);
             front.sleep(HostId(number), Wait { host, until, why, crawl_delay: None, n_urls: 1 });

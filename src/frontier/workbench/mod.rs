@@ -45,7 +45,7 @@ pub use why::Why;
 
 use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
-use super::{HostRecord, Place, QueuedUrl, Retired};
+use super::{HostRecord, Place, QueuedUrl, Retired, Waiting};
 use crate::{
     address::{CanonicalUrl, Fingerprint, HostId, HostKey, Origin},
     clock::Timestamp,
@@ -297,12 +297,7 @@ pub enum News {
         limit: usize,
     },
     /// The answer to [`Ask::Hosts`].
-    Hosts {
-        /// Hosts with something queued.
-        hosts: Vec<HostId>,
-        /// As asked.
-        limit: usize,
-    },
+    Hosts(Waiting),
 }
 
 /// What the store knows of a host.

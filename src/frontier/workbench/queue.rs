@@ -27,6 +27,8 @@ pub(super) struct Queue {
     delayed: BTreeMap<(Timestamp, Place), QueuedUrl>,
     /// Leased, or waiting to be settled, or delayed: not to be taken from the queue again.
     out: HashMap<Fingerprint, Place>,
+    /// Shorter ways to what is out that were found meanwhile.
+    shorter: HashMap<Fingerprint, QueuedUrl>,
     /// How many are out at each depth.
     out_depths: BTreeMap<u16, u32>,
     reach: Reach,
@@ -38,6 +40,7 @@ impl Queue {
             head: BTreeMap::new(),
             delayed: BTreeMap::new(),
             out: HashMap::new(),
+            shorter: HashMap::new(),
             out_depths: BTreeMap::new(),
             reach: Reach::Opening,
         }
@@ -87,9 +90,9 @@ impl Queue {
 
     /// A leased URL is to be tried again; it stays out until its time has come.
     pub(super) fn delay(&mut self, mut queued: QueuedUrl) {
-        // A shorter way to it may have been found while it was out.
-        if let Some(place) = self.out.get(&queued.fingerprint) {
-            queued.place = *place;
+        // As it is on disk: a shorter way counts from where it was found.
+        if let Some(shorter) = self.shorter.remove(&queued.fingerprint) {
+            queued = QueuedUrl { attempts: queued.attempts, not_before: queued.not_before, ..shorter };
         }
         self.delayed.insert((queued.not_before, queued.place), queued);
     }
@@ -144,6 +147,7 @@ impl Queue {
         if self.out.contains_key(&fingerprint) {
             self.bring_in(fingerprint);
             self.take_out(&queued);
+            self.shorter.insert(fingerprint, queued);
             let delayed = self.delayed.iter().find(|(_, known)| known.fingerprint == fingerprint).map(|(key, _)| *key);
             if let Some(known) = delayed.and_then(|key| self.delayed.remove(&key)) {
                 self.delay(known);
@@ -201,6 +205,7 @@ impl Queue {
     }
 
     fn bring_in(&mut self, fingerprint: Fingerprint) {
+        self.shorter.remove(&fingerprint);
         let Some(place) = self.out.remove(&fingerprint) else { return };
         if let Some(n_out) = self.out_depths.get_mut(&place.depth) {
             *n_out -= 1;
@@ -261,10 +266,12 @@ mod tests {
         let mut queue = Queue::opening();
         queue.open(vec![queued(5, 1, 0)], 9, NOW, LONGEST);
         let taken = queue.take(Place { depth: 5, seq: 1 }).expect("in memory");
-        queue.moved(taken.place, queued(2, 1, 0), 9);
+        let shorter = QueuedUrl { via: Some("http://nearer.example/".into()), ..queued(2, 1, 0) };
+        queue.moved(taken.place, shorter.clone(), 9);
         assert_eq!(queue.nearest_out(), Some(2));
-        queue.delay(QueuedUrl { not_before: NOW, ..taken });
+        queue.delay(QueuedUrl { not_before: NOW, attempts: 1, ..taken });
         queue.ripen(NOW);
+        assert_eq!(queue.first(), Some(&QueuedUrl { not_before: NOW, attempts: 1, ..shorter }));
         assert_eq!(queue.first().map(|first| first.place.depth), Some(2));
         assert_eq!((queue.n_out(), queue.n_here()), (0, 1));
     }

@@ -43,13 +43,12 @@ impl Scan {
         Some(self.cursor)
     }
 
-    /// The answer ended with `end`; `last` says that there is nobody behind it.
-    pub(super) fn answered(&mut self, end: Option<HostId>, last: bool) {
+    /// The answer came so far; `None`: to the end.
+    pub(super) fn answered(&mut self, reached: Option<HostId>) {
         self.asked = false;
-        self.cursor = end.or(self.cursor);
-        if last {
+        self.cursor = reached;
+        if reached.is_none() {
             // The end of a pass. Another one is due if somebody was passed by.
-            self.cursor = None;
             self.due = self.missed;
         }
     }
@@ -64,13 +63,13 @@ mod tests {
         let mut scan = Scan::new();
         assert_eq!(scan.next_pass(), Some(None));
         assert_eq!(scan.next_pass(), None, "one question at a time");
-        scan.answered(Some(HostId(4)), false);
+        scan.answered(Some(HostId(4)));
         scan.missed();
         assert_eq!(scan.next_pass(), Some(Some(HostId(4))), "it goes on and does not begin again");
-        scan.answered(None, true);
+        scan.answered(None);
         assert!(scan.is_due(), "somebody was passed by");
         assert_eq!(scan.next_pass(), Some(None));
-        scan.answered(Some(HostId(9)), true);
+        scan.answered(None);
         assert!(!scan.is_due());
         scan.missed();
         assert!(scan.is_due());

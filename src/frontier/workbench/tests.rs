@@ -82,25 +82,45 @@ impl World {
     /// `n_urls` wait on disk.
     fn with(mut self, name: &str, n_urls: u64) -> Self {
         for seq in 0..n_urls {
-            let url = Canonicalizer::default().parse(&format!("http://{name}/{seq}")).expect("valid");
-            let place = Place { depth: 0, seq };
-            let queued = QueuedUrl {
-                place,
-                fingerprint: url.fingerprint(),
-                url,
-                kind: Kind::Page,
-                nesting: 0,
-                hops_off_site: 0,
-                via: None,
-                redirects: Vec::new(),
-                attempts: 0,
-                not_before: Timestamp::default(),
-                held: None,
-            };
-            self.names.insert(queued.host().id(), name.to_owned());
-            self.queues.entry(queued.host().id()).or_default().insert(place, queued);
+            self.queue(name, seq);
         }
         self
+    }
+
+    fn queue(&mut self, name: &str, seq: u64) -> QueuedUrl {
+        let url = Canonicalizer::default().parse(&format!("http://{name}/{seq}")).expect("valid");
+        let place = Place { depth: 0, seq };
+        let queued = QueuedUrl {
+            place,
+            fingerprint: url.fingerprint(),
+            url,
+            kind: Kind::Page,
+            nesting: 0,
+            hops_off_site: 0,
+            via: None,
+            redirects: Vec::new(),
+            attempts: 0,
+            not_before: Timestamp::default(),
+            held: None,
+        };
+        self.names.insert(queued.host().id(), name.to_owned());
+        self.queues.entry(queued.host().id()).or_default().insert(place, queued.clone());
+        queued
+    }
+
+    /// A URL is found while the crawl is under way.
+    fn discover(&mut self, name: &str, seq: u64) {
+        let queued = self.queue(name, seq);
+        self.bench.news(News::Admitted(queued), self.now);
+    }
+
+    /// A robots.txt that allows everything is known, and stays so.
+    fn with_open_robots(mut self, name: &str) -> Self {
+        let url = Canonicalizer::default().parse(&format!("http://{name}/")).expect("valid");
+        let answer = robots::Answer { status: 200, headers: &http::HeaderMap::new(), body: b"" };
+        let policy = Policy::from_response(&answer, START, &robots::Options::default());
+        self.robots.insert(url.host().id(), vec![(url.origin(), policy)]);
+        self.with_state(name, HostState::default())
     }
 
     fn with_state(mut self, name: &str, state: HostState) -> Self {
@@ -130,8 +150,10 @@ impl World {
             Ask::Head { host, after, limit } => News::Head { host, urls: head(host, after, limit), limit },
             Ask::Hosts { after, limit, .. } => {
                 let hosts = self.queues.iter().filter(|(_, queue)| !queue.is_empty()).map(|(host, _)| *host);
-                let hosts = hosts.filter(|host| after.is_none_or(|after| *host > after)).take(limit).collect();
-                News::Hosts { hosts, limit }
+                let hosts = hosts.filter(|host| after.is_none_or(|after| *host > after));
+                let hosts: Vec<_> = hosts.take(limit).collect();
+                let reached = hosts.last().copied().filter(|_| hosts.len() == limit);
+                News::Hosts(Waiting { hosts, reached })
             }
         };
         self.bench.news(news, self.now);
@@ -152,9 +174,10 @@ impl World {
         };
         let policy = self.politeness.policy(lease.host.as_str()).clone();
         let record = self.hosts.entry(host).or_insert_with(|| HostRecord::new(lease.host.clone()));
-        record.state.settle(&conduct, &policy);
-        let returned = Returned { host, held_connection: true, conduct: Some(conduct), errand: None };
-        self.bench.returned(returned);
+        let held_connection = !matches!(lease.task, Task::Refuse(..));
+        let conduct = held_connection.then_some(conduct);
+        conduct.iter().for_each(|conduct| record.state.settle(conduct, &policy));
+        self.bench.returned(Returned { host, held_connection, conduct, errand: None });
         let news = match lease.task {
             Task::Visit(queued, _) | Task::Refuse(queued, _) => {
                 let taken = self.queues.get_mut(&host).and_then(|queue| queue.remove(&queued.place));
@@ -240,6 +263,12 @@ impl World {
         assert!(self.run_until(self.now + Duration::from_secs(10_000_000)), "it never ends");
         let left: usize = self.queues.values().map(BTreeMap::len).sum();
         assert_eq!(left, 0, "it stopped early: {:?}", self.bench.sizes());
+    }
+
+    /// How many of a host's URLs are queued.
+    fn left(&self, name: &str) -> usize {
+        let of = |(host, queue): (&HostId, &BTreeMap<_, _>)| if self.names[host] == name { queue.len() } else { 0 };
+        self.queues.iter().map(of).sum()
     }
 
     fn n_asked(&self, name: &str) -> usize {
@@ -349,11 +378,18 @@ fn a_host_whose_time_is_far_gives_its_place_and_keeps_its_time() {
 
 #[test]
 fn quiet_hosts_do_not_keep_the_places_of_others() {
-    let mut options = options(4, Duration::from_secs(1));
+    for obey_robots in [false, true] {
+        let options = Options { obey_robots, ..options(4, Duration::from_secs(1)) };
+        quiet_hosts_leave(options);
+    }
+}
+
+fn quiet_hosts_leave(mut options: Options) {
     let quiet = Quiet::parse(&["00:00-23:00 UTC".to_owned()]).expect("valid");
     let policy = politeness::Policy { quiet, ..politeness::Policy::default() };
     options.politeness.exceptions.push((HostPattern::Suffix(".quiet.test".into()), policy));
     let mut world = World::new(options, 4);
+    world.robots_txt = Some((b"", robots::Options::default()));
     world = (0..50).fold(world, |world, number| world.with(&format!("q{number}.quiet.test"), 2));
     world = hosts(world, 50, 2);
     // 22:13:20 on that day, then one hour in which the quiet ones may be asked.
@@ -377,6 +413,26 @@ fn a_slow_host_is_asked_for_more_than_its_robots_txt() {
     world = hosts(world, 3, 3);
     world.run();
     assert_eq!(world.log.len(), 12);
+}
+
+#[test]
+fn a_robots_txt_that_refuses_is_asked_for_again_when_it_is_out_of_date() {
+    let mut options = options(4, Duration::from_secs(1));
+    options.obey_robots = true;
+    let mut world = World::new(options, 4).with("closed.test", 1).with("long.test", 900).with_open_robots("long.test");
+    let robots = robots::Options { max_age: Duration::from_secs(300), ..robots::Options::default() };
+    world.robots_txt = Some((b"User-agent: *\nDisallow: /", robots.clone()));
+    assert!(!world.run_until(START + Duration::from_secs(3)));
+    assert_eq!(world.n_asked("closed.test"), 0);
+    world.robots_txt = Some((b"", robots));
+    assert!(!world.run_until(START + Duration::from_secs(200)));
+    world.discover("closed.test", 1);
+    assert!(!world.run_until(START + Duration::from_secs(210)));
+    assert_eq!((world.n_asked("closed.test"), world.left("closed.test")), (0, 0), "what was said still holds");
+    assert!(!world.run_until(START + Duration::from_secs(400)));
+    world.discover("closed.test", 2);
+    assert!(!world.run_until(START + Duration::from_secs(410)));
+    assert_eq!(world.n_asked("closed.test"), 1, "it was asked again what it says");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
     address::{CanonicalUrl, DirectoryKey, Fingerprint, HostId, Origin},
     frontier::{
         self, Discovery, Frontier, FrontierError, HostRecord, Known, MemoryFrontier, Place, QueuedUrl, Retired, Sifted,
-        Status, Validators,
+        Status, Validators, Waiting,
     },
     robots::Policy,
     sink::{Mark, Sink, SinkError},
@@ -110,7 +110,7 @@ impl Frontier for Store {
         after: Option<HostId>,
         limit: usize,
         max_depth: Option<u16>,
-    ) -> Result<Vec<HostId>, FrontierError> {
+    ) -> Result<Waiting, FrontierError> {
         self.step()?.waiting_hosts(after, limit, max_depth)
     }
     fn host(&mut self, host: HostId) -> Result<Option<HostRecord>, FrontierError> {

@@ -8,7 +8,7 @@ use crate::{
     address::HostId,
     clock::Timestamp,
     frontier::{
-        QueuedUrl,
+        QueuedUrl, Waiting,
         workbench::front::{FIRST_PLACES, HOSTS_PER_SEARCH},
     },
 };
@@ -81,9 +81,9 @@ impl Workbench {
     }
 
     /// The search has found hosts.
-    pub(super) fn found_hosts(&mut self, hosts: &[HostId], limit: usize) {
+    pub(super) fn found_hosts(&mut self, found: &Waiting) {
         let slots = &self.slots;
-        self.front.found(hosts, hosts.len() < limit, |host| slots.contains_key(&host));
+        self.front.found(found, |host| slots.contains_key(&host));
     }
 
     /// Has hosts leave that have nothing left, or nothing for a long time, until there is a free place.

@@ -273,7 +273,7 @@ impl Job {
                 News::Head { host, urls: store.head(host, after, limit).expect("in memory"), limit }
             }
             Ask::Hosts { after, limit, max_depth } => {
-                News::Hosts { hosts: store.waiting_hosts(after, limit, max_depth).expect("in memory"), limit }
+                News::Hosts(store.waiting_hosts(after, limit, max_depth).expect("in memory"))
             }
         }
     }
