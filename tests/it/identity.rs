@@ -5,7 +5,7 @@ use wiremock::{
     matchers::{header, header_exists, header_regex, method, path},
 };
 
-use crate::support::binary;
+use crate::support::{binary, ground::contents};
 
 /// Crawls by this configuration into a folder of its own; the records, and all that was printed.
 async fn crawl(config: &str) -> (Vec<serde_json::Value>, String) {
@@ -291,10 +291,13 @@ async fn a_resumed_job_has_its_cookies_and_a_fresh_one_has_not() {
     assert_eq!(run(1, &["--fresh"]).await.status.code(), Some(3));
     assert!(!server.received_requests().await.unwrap().last().unwrap().headers.contains_key("cookie"));
 
-    // A jar that can't be read stops the crawl and is left as it is.
+    // A jar that can't be read stops the crawl, and all is left as it is.
     std::fs::write(out.join("state/cookies.json"), "{ sesame").unwrap();
+    let before = contents(&out);
     let output = run(9, &[]).await;
     assert_eq!(output.status.code(), Some(6), "{output:?}");
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(printed.contains("cookies.json can't be used: line 1") && !printed.contains("sesame"), "{printed}");
+    assert!(contents(&out) == before, "the folder was changed");
+    assert_eq!(run(1, &["--fresh"]).await.status.code(), Some(3), "it is done away with");
 }
