@@ -80,6 +80,8 @@ pub(super) fn options(settings: &Settings) -> Options {
             same_content: limits.same_content,
             directory_levels: limits.directory_levels,
             obey_robots: settings.robots.obey,
+            // Only a later pass has something to recall: the engine knows.
+            recalls: false,
             limits: shared_limits(settings),
             politeness: settings.politeness.clone(),
         },

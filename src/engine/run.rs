@@ -81,7 +81,8 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
     if book.started_at.is_empty() {
         book.started_at = clock.now().rfc3339();
     }
-    let options = job.options;
+    let mut options = job.options;
+    options.workbench.recalls = options.validators && book.pass() > 1;
     let tally = book.tally.clone();
     let (is_seeded, pass) = (book.seeded, book.pass());
     let mut recorder = Recorder::new(job.frontier, job.sink, book, job.observers, clock, options.clone());
@@ -107,8 +108,7 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
     };
     let dispatcher = Dispatcher::new(options.clone(), &job.gate, tally, clock, wires);
     let dispatcher = if goes_on { dispatcher.resumed() } else { dispatcher };
-    let recalls = (options.validators && pass > 1).then(|| to_recorder.clone());
-    let worker = Arc::new(Worker::new(job.stack, options, pass, recalls));
+    let worker = Arc::new(Worker::new(job.stack, options, pass));
 
     let mut stations = JoinSet::new();
     stations.spawn(async { dispatcher.run().await.map(Station::Dispatcher) });

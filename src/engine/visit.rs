@@ -1,14 +1,12 @@
 //! What the stations tell each other.
 
-use tokio::sync::oneshot;
-
 use super::{
     event::{Conclusion, Failure},
     stats::{Gauges, Tally},
     waits::Waited,
 };
 use crate::{
-    address::{Fingerprint, HostKey, Origin},
+    address::{HostKey, Origin},
     clock::Timestamp,
     frontier::{
         Discovery, QueuedUrl, Validators,
@@ -28,13 +26,6 @@ pub enum ToRecorder {
     Ask(Ask),
     /// The crawl had to wait for hosts.
     Waited(Vec<Waited>),
-    /// A worker wants to know what an earlier pass left of a page.
-    Recall {
-        /// Which.
-        fingerprint: Fingerprint,
-        /// To whom it is told.
-        reply: oneshot::Sender<Option<Validators>>,
-    },
 }
 
 /// To the dispatcher.

@@ -11,14 +11,13 @@ pub(super) mod write;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     Options,
     event::{Conclusion, Failure, Outcome},
     judge::Judge,
-    visit::{Keep, Subject, ToRecorder, Visit},
+    visit::{Keep, Subject, Visit},
 };
 use crate::{
     address::{Canonicalizer, Fingerprint, HostKey},
@@ -56,12 +55,10 @@ pub(super) struct Worker {
     options: Options,
     /// The number of the pass, from 1.
     pass: u32,
-    /// Where to ask what an earlier pass left of a page, if there was one.
-    recalls: Option<mpsc::Sender<ToRecorder>>,
 }
 
 impl Worker {
-    pub(super) fn new(stack: Stack, options: Options, pass: u32, recalls: Option<mpsc::Sender<ToRecorder>>) -> Self {
+    pub(super) fn new(stack: Stack, options: Options, pass: u32) -> Self {
         let judge = Judge {
             canonicalizer: stack.canonicalizer,
             scope: stack.scope,
@@ -70,13 +67,16 @@ impl Worker {
             // Links take no more memory than the body that they are in may.
             max_link_bytes: options.max_body_bytes,
         };
-        Self { fetcher: stack.fetcher, judge, clock: stack.clock, options, pass, recalls }
+        Self { fetcher: stack.fetcher, judge, clock: stack.clock, options, pass }
     }
 
     /// Does it.
     pub(super) async fn work(&self, lease: Lease) -> (Returned, Visit) {
         match lease.task {
-            Task::Visit(queued, signals) => self.visit(lease.host, queued, signals.as_deref(), lease.may_retry).await,
+            Task::Visit(queued, signals) => {
+                let known = lease.recalled.and_then(|left| condition::Known::of(&queued, *left));
+                self.visit(lease.host, queued, signals.as_deref(), known, lease.may_retry).await
+            }
             Task::Robots(errand) => self.get_robots(lease.host, errand).await,
             Task::Refuse(queued, refused) => self.refuse(lease.host, &queued, &refused),
         }

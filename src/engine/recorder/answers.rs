@@ -25,6 +25,9 @@ impl Recorder {
             Ask::Hosts { after, limit, max_depth } => {
                 News::Hosts(self.frontier.waiting_hosts(after, limit, max_depth)?)
             }
+            Ask::Page { host, fingerprint } => {
+                News::Page { host, fingerprint, recalled: self.frontier.validators(fingerprint)?.map(Box::new) }
+            }
         })
     }
 }

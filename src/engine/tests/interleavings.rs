@@ -86,7 +86,7 @@ fn lease(n: usize) -> Lease {
     };
     let sizes = crate::frontier::Options { max_queued: None, seen_cache_bytes: 0, buffer_bytes: 0 };
     let queued = MemoryFrontier::new(&sizes).sift(vec![found]).unwrap().admitted.remove(0);
-    Lease { host: url.host(), task: Task::Visit(queued, None), may_retry: true }
+    Lease { host: url.host(), task: Task::Visit(queued, None), may_retry: true, recalled: None }
 }
 
 /// What happens while the pool works.
@@ -112,7 +112,7 @@ fn check(trouble: Trouble) {
         let hangs = trouble == Trouble::Abort;
         let fetcher = Arc::new(Slow { n_now: AtomicUsize::new(0), most: AtomicUsize::new(0), hangs });
         let stack = Stack { fetcher: fetcher.clone(), scope, canonicalizer, clock };
-        let worker = Arc::new(Worker::new(stack, Crawl::of(&[]).options, 1, None));
+        let worker = Arc::new(Worker::new(stack, Crawl::of(&[]).options, 1));
         let (to_pool, from_dispatcher) = mpsc::channel(N_LEASES);
         let (to_dispatcher, mut returned) = mpsc::channel::<ToDispatcher>(1);
         let (to_recorder, mut visits) = mpsc::channel::<ToRecorder>(1);

@@ -116,6 +116,7 @@ impl Crawl {
                 same_content: None,
                 directory_levels: 2,
                 obey_robots: false,
+                recalls: false,
                 limits: politeness::gate::Limits::default(),
                 politeness: politeness::Options::default(),
             },

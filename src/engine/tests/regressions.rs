@@ -135,7 +135,7 @@ async fn a_slow_recorder_holds_the_workers_back() {
     let canonicalizer = Canonicalizer::default();
     let url = canonicalizer.parse("http://a/").unwrap();
     let stack = Stack { fetcher: Arc::new(web), scope: Scope::any(), canonicalizer, clock };
-    let worker = Arc::new(Worker::new(stack, Crawl::of(&[]).options, 1, None));
+    let worker = Arc::new(Worker::new(stack, Crawl::of(&[]).options, 1));
     let found = Discovery {
         role: scope::Role::Link,
         fingerprint: url.fingerprint(),
@@ -154,7 +154,14 @@ async fn a_slow_recorder_holds_the_workers_back() {
     let queued = MemoryFrontier::new(&frontier_options).sift(vec![found]).unwrap().admitted.remove(0);
     let (leases, inbox) = mpsc::channel(9);
     for _ in 0..9 {
-        leases.try_send(Lease { host: url.host(), task: Task::Visit(queued.clone(), None), may_retry: true }).unwrap();
+        leases
+            .try_send(Lease {
+                host: url.host(),
+                task: Task::Visit(queued.clone(), None),
+                may_retry: true,
+                recalled: None,
+            })
+            .unwrap();
     }
     let (to_dispatcher, mut returned) = mpsc::channel::<ToDispatcher>(99);
     let (to_recorder, _nobody_reads) = mpsc::channel::<ToRecorder>(2);

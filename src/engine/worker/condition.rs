@@ -8,13 +8,12 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
 };
-use tokio::sync::oneshot;
 
 use super::{
     super::{
         judge::Way,
         kept_links::{self, KeptLink},
-        visit::{Keep, ToRecorder},
+        visit::Keep,
     },
     Worker,
     read::{Reading, page_way, way_from},
@@ -35,6 +34,12 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// What an earlier pass left of the page, if that is enough to go on from.
+    pub(super) fn of(queued: &QueuedUrl, left: Validators) -> Option<Self> {
+        let links = kept_links::unpack(&queued.url, &left.links)?;
+        (left.is_sitemap == (queued.kind == Kind::Sitemap)).then_some(Self { validators: left, links })
+    }
+
     /// Sets the conditions (RFC 9110 sections 13.1.2 and 13.1.3), in the very words of the server.
     pub(super) fn put_on(&self, request: &mut Request) {
         let fields = [(IF_NONE_MATCH, &self.validators.etag), (IF_MODIFIED_SINCE, &self.validators.last_modified)];
@@ -47,16 +52,6 @@ impl Known {
 }
 
 impl Worker {
-    /// What an earlier pass knew of the page, if that is enough to go on from.
-    pub(super) async fn recall(&self, queued: &QueuedUrl) -> Option<Known> {
-        let recorder = self.recalls.as_ref()?;
-        let (reply, answer) = oneshot::channel();
-        recorder.send(ToRecorder::Recall { fingerprint: queued.fingerprint, reply }).await.ok()?;
-        let validators = answer.await.ok().flatten()?;
-        let links = kept_links::unpack(&queued.url, &validators.links)?;
-        (validators.is_sitemap == (queued.kind == Kind::Sitemap)).then_some(Known { validators, links })
-    }
-
     /// What the page leaves for the next pass.
     pub(super) fn keep(
         &self,

@@ -38,9 +38,9 @@ impl Worker {
         host: HostKey,
         queued: QueuedUrl,
         signals: Option<&Signals>,
+        known: Option<Known>,
         may_retry: bool,
     ) -> (Returned, Visit) {
-        let known = self.recall(&queued).await;
         let mut request = Request::get(queued.url.clone(), self.options.max_body_bytes);
         known.iter().for_each(|known| known.put_on(&mut request));
         let answer = self.fetcher.fetch(request).await;

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     address::{HostId, HostKey},
     clock::Timestamp,
+    frontier::Validators,
     politeness::{Gate, gate::Member},
 };
 
@@ -34,6 +35,8 @@ pub struct Workbench {
     asks: VecDeque<Ask>,
     /// Asks without an answer yet.
     n_asked: usize,
+    /// Those of them that are about pages.
+    n_recalls: usize,
     front: Front,
     /// Leases not settled yet, whatever for.
     n_out: u64,
@@ -76,6 +79,7 @@ impl Workbench {
             busy: BTreeSet::new(),
             asks: VecDeque::new(),
             n_asked: 0,
+            n_recalls: 0,
             n_out: 0,
             n_fetched,
             in_flight: 0,
@@ -143,11 +147,11 @@ impl Workbench {
         match placed.slot.turn(now, &self.options, self.flush) {
             Turn::Do(task) => {
                 let key = placed.slot.key().cloned();
-                let may_retry = placed.slot.may_retry();
+                let (may_retry, recalled) = (placed.slot.may_retry(), placed.slot.take_recalled(&task));
                 // Behind the others, so that one host can't starve them.
                 self.ready.rotate_left(1);
                 self.want(host);
-                Ok(Some(self.lease(key, task, may_retry)))
+                Ok(Some(self.lease(key, task, may_retry, recalled)))
             }
             Turn::Everyone(at) => Err(at),
             Turn::Wait(at, why) => {
@@ -177,14 +181,14 @@ impl Workbench {
         }
     }
 
-    fn lease(&mut self, key: Option<HostKey>, task: Task, may_retry: bool) -> Lease {
+    fn lease(&mut self, key: Option<HostKey>, task: Task, may_retry: bool, recalled: Option<Box<Validators>>) -> Lease {
         self.n_out += 1;
         self.in_flight += usize::from(!matches!(task, Task::Refuse(..)));
         let host = key.unwrap_or_else(|| match &task {
             Task::Visit(queued, _) | Task::Refuse(queued, _) => queued.host(),
             Task::Robots(errand) => errand.url.host(),
         });
-        Lease { host, task, may_retry }
+        Lease { host, task, may_retry, recalled }
     }
 
     /// A lease comes back.
@@ -244,6 +248,11 @@ impl Workbench {
                 self.n_asked -= 1;
                 self.found_hosts(&found);
             }
+            News::Page { host, fingerprint, recalled } => {
+                self.n_asked -= 1;
+                self.n_recalls -= 1;
+                self.with(host, |slot, _| slot.recalled(fingerprint, recalled));
+            }
         }
     }
 
@@ -259,11 +268,16 @@ impl Workbench {
         self.asks.push_back(ask);
     }
 
-    /// Asks for more of a host's queue when little of it is left in memory.
+    /// Asks for more of a host's queue when little of it is left in memory, and for what is left of the next pages.
     fn want(&mut self, host: HostId) {
         let Some(placed) = self.slots.get_mut(&host) else { return };
         if let Some((after, limit)) = placed.slot.queue().wants(self.options.head) {
             self.ask(Ask::Head { host, after, limit });
+        }
+        let Some(placed) = self.slots.get_mut(&host) else { return };
+        for fingerprint in placed.slot.wants_recalled(&self.options) {
+            self.n_recalls += 1;
+            self.ask(Ask::Page { host, fingerprint });
         }
     }
 

@@ -34,6 +34,7 @@ mod bench;
 mod front;
 mod origins;
 mod queue;
+mod recall;
 mod scan;
 mod slot;
 #[cfg(test)]
@@ -45,7 +46,7 @@ pub use why::Why;
 
 use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
-use super::{HostRecord, Place, QueuedUrl, Retired, Waiting};
+use super::{HostRecord, Place, QueuedUrl, Retired, Validators, Waiting};
 use crate::{
     address::{CanonicalUrl, Fingerprint, HostId, HostKey, Origin},
     clock::Timestamp,
@@ -79,6 +80,9 @@ pub struct Options {
     pub bytes_per_host: Option<u64>,
     /// Whether robots.txt is asked for and obeyed.
     pub obey_robots: bool,
+    /// Whether what an earlier pass left of a page is recalled before it is asked for: after that nothing stands
+    /// between a host's turn and the request.
+    pub recalls: bool,
     /// What is promised beyond each host: to all together (`limits.rate`), to addresses and domains.
     pub limits: gate::Limits,
     /// What is promised to hosts.
@@ -161,6 +165,8 @@ pub struct Lease {
     pub task: Task,
     /// Whether its host's budget allows another attempt, should this one fail.
     pub may_retry: bool,
+    /// What an earlier pass left of the page.
+    pub recalled: Option<Box<Validators>>,
 }
 
 impl Lease {
@@ -237,6 +243,13 @@ pub enum Ask {
         /// Only those whose first URL is no deeper.
         max_depth: Option<u16>,
     },
+    /// What an earlier pass left of a page.
+    Page {
+        /// The page's host.
+        host: HostId,
+        /// Which page.
+        fingerprint: Fingerprint,
+    },
 }
 
 /// What the recorder tells the workbench.
@@ -298,6 +311,15 @@ pub enum News {
     },
     /// The answer to [`Ask::Hosts`].
     Hosts(Waiting),
+    /// The answer to [`Ask::Page`].
+    Page {
+        /// The page's host.
+        host: HostId,
+        /// Which page.
+        fingerprint: Fingerprint,
+        /// What is left of it, if anything is.
+        recalled: Option<Box<Validators>>,
+    },
 }
 
 /// What the store knows of a host.

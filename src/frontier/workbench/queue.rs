@@ -58,6 +58,11 @@ impl Queue {
         self.head.first_key_value().map(|(_, first)| first)
     }
 
+    /// The first `n` that may be taken.
+    pub(super) fn next(&self, n: usize) -> impl Iterator<Item = &QueuedUrl> {
+        self.head.values().take(n)
+    }
+
     pub(super) fn next_delayed(&self) -> Option<Timestamp> {
         self.delayed.first_key_value().map(|((at, _), _)| *at)
     }

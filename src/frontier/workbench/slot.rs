@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use super::{
-    super::{HostTally, Place, QueuedUrl, Retired, retired::RetiredSet},
+    super::{HostTally, Place, QueuedUrl, Retired, Validators, retired::RetiredSet},
     Errand, Fate, Known, Options, Task, Wait, Why,
     origins::{Origins, Word},
     queue::Queue,
+    recall::Recall,
 };
 use crate::{
     address::{Fingerprint, HostId, HostKey, Origin},
@@ -52,6 +53,7 @@ pub(super) struct Slot {
     retired: RetiredSet,
     errands: VecDeque<Errand>,
     queue: Queue,
+    recall: Recall,
     in_flight: u32,
     /// URLs leased since it was opened.
     n_leases: u64,
@@ -71,6 +73,7 @@ impl Slot {
             retired: RetiredSet::default(),
             errands: VecDeque::new(),
             queue: Queue::opening(),
+            recall: Recall::default(),
             in_flight: 0,
             n_leases: 0,
         }
@@ -123,6 +126,8 @@ impl Slot {
         let Some(first) = self.queue.first() else { return self.nothing_queued() };
         let place = first.place;
         match self.judge(first, now, options, flush) {
+            // The store is not asked between a host's turn and the request: it may be busy for a while.
+            Judgement::Fetch if options.recalls && !self.recall.has(first.fingerprint) => Turn::Rest(Some(Why::Disk)),
             Judgement::Fetch => self.paced(now, options).unwrap_or_else(|| self.lease(place, None)),
             Judgement::Refuse(refused) => self.lease(place, Some(refused)),
             // What is delayed may be the very thing that the first one has to wait for.
@@ -318,6 +323,29 @@ impl Slot {
     /// The next part of the queue arrives from the store.
     pub(super) fn refill(&mut self, urls: Vec<QueuedUrl>, limit: usize, now: Timestamp) {
         self.queue.refill(urls, limit, now, self.policy.longest_pause());
+    }
+
+    /// Pages of which the store is to be asked what an earlier pass left: those that are next, as many as may be
+    /// asked for at once.
+    pub(super) fn wants_recalled(&mut self, options: &Options) -> Vec<Fingerprint> {
+        if !options.recalls {
+            return Vec::new();
+        }
+        let n = usize::try_from(self.policy.connections.get()).unwrap_or(usize::MAX);
+        self.recall.wants(self.queue.next(n).map(|queued| queued.fingerprint))
+    }
+
+    /// The store's answer.
+    pub(super) fn recalled(&mut self, fingerprint: Fingerprint, left: Option<Box<Validators>>) {
+        self.recall.answered(fingerprint, left);
+    }
+
+    /// What was recalled of what is leased.
+    pub(super) fn take_recalled(&mut self, task: &Task) -> Option<Box<Validators>> {
+        match task {
+            Task::Visit(queued, _) | Task::Refuse(queued, _) => self.recall.take(queued.fingerprint),
+            Task::Robots(_) => None,
+        }
     }
 
     pub(super) fn queue(&mut self) -> &mut Queue {

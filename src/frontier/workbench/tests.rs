@@ -35,6 +35,7 @@ fn options(active_hosts: usize, interval: Duration) -> Options {
         directory_levels: 2,
         bytes_per_host: None,
         obey_robots: false,
+        recalls: false,
         limits: gate::Limits::default(),
         politeness,
     }
@@ -44,6 +45,7 @@ fn options(active_hosts: usize, interval: Duration) -> Options {
 struct World {
     bench: Workbench,
     politeness: politeness::Options,
+    recalls: bool,
     now: Timestamp,
     queues: BTreeMap<HostId, BTreeMap<Place, QueuedUrl>>,
     hosts: HashMap<HostId, HostRecord>,
@@ -58,12 +60,20 @@ struct World {
     opened: BTreeMap<String, usize>,
     names: HashMap<HostId, String>,
     most_slots: usize,
+    n_recalled: usize,
+}
+
+/// What an earlier pass left of a page.
+fn left_of(page: Fingerprint) -> Validators {
+    let etag = Some(page.0.to_le_bytes().to_vec());
+    Validators { pass: 1, etag, last_modified: None, digest: [0; 32], is_sitemap: false, links: Vec::new() }
 }
 
 impl World {
     fn new(options: Options, n_permits: usize) -> Self {
         Self {
             politeness: options.politeness.clone(),
+            recalls: options.recalls,
             bench: Workbench::new(options, &Gate::default(), 0, START),
             now: START,
             queues: BTreeMap::new(),
@@ -76,6 +86,7 @@ impl World {
             opened: BTreeMap::new(),
             names: HashMap::new(),
             most_slots: 0,
+            n_recalled: 0,
         }
     }
 
@@ -155,6 +166,10 @@ impl World {
                 let reached = hosts.last().copied().filter(|_| hosts.len() == limit);
                 News::Hosts(Waiting { hosts, reached })
             }
+            Ask::Page { host, fingerprint } => {
+                self.n_recalled += 1;
+                News::Page { host, fingerprint, recalled: Some(Box::new(left_of(fingerprint))) }
+            }
         };
         self.bench.news(news, self.now);
     }
@@ -210,6 +225,9 @@ impl World {
             let until = match self.bench.next(self.now) {
                 Next::Lease(lease) => {
                     if let Task::Visit(queued, _) = &lease.task {
+                        let left = lease.recalled.as_deref();
+                        assert_eq!(left.is_some(), self.recalls);
+                        assert!(left.is_none_or(|left| *left == left_of(queued.fingerprint)), "another's");
                         self.log.push((self.now, lease.host.to_string()));
                         let n_out = self.out.iter().filter(|(_, other)| other.task == lease.task).count();
                         assert_eq!(n_out, 0, "{} is out already", queued.url);
@@ -413,6 +431,18 @@ fn a_slow_host_is_asked_for_more_than_its_robots_txt() {
     world = hosts(world, 3, 3);
     world.run();
     assert_eq!(world.log.len(), 12);
+}
+
+#[test]
+fn what_is_left_of_a_page_is_at_hand_before_its_hosts_turn() {
+    let mut options = Options { recalls: true, obey_robots: true, ..options(8, Duration::from_secs(1)) };
+    options.politeness.default.connections = NonZeroU32::new(3).unwrap();
+    let mut world = World::new(options, 4);
+    world.robots_txt = Some((b"", robots::Options::default()));
+    world = hosts(world, 20, 30);
+    world.run();
+    assert_eq!(world.log.len(), 600);
+    assert!((600..660).contains(&world.n_recalled), "{}", world.n_recalled);
 }
 
 #[test]

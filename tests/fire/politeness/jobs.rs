@@ -195,6 +195,7 @@ impl Bench {
                 pages_per_directory: None,
                 same_content: None,
                 directory_levels: 1,
+                recalls: false,
                 obey_robots: settings.robots.obey,
                 limits: gate::Limits::default(),
                 politeness: settings.politeness.clone(),

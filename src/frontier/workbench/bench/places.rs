@@ -75,7 +75,8 @@ impl Workbench {
 
     /// A worker is free, and nobody is ready: there are more places if somebody waits for one.
     pub(super) fn feed_the_starving(&mut self, now: Timestamp) {
-        while self.front.grow() {
+        // Hosts whose pages are being recalled will be ready in a moment.
+        while self.n_recalls == 0 && self.front.grow() {
             self.fill_places(now);
         }
     }

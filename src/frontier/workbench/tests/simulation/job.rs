@@ -275,6 +275,7 @@ impl Job {
             Ask::Hosts { after, limit, max_depth } => {
                 News::Hosts(store.waiting_hosts(after, limit, max_depth).expect("in memory"))
             }
+            Ask::Page { host, fingerprint } => News::Page { host, fingerprint, recalled: None },
         }
     }
 

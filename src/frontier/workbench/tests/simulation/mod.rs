@@ -211,6 +211,7 @@ fn options(chance: &mut Chance, web: &Web, limits: &gate::Limits) -> Options {
         directory_levels: 2,
         bytes_per_host,
         obey_robots: chance.percent(60),
+        recalls: chance.percent(30),
         limits: limits.clone(),
         politeness: web.politeness(),
     }
