@@ -6,7 +6,7 @@ mod seen;
 use proptest::prelude::*;
 
 use super::*;
-use crate::address::Canonicalizer;
+use crate::{address::Canonicalizer, verdict::Refusal};
 
 const OPTIONS: Options = Options { max_queued: None, seen_cache_bytes: 1 << 12, buffer_bytes: 1 << 10 };
 

@@ -9,6 +9,7 @@
 //! ([`Recent`]), and the rest of a batch is looked up by ascending fingerprints, which puts the links to one host side by side.
 
 mod pass;
+mod search;
 mod sift;
 
 use std::{collections::HashMap, path::Path};
@@ -30,11 +31,6 @@ use crate::{
 /// Most hosts of which it is remembered where their queue begins.
 const MAX_FIRSTS: usize = 65_536;
 
-/// How much one search for hosts looks at, in entries that are gone: nobody is served meanwhile.
-const MAX_EFFORT: usize = 4096;
-/// What going on to the next host costs of it: a block of each run is read.
-const SEEK_EFFORT: usize = 64;
-
 /// A [`Frontier`] in a store of its own.
 #[derive(Debug)]
 pub struct DiskFrontier {
@@ -45,22 +41,6 @@ pub struct DiskFrontier {
     seen_cache_bytes: u64,
     /// Before these places nothing is queued of a host. Spares a look at all that is done when its queue is read anew.
     firsts: HashMap<HostId, u64>,
-}
-
-/// A search for hosts that wait.
-struct Search {
-    hosts: Vec<HostId>,
-    /// What may still be looked at.
-    effort: usize,
-    /// The host whose entries were gone last, and before which place nothing is queued of it.
-    gone: Option<(HostId, u64)>,
-}
-
-impl Search {
-    fn passed(&mut self, host: HostId, rest: u64) {
-        self.effort -= 1;
-        self.gone = Some((host, rest.saturating_add(1)));
-    }
 }
 
 /// Before `first` nothing is queued of a host.
@@ -271,36 +251,7 @@ impl Frontier for DiskFrontier {
         limit: usize,
         max_depth: Option<u16>,
     ) -> Result<Waiting, FrontierError> {
-        let Some(from) = after.map_or(Some(0), |host| host.0.checked_add(1)) else { return Ok(Waiting::default()) };
-        let mut search = Search { hosts: Vec::new(), effort: MAX_EFFORT, gone: None };
-        let mut scan = self.store.scan(Table::Queue, key(HostId(from), 0))?;
-        let reached = loop {
-            let Some((at, is_gone)) = scan.look() else { break None };
-            let (host, rest) = (host_of(at), rest_of(at));
-            if search.hosts.len() >= limit || search.effort == 0 {
-                // It goes on with this host.
-                break host.0.checked_sub(1).map(HostId);
-            }
-            if is_gone {
-                search.passed(host, rest);
-                match self.firsts.get(&host).filter(|first| **first > rest) {
-                    Some(first) => scan.seek(key(host, *first))?,
-                    None => scan.pass()?,
-                }
-                continue;
-            }
-            if max_depth.is_none_or(|most| Place::unpack(rest).depth <= most) {
-                search.hosts.push(host);
-            }
-            search.effort = search.effort.saturating_sub(SEEK_EFFORT);
-            let Some(next) = host.0.checked_add(1) else { break None };
-            scan.seek(key(HostId(next), 0))?;
-        };
-        // Where a search was cut short, the next one need not come past the same again.
-        if let Some((host, before)) = search.gone.filter(|_| search.effort == 0) {
-            remember_first(&mut self.firsts, host, before);
-        }
-        Ok(Waiting { hosts: search.hosts, reached })
+        self.search_hosts(after, limit, max_depth)
     }
 
     fn host(&mut self, host: HostId) -> Result<Option<HostRecord>, FrontierError> {

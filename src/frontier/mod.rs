@@ -18,6 +18,7 @@
 //! - [`Frontier::commit`] is atomic: after a crash everything since the last commit never happened;
 //! - memory follows active hosts and the size of a batch, not the number of URLs known.
 
+mod answers;
 mod disk;
 mod host;
 mod memory;
@@ -31,6 +32,7 @@ pub mod workbench;
 #[cfg(test)]
 mod contract;
 
+pub use answers::{Known, Sifted, Status, Waiting};
 pub use disk::DiskFrontier;
 use host::remember;
 pub use host::{HostRecord, HostTally};
@@ -49,7 +51,7 @@ use crate::{
     clock::Timestamp,
     robots::Policy,
     scope::Role,
-    verdict::{Refusal, Refused, Verdict},
+    verdict::{Refused, Verdict},
 };
 
 /// What a crawl knows, durably. One contract suite (`contract.rs`) is passed by every adapter.
@@ -359,50 +361,5 @@ pub struct Discovery {
     pub depends_on_way: bool,
 }
 
-/// What [`Frontier::waiting_hosts`] found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Waiting {
-    /// Hosts with something queued, in the order of their ids.
-    pub hosts: Vec<HostId>,
-    /// There is nobody else up to this one; behind it nobody has looked. `None`: there are no others at all.
-    pub reached: Option<HostId>,
-}
-
-/// What [`Frontier::sift`] made of discoveries. URLs already known are left out.
-#[derive(Debug, Default)]
-pub struct Sifted {
-    /// New, and queued.
-    pub admitted: Vec<QueuedUrl>,
-    /// New, and refused: done, and owed a record.
-    pub refused: Vec<(Discovery, Refusal)>,
-    /// Known and queued, and now nearer to the front: where it was, and how it is queued now.
-    pub moved: Vec<(Place, QueuedUrl)>,
-}
-
 /// Most robots.txt remembered for one host (it has one for each scheme and port).
 pub const MAX_ORIGINS: usize = 16;
-
-/// Whether the story of a URL that was seen has ended, for [`Frontier::for_each_seen`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
-    /// It waits in its host's queue.
-    Queued,
-    /// It has: the outputs hold its record.
-    Done,
-}
-
-/// What a frontier knows of a URL.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Status {
-    /// Nobody has met it.
-    Unseen,
-    /// It waits in its host's queue.
-    Queued {
-        /// As it is queued.
-        queued: Box<QueuedUrl>,
-        /// How many of its host's URLs stand before it.
-        n_before: u64,
-    },
-    /// Its story has ended: the outputs hold its record.
-    Done,
-}

@@ -1,11 +1,15 @@
 //! One active host: the head of its queue, what it was promised, and what is out.
 
+mod judge;
+
 use std::collections::VecDeque;
+
+use judge::{Judgement, is_parked};
 
 use super::{
     super::{HostTally, Place, QueuedUrl, Retired, Validators, retired::RetiredSet},
     Errand, Fate, Known, Options, Task, Wait, Why,
-    origins::{Origins, Word},
+    origins::Origins,
     queue::Queue,
     recall::Recall,
 };
@@ -158,53 +162,6 @@ impl Slot {
         match self.queue.next_delayed() {
             Some(at) => Turn::Wait(at, Why::Backoff),
             None => Turn::Rest((self.in_flight > 0).then_some(Why::Connections)),
-        }
-    }
-
-    /// Everything that is judged before a URL is asked for, except for time.
-    fn judge(&self, queued: &QueuedUrl, now: Timestamp, options: &Options, flush: bool) -> Judgement {
-        if !flush && is_parked(queued, options) {
-            return Judgement::Rest(None);
-        }
-        if let Some(held) = &queued.held {
-            return Judgement::Refuse(held.refused.clone());
-        }
-        if is_parked(queued, options) {
-            let most = options.max_depth.unwrap_or_default();
-            return Judgement::Refuse(Refused::by(Refusal::TooDeep, format!("limits.depth = {most}")));
-        }
-        if self.state.given_up {
-            let rule = self.policy.errors_in_row.map(|most| format!("limits.errors_in_row = {most}").into());
-            return Judgement::Refuse(Refused { why: Refusal::HostGivenUp, rule });
-        }
-        let nearest_out = self.queue.nearest_out();
-        if options.max_depth.is_some() && nearest_out.is_some_and(|depth| queued.place.depth > depth) {
-            return Judgement::Rest(Some(Why::Connections));
-        }
-        if let Some(most) = options.pages_per_host {
-            if self.tally.n_pages() >= most {
-                let rule = format!("limits.pages_per_host = {most}");
-                return Judgement::Refuse(Refused::by(Refusal::HostPageLimit, rule));
-            }
-            if self.tally.n_pages() + self.queue.n_out() >= most {
-                return Judgement::Rest(Some(Why::Connections));
-            }
-        }
-        if let Some(most) = options.bytes_per_host.filter(|most| self.tally.body_bytes >= *most) {
-            let rule = format!("limits.bytes_per_host = {most} B");
-            return Judgement::Refuse(Refused::by(Refusal::HostByteLimit, rule));
-        }
-        if let Some(refused) = self.retired.refuse(&queued.url, options.directory_levels) {
-            return Judgement::Refuse(refused);
-        }
-        if !options.obey_robots {
-            return Judgement::Fetch;
-        }
-        match self.origins.judge(&queued.url, now) {
-            Word::Allowed => Judgement::Fetch,
-            Word::Refused(refused) => Judgement::Refuse(refused),
-            Word::Pending => Judgement::Rest(Some(Why::Robots)),
-            Word::Unknown => Judgement::AskRobots,
         }
     }
 
@@ -406,17 +363,4 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// Whether a URL has to wait until nothing else is left.
-fn is_parked(queued: &QueuedUrl, options: &Options) -> bool {
-    queued.place.depth > options.deepest_now()
-}
-
-/// What [`Slot::judge`] says.
-enum Judgement {
-    Fetch,
-    Refuse(Refused),
-    AskRobots,
-    Rest(Option<Why>),
 }

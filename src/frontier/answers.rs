@@ -1,0 +1,51 @@
+//! What a [`Frontier`] answers.
+
+#[cfg(doc)]
+use super::Frontier;
+use super::{Discovery, Place, QueuedUrl};
+use crate::{address::HostId, verdict::Refusal};
+
+/// What [`Frontier::sift`] made of discoveries. URLs already known are left out.
+#[derive(Debug, Default)]
+pub struct Sifted {
+    /// New, and queued.
+    pub admitted: Vec<QueuedUrl>,
+    /// New, and refused: done, and owed a record.
+    pub refused: Vec<(Discovery, Refusal)>,
+    /// Known and queued, and now nearer to the front: where it was, and how it is queued now.
+    pub moved: Vec<(Place, QueuedUrl)>,
+}
+
+/// What [`Frontier::waiting_hosts`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Hosts with something queued, in the order of their ids.
+    pub hosts: Vec<HostId>,
+    /// There is nobody else up to this one; behind it nobody has looked. `None`: there are no others at all.
+    pub reached: Option<HostId>,
+}
+
+/// Whether the story of a URL that was seen has ended, for [`Frontier::for_each_seen`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// It waits in its host's queue.
+    Queued,
+    /// It has: the outputs hold its record.
+    Done,
+}
+
+/// What a frontier knows of a URL.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Status {
+    /// Nobody has met it.
+    Unseen,
+    /// It waits in its host's queue.
+    Queued {
+        /// As it is queued.
+        queued: Box<QueuedUrl>,
+        /// How many of its host's URLs stand before it.
+        n_before: u64,
+    },
+    /// Its story has ended: the outputs hold its record.
+    Done,
+}
