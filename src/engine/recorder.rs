@@ -336,7 +336,7 @@ impl Recorder {
     fn with_host<T>(&mut self, host: &HostKey, change: impl FnOnce(&mut HostRecord) -> T) -> Result<T, EngineError> {
         let id = host.id();
         if !self.hosts.contains_key(&id) {
-            let record = self.frontier.host(id)?.unwrap_or_else(|| HostRecord::new(host.clone()));
+            let record = self.stored_host(id)?.unwrap_or_else(|| HostRecord::new(host.clone()));
             self.hosts.insert(id, (record, false));
         }
         let (record, changed) = self.hosts.get_mut(&id).expect("it was inserted if it was missing");

@@ -34,6 +34,13 @@ pub struct Conduct {
     pub remote: Option<IpAddr>,
 }
 
+impl Conduct {
+    /// By then the server had the request for certain.
+    pub fn heard_at(&self) -> Timestamp {
+        self.first_byte_at.unwrap_or(self.ended_at)
+    }
+}
+
 /// What an answer says about the host.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Signal {
@@ -137,8 +144,7 @@ impl HostState {
         let (interval, burst, connections) = self.pace(policy);
         // With one connection the server's own answer proves when it had the request. With more,
         // requests overlap, and the time of sending is the best that is known.
-        let heard =
-            if connections.get() == 1 { conduct.first_byte_at.unwrap_or(conduct.ended_at) } else { conduct.sent_at };
+        let heard = if connections.get() == 1 { conduct.heard_at() } else { conduct.sent_at };
         if burst.get() == 1 {
             self.hold_until(heard + interval);
         }
@@ -230,12 +236,27 @@ impl HostState {
         }
     }
 
-    /// After a restart: the bucket's tokens are forgotten, so wait until it would be full. Bounds
-    /// what a stepped clock may have left in the file.
+    /// After a restart: the bucket's tokens are forgotten, so wait until it would be full.
     pub fn reopen(&mut self, policy: &Policy, now: Timestamp) {
+        self.bound(policy, now);
+        self.hold_until(self.refilled_at);
+    }
+
+    /// Read back at `now`: cuts times that are later than any that would have been written by now. A clock that has
+    /// been set back since left them; what they say is not known, and a failure that is still to come would seem
+    /// to be part of one before it for as long as they hold. `true` when there were any.
+    pub fn bound(&mut self, policy: &Policy, now: Timestamp) -> bool {
         let (interval, burst, _) = self.pace(policy);
-        self.hold_until(self.refilled_at.min(now + interval * burst.get()));
-        self.not_before = self.not_before.min(now + policy.longest_pause().max(interval));
+        let mut is_cut = false;
+        for (time, latest) in [
+            (&mut self.not_before, now + policy.longest_pause().max(interval)),
+            (&mut self.refilled_at, now + interval * burst.get()),
+            (&mut self.troubled_at, now),
+        ] {
+            is_cut |= *time > latest;
+            *time = latest.min(*time);
+        }
+        is_cut
     }
 
     /// When a crawl is done again: what was held against the host is forgiven, what is owed to it is not.
@@ -573,5 +594,40 @@ mod tests {
         let mut stepped = HostState { not_before: T + Duration::from_secs(1_000_000), ..HostState::default() };
         stepped.reopen(&policy, T);
         assert!(stepped.not_before <= T + policy.backoff_max);
+    }
+
+    /// What broke: with a clock that had been a year ahead, trouble that was to come was taken for a part of what
+    /// had been, for a year. It was not counted, no pause grew, and no good answer closed the circuit.
+    #[test]
+    fn trouble_counts_after_a_clock_was_set_back() {
+        let policy = Policy { errors_in_row: NonZeroU32::new(3), ..Policy::default() };
+        let year = Duration::from_secs(365 * 86_400);
+        let mut state = HostState::default();
+        let ahead = Conduct { sent_at: T + year, ended_at: T + year, ..conduct(Signal::Trouble) };
+        state.settle(&ahead, &policy);
+        assert!(state.bound(&policy, T));
+        assert!(!state.clone().bound(&policy, T), "what is cut once is within bounds");
+        state.reopen(&policy, T);
+        assert_eq!((state.troubled_at, state.refilled_at), (T, T + policy.interval));
+        let rested = state.not_before;
+        assert!(rested <= T + policy.longest_pause());
+        let probe = Conduct { sent_at: rested, first_byte_at: None, ended_at: rested, ..conduct(Signal::Trouble) };
+        let mut worse = state.clone();
+        worse.settle(&probe, &policy);
+        assert_eq!((worse.errors_in_row, worse.not_before), (2, rested + 2 * policy.backoff_base));
+        worse.settle(&Conduct { sent_at: worse.not_before, ended_at: worse.not_before, ..probe }, &policy);
+        assert!(worse.given_up);
+        state.settle(&Conduct { signal: Signal::Fine, ..probe }, &policy);
+        assert_eq!(state.circuit(rested), Circuit::Closed);
+    }
+
+    #[test]
+    fn a_bucket_that_takes_longer_than_any_pause_is_waited_for() {
+        let policy =
+            Policy { interval: Duration::from_secs(60), burst: NonZeroU32::new(10).expect("10"), ..Policy::default() };
+        let mut state = HostState::default();
+        state.settle(&conduct(Signal::Fine), &policy);
+        state.reopen(&policy, T + Duration::from_secs(1));
+        assert_eq!(state.not_before, T + Duration::from_millis(600_300));
     }
 }

@@ -182,6 +182,18 @@ impl Policy {
         self.expires_at = Timestamp(0);
     }
 
+    /// Read back at `now`: one that was learnt later than that was dated by a clock that has been set back since. How
+    /// old it is nobody knows, so it must be learnt anew, and if it can't be had, this one may do for its grace from
+    /// now on at most. `true` when it was so.
+    pub fn bound(&mut self, now: Timestamp) -> bool {
+        let is_ahead = self.fetched_at > now;
+        if is_ahead {
+            (self.fetched_at, self.expires_at) = (now, Timestamp(0));
+            self.stale_since = Some(self.stale_since.map_or(now, |since| since.min(now)));
+        }
+        is_ahead
+    }
+
     /// The rules of the file, when there is one.
     pub fn rules(&self) -> Option<&Rules> {
         match &self.standing {
@@ -241,6 +253,23 @@ mod tests {
         let still = Policy::unreachable_but_known(Some(&known), NOW, &options);
         assert_eq!(still.decide(&url("http://h/no")), Err(Refusal::RobotsDenied));
         let too_late = Policy::unreachable_but_known(Some(&known), expired_at + options.grace, &options);
+        assert_eq!(too_late.standing, Standing::Unreachable);
+    }
+
+    /// What broke: learnt while the clock was a year ahead, it was gone by for a year and a day.
+    #[test]
+    fn what_was_learnt_by_a_clock_that_was_ahead_is_learnt_anew() {
+        let options = Options::default();
+        let mut known = answer(200, b"User-agent: *\nDisallow: /no");
+        let whole = known.clone();
+        assert!(!known.bound(NOW) && known == whole, "it is as old as it says");
+        let before = NOW - Duration::from_secs(365 * 86_400);
+        assert!(known.bound(before) && !known.clone().bound(before));
+        assert!(known.is_expired(before) && known.fetched_at == before);
+        let still = Policy::unreachable_but_known(Some(&known), before, &options);
+        assert_eq!(still.decide(&url("http://h/no")), Err(Refusal::RobotsDenied));
+        assert_eq!(still.expires_at, before + options.unreachable_retry);
+        let too_late = Policy::unreachable_but_known(Some(&still), before + options.grace, &options);
         assert_eq!(too_late.standing, Standing::Unreachable);
     }
 

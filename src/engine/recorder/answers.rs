@@ -1,9 +1,18 @@
-//! What the recorder tells those who ask what the store knows. It changes nothing.
+//! What the recorder tells those who ask what the store knows.
+//!
+//! Times in the store may be those of an earlier process whose clock was ahead. Where they come back they are
+//! bounded by the clock of this one, *and written down so*. A bound that is only applied where a time is used would
+//! move on each time that it is read: whoever gives its place up until then would have to wait anew.
 
 use super::Recorder;
 use crate::{
+    address::{HostId, Origin},
     engine::EngineError,
-    frontier::workbench::{Ask, Known, News},
+    frontier::{
+        HostRecord, Place, QueuedUrl,
+        workbench::{Ask, Known, News},
+    },
+    robots::Policy,
 };
 
 impl Recorder {
@@ -12,16 +21,14 @@ impl Recorder {
             Ask::Open { host, limit } => {
                 let record = match self.hosts.get(&host) {
                     Some((record, _)) => Some(record.clone()),
-                    None => self.frontier.host(host)?,
+                    None => self.stored_host(host)?,
                 };
-                let robots = self.frontier.robots(host)?;
+                let robots = self.stored_robots(host)?;
                 let retired = self.frontier.retired(host)?;
                 let known = record.map(|host| Box::new(Known { host, robots, retired }));
-                News::Opened { host, known, head: self.frontier.head(host, None, limit)?, limit }
+                News::Opened { host, known, head: self.stored_head(host, None, limit)?, limit }
             }
-            Ask::Head { host, after, limit } => {
-                News::Head { host, urls: self.frontier.head(host, after, limit)?, limit }
-            }
+            Ask::Head { host, after, limit } => News::Head { host, urls: self.stored_head(host, after, limit)?, limit },
             Ask::Hosts { after, limit, max_depth } => {
                 News::Hosts(self.frontier.waiting_hosts(after, limit, max_depth)?)
             }
@@ -29,5 +36,38 @@ impl Recorder {
                 News::Page { host, fingerprint, recalled: self.frontier.validators(fingerprint)?.map(Box::new) }
             }
         })
+    }
+
+    pub(super) fn stored_host(&mut self, host: HostId) -> Result<Option<HostRecord>, EngineError> {
+        let mut record = self.frontier.host(host)?;
+        if let Some(record) = &mut record {
+            let policy = self.options.workbench.politeness.policy(record.host.as_str());
+            if record.state.bound(policy, self.clock.now()) {
+                self.frontier.set_host(record)?;
+            }
+        }
+        Ok(record)
+    }
+
+    fn stored_robots(&mut self, host: HostId) -> Result<Vec<(Origin, Policy)>, EngineError> {
+        let mut robots = self.frontier.robots(host)?;
+        for (origin, policy) in &mut robots {
+            if policy.bound(self.clock.now()) {
+                self.frontier.set_robots(host, origin, policy)?;
+            }
+        }
+        Ok(robots)
+    }
+
+    fn stored_head(&mut self, host: HostId, after: Option<Place>, limit: usize) -> Result<Vec<QueuedUrl>, EngineError> {
+        let mut head = self.frontier.head(host, after, limit)?;
+        let Some(first) = head.first() else { return Ok(head) };
+        let policy = self.options.workbench.politeness.policy(first.host().as_str());
+        let latest = self.clock.now() + policy.longest_pause();
+        for queued in head.iter_mut().filter(|queued| queued.not_before > latest) {
+            queued.not_before = latest;
+            self.frontier.postpone(queued)?;
+        }
+        Ok(head)
     }
 }

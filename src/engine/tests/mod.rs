@@ -12,6 +12,7 @@ use std::{
 
 use tokio::sync::watch;
 
+mod clocks;
 mod directories;
 mod front;
 mod interleavings;
