@@ -41,6 +41,12 @@ pub(super) struct Host {
     /// The strictest of the shares'; the last one when there is none.
     policy: Policy,
     pacer: Option<Pacer>,
+    /// When the tokens that were taken will all have come back, each after the interval that was in force.
+    full_at: Timestamp,
+    /// When it had its last request, as far as is known, and when its last answer was over: terms that become
+    /// stricter count from there.
+    heard_at: Timestamp,
+    ended_at: Timestamp,
     in_flight: u32,
     /// To whose counts each request in flight was added, oldest first.
     charged: VecDeque<Charge>,
@@ -59,6 +65,9 @@ impl Host {
             shares: Vec::new(),
             policy: policy.clone(),
             pacer: None,
+            full_at: Timestamp::default(),
+            heard_at: Timestamp::default(),
+            ended_at: Timestamp::default(),
             in_flight: 0,
             charged: VecDeque::new(),
             address: None,
@@ -112,12 +121,13 @@ impl Host {
         }
         let (interval, burst, connections) = self.state.pace(&self.policy);
         if (interval, burst) != (before.0, before.1) {
+            // A new bucket is full, and the old one need not be. What was taken from it comes back first, whoever
+            // comes and goes meanwhile, or so much as the new one can hold.
             self.pacer = None;
-            if burst.get() > 1 {
-                // A new bucket is full, and the old one need not have been.
-                self.state.hold_until(self.state.refilled_at.min(now + interval * burst.get()));
-            }
+            self.state.hold_until(self.full_at.min(now + interval * burst.get()));
+            self.state.hold_until(self.heard_at + interval);
         }
+        self.state.hold_until(self.ended_at + self.state.pause(&self.policy));
         debug_assert!(connections.get() > 0);
     }
 
@@ -185,6 +195,8 @@ impl Host {
         if burst.get() == 1 {
             self.state.hold_until(now + interval);
         }
+        self.full_at = self.full_at.max(now) + interval;
+        self.heard_at = self.heard_at.max(now);
     }
 
     /// A request of the member's is over. Answers with whose counts it was added to.
@@ -194,6 +206,8 @@ impl Host {
             share.in_flight = share.in_flight.saturating_sub(1);
         }
         if let Some(conduct) = conduct {
+            self.heard_at = self.heard_at.max(conduct.heard_at());
+            self.ended_at = self.ended_at.max(conduct.ended_at);
             self.state.settle(conduct, &self.policy);
         }
         self.charged.pop_front().unwrap_or_default()
@@ -201,6 +215,7 @@ impl Host {
 
     /// Somebody went away in the middle of a request: the host may have been asked just now.
     pub(super) fn distrust(&mut self, now: Timestamp) {
+        (self.heard_at, self.ended_at) = (self.heard_at.max(now), self.ended_at.max(now));
         self.state.distrust(&self.policy, now);
     }
 
@@ -223,7 +238,7 @@ impl Host {
 
     /// Until when something is owed to it, as far as is known.
     pub(super) fn owed_until(&self) -> Timestamp {
-        self.state.not_before.max(self.state.refilled_at)
+        self.state.not_before.max(self.state.refilled_at).max(self.full_at)
     }
 
     /// When it may be forgotten, as far as is known, and there is room until then; `None` while it is open.

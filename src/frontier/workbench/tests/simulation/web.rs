@@ -204,7 +204,8 @@ fn policy(chance: &mut Chance, robots: Robots) -> politeness::Policy {
     let is_slow = !matches!(robots, Robots::Missing | Robots::Down);
     politeness::Policy {
         interval: chance.pick(&[0, 0, 100, 1000, 2000].map(Duration::from_millis)),
-        // A bucket whose rate changes has a rule of its own; it is tested beside the gate.
+        // A bucket whose terms change, as by a crawl-delay, has a rule of its own: it is tested beside the gate, with jobs of
+        // unequal terms (`promises_are_kept_and_nobody_is_forgotten`).
         burst: number(if is_slow || chance.percent(70) { 1 } else { chance.size(2..4) }),
         connections: number(chance.pick(&[1, 1, 2, 3])),
         max_delay: Duration::from_secs(chance.pick(&[6, 6, 6, 90])),
