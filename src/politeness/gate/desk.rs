@@ -1,5 +1,7 @@
 //! Behind the gate's lock: who is in, which hosts are known, and what they share. Pure.
 
+mod room;
+
 use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
@@ -18,16 +20,7 @@ use crate::{
     address::{HostId, HostKey},
     clock::Timestamp,
 };
-
-/// Addresses and domains are looked through for what can be forgotten when there are this many more of them
-/// than after the last time, and twice as many.
-const SWEEP_FROM: usize = 1024;
-/// Hosts that are remembered although nobody has them open, if nobody needs their place.
-const MOST_KEPT: usize = 1024;
-/// How many of those that nobody has open are looked at when there is no room at all.
-const LOOKED_AT: usize = 64;
-/// Hosts forgotten for one that is new: more than one, so that those that nobody has open become fewer.
-const FORGOTTEN_AT_ONCE: usize = 2;
+use room::SWEEP_FROM;
 
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -50,6 +43,8 @@ pub(super) struct Desk {
     sweep_at: usize,
     /// The latest time that anybody has told.
     latest: Timestamp,
+    /// Hosts that somebody went away from in the middle of a request, since a time was told last.
+    undated: Vec<HostId>,
 }
 
 /// A member, seen from behind the lock.
@@ -84,11 +79,24 @@ impl Desk {
             waiting_for_all: BTreeSet::new(),
             sweep_at: SWEEP_FROM,
             latest: now,
+            undated: Vec::new(),
+        }
+    }
+
+    /// Somebody tells the time. Who went away without a word could not, and what he had under way may have been so
+    /// until now: that is the date of it.
+    pub(super) fn tell(&mut self, now: Timestamp) {
+        self.latest = self.latest.max(now);
+        for id in std::mem::take(&mut self.undated) {
+            if let Some(host) = self.hosts.get_mut(&id) {
+                host.distrust(self.latest);
+            }
+            self.file(id);
         }
     }
 
     pub(super) fn join(&mut self, limits: Limits, now: Timestamp) -> (u64, watch::Receiver<()>) {
-        self.latest = self.latest.max(now);
+        self.tell(now);
         let number = self.next_member;
         self.next_member += 1;
         let till = Pacer::new(limits.interval, limits.burst, now);
@@ -106,7 +114,7 @@ impl Desk {
             self.hosts.iter().filter(|(_, host)| host.is_open_to(member)).map(|(id, _)| *id).collect();
         for id in open {
             while self.hosts.get(&id).is_some_and(|host| host.in_flight_of(member) > 0) {
-                self.abandon(member, id, self.latest);
+                self.abandon(member, id);
             }
             while self.hosts.get(&id).is_some_and(|host| host.is_open_to(member)) {
                 self.close(member, id);
@@ -133,7 +141,7 @@ impl Desk {
         known: Option<&HostState>,
         now: Timestamp,
     ) -> Result<(), Denied> {
-        self.latest = self.latest.max(now);
+        self.tell(now);
         let id = key.id();
         if !self.hosts.contains_key(&id) {
             self.make_room()?;
@@ -161,7 +169,7 @@ impl Desk {
     pub(super) fn close(&mut self, member: u64, id: HostId) {
         // Who goes away in the middle of a request tells nobody how it went.
         while self.hosts.get(&id).is_some_and(|host| host.n_open_of(member) == 1 && host.in_flight_of(member) > 0) {
-            self.abandon(member, id, self.latest);
+            self.abandon(member, id);
         }
         let Some(host) = self.hosts.get_mut(&id) else { return };
         if host.close(member, self.latest) {
@@ -183,7 +191,7 @@ impl Desk {
 
     /// Whether the member may send a request to the host now; if so, it is counted as sent.
     pub(super) fn try_enter(&mut self, member: u64, id: HostId, now: Timestamp) -> Result<(), Denied> {
-        self.latest = self.latest.max(now);
+        self.tell(now);
         // Never opened, because nothing more could be remembered then.
         let Some(host) = self.hosts.get_mut(&id).filter(|host| host.is_open_to(member)) else {
             return Err(self.memory_denied());
@@ -253,7 +261,7 @@ impl Desk {
         }
         if let Some(group) = domain.filter(|_| charged.domain).and_then(|domain| self.domains.get_mut(&domain)) {
             if let Some(conduct) = conduct.filter(|_| self.domain_limit.connections.is_some_and(|n| n.get() == 1)) {
-                group.hold_until(heard_at(conduct) + self.domain_limit.interval);
+                group.hold_until(conduct.heard_at() + self.domain_limit.interval);
             }
             woken.extend(group.leave());
         }
@@ -263,11 +271,10 @@ impl Desk {
         self.file(id);
     }
 
-    /// A request that nobody will tell the end of.
-    pub(super) fn abandon(&mut self, member: u64, id: HostId, now: Timestamp) {
-        if let Some(host) = self.hosts.get_mut(&id) {
-            host.distrust(now);
-        }
+    /// A request that nobody will tell the end of. The host is owed something for it from the time on that is
+    /// told next.
+    pub(super) fn abandon(&mut self, member: u64, id: HostId) {
+        self.undated.push(id);
         self.leave(member, id, None);
     }
 
@@ -276,7 +283,7 @@ impl Desk {
     fn heard(&mut self, address: IpAddr, conduct: &Conduct) {
         let limit = self.address_limit;
         let is_alone = limit.connections.is_some_and(|most| most.get() == 1);
-        let at = if is_alone { heard_at(conduct) } else { conduct.sent_at };
+        let at = if is_alone { conduct.heard_at() } else { conduct.sent_at };
         self.addresses.entry(address).or_default().hold_until(at + limit.interval);
     }
 
@@ -323,56 +330,6 @@ impl Desk {
         }
     }
 
-    /// Forgets hosts that nobody has open and that are owed nothing, a few for each that comes. With a
-    /// limit for addresses not before it must be: whose address is forgotten is asked once more without it.
-    fn make_room(&mut self) -> Result<(), Denied> {
-        let most = if self.address_limit.is_none() { MOST_KEPT } else { usize::MAX };
-        if self.hosts.len() >= most.min(self.options.max_hosts) {
-            for _ in 0..FORGOTTEN_AT_ONCE {
-                self.forget_one();
-            }
-        }
-        if self.addresses.len() + self.domains.len() >= self.sweep_at {
-            self.sweep_groups();
-        }
-        if self.hosts.len() >= self.options.max_hosts {
-            self.forget_in_need();
-        }
-        if self.hosts.len() >= self.options.max_hosts { Err(self.memory_denied()) } else { Ok(()) }
-    }
-
-    /// Forgets one that is only kept for its trouble, when there is no room at all.
-    fn forget_in_need(&mut self) {
-        let owed = |id: &HostId| self.hosts.get(id).map_or(self.latest, Host::owed_until);
-        let first = self.free.iter().take(LOOKED_AT).find(|(_, id)| owed(id) <= self.latest).copied();
-        if let Some((at, id)) = first {
-            self.free.remove(&(at, id));
-            self.hosts.remove(&id);
-        }
-    }
-
-    fn forget_one(&mut self) -> bool {
-        let Some(&(_, id)) = self.free.first().filter(|(at, _)| *at <= self.latest) else { return false };
-        self.free.pop_first();
-        self.hosts.remove(&id);
-        true
-    }
-
-    fn sweep_groups(&mut self) {
-        let now = self.latest;
-        self.addresses.retain(|_, group| !group.is_idle(now));
-        self.domains.retain(|_, group| !group.is_idle(now));
-        self.sweep_at = (2 * (self.addresses.len() + self.domains.len())).max(SWEEP_FROM);
-    }
-
-    /// Forgets all that may be forgotten at `now`.
-    #[cfg(test)]
-    pub(super) fn sweep(&mut self, now: Timestamp) {
-        self.latest = self.latest.max(now);
-        while self.forget_one() {}
-        self.sweep_groups();
-    }
-
     /// Whether those that nobody has open are known, each with its time.
     #[cfg(test)]
     pub(super) fn is_filed_well(&self) -> bool {
@@ -384,17 +341,4 @@ impl Desk {
     pub(super) fn n_groups(&self) -> usize {
         self.addresses.len() + self.domains.len()
     }
-
-    fn memory_denied(&self) -> Denied {
-        let owed = self.free.iter().take(LOOKED_AT).filter_map(|(_, id)| self.hosts.get(id));
-        let next = owed.map(Host::owed_until).min();
-        // When all are open, one of them is closed some time.
-        let pause = std::time::Duration::from_secs(1);
-        Denied::Until(next.map_or(self.latest + pause, |at| at.max(self.latest + pause)), Hold::Memory)
-    }
-}
-
-/// By then the server had the request for certain.
-fn heard_at(conduct: &Conduct) -> Timestamp {
-    conduct.first_byte_at.unwrap_or(conduct.ended_at)
 }

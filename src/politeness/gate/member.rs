@@ -24,6 +24,7 @@ struct Membership {
     changes: watch::Receiver<()>,
 }
 
+/// Knows no time. What was under way may have been so until the next one that anybody tells.
 impl Drop for Membership {
     fn drop(&mut self) {
         self.gate.desk().part(self.number);
@@ -176,7 +177,9 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if !self.is_settled {
             let membership = &self.visit.member.0;
-            membership.gate.desk().abandon(membership.number, self.visit.host, self.clock.now());
+            let mut desk = membership.gate.desk();
+            desk.abandon(membership.number, self.visit.host);
+            desk.tell(self.clock.now());
         }
     }
 }

@@ -189,6 +189,37 @@ fn a_host_that_is_closed_in_the_middle_of_a_request_gets_its_connection_back() {
     assert_eq!(two.ask("a.test", T + ms(101)), Ok(()));
 }
 
+/// What broke: the host was held from the last time that the gate had been told, which may have been long before.
+#[test]
+fn whoever_goes_away_without_a_word_may_have_asked_until_just_then() {
+    let rests = Policy { delay: ms(5000), ..policy(ms(1000), 1) };
+    for closes in [false, true] {
+        let gate = Gate::new(Options { max_hosts: 2, ..Options::default() }, T);
+        let one = Job::new(&gate).open(&["a.test"], &rests);
+        let two = Job::new(&gate).open(&["a.test"], &rests);
+        let three = Job::new(&gate);
+        assert_eq!(one.ask("a.test", T), Ok(()));
+        if closes {
+            one.0.close(host("a.test").id());
+        }
+        drop(one);
+        // Nobody has told a time for twenty seconds, and the server may have been at work for as long.
+        let at = T + ms(20_000);
+        assert_eq!(two.ask("a.test", at), Err(Denied::Until(at + ms(5000), Hold::Interval)));
+        assert_eq!(two.ask("a.test", at + ms(5000)), Ok(()));
+
+        // Nor is the host forgotten before the time is told.
+        drop(two);
+        let later = T + ms(60_000);
+        for name in ["b.test", "c.test"] {
+            let opened = three.0.open(&host(name), &rests, None, later);
+            assert_eq!(opened.is_ok(), name == "b.test", "there is room for two");
+        }
+        three.0.open(&host("a.test"), &rests, None, later).expect("it is there");
+        assert_eq!(three.ask("a.test", later), Err(Denied::Until(later + ms(5000), Hold::Interval)));
+    }
+}
+
 /// What broke: a change of terms made a full bucket of one that was empty.
 #[test]
 fn a_change_of_terms_gives_no_tokens_back() {
@@ -755,9 +786,13 @@ mod random {
         ]
     }
 
-    /// Interval, burst, connections, delay; then the length of a session, the pause behind it, and when the job begins.
-    fn terms() -> impl Strategy<Value = ((u64, u32, u32, u64), (u32, u64, u64))> {
-        ((0u64..300, 1u32..5, 1u32..6, prop_oneof![Just(0), 0u64..100]), (1u32..6, 0u64..400, 0u64..400))
+    fn policies() -> impl Strategy<Value = Policy> {
+        (0u64..300, 1u32..5, 1u32..6, prop_oneof![Just(0), 0u64..100]).prop_map(
+            |(interval, burst, connections, delay)| {
+                let policy = policy(ms(interval), connections);
+                Policy { burst: n(burst), delay: ms(delay), backoff_base: ms(200), ..policy }
+            },
+        )
     }
 
     proptest! {
@@ -766,7 +801,8 @@ mod random {
         /// Nobody waits for ever, and what each job promises is kept by all together as long as it has the host open.
         #[test]
         fn promises_are_kept_and_nobody_is_forgotten(
-            terms in prop::collection::vec(terms(), 2..4),
+            policies in prop::collection::vec(policies(), 2..4),
+            sessions in prop::collection::vec((1u32..6, 0u64..400, 0u64..400), 3),
             wants in prop::collection::vec(prop::collection::vec(1u32..9, 4), 3),
             takes in prop::collection::vec(0u64..250, 1..9),
             signals in prop::collection::vec(signal(), 1..9),
@@ -779,11 +815,8 @@ mod random {
             });
             let gate = Gate::new(Options { connections: all.map(n), ..Options::default() }, T);
             let limits = Limits { address: limit(address), domain: limit(domain), ..Limits::default() };
-            let mut jobs: Vec<Hungry> = terms.iter().zip(&wants).map(|((terms, session), wants)| {
-                let (interval, burst, connections, delay) = *terms;
-                let (length, pause, from) = *session;
-                let policy = policy(ms(interval), connections);
-                let policy = Policy { burst: n(burst), delay: ms(delay), backoff_base: ms(200), ..policy };
+            let jobs = policies.into_iter().zip(sessions).zip(&wants);
+            let mut jobs: Vec<Hungry> = jobs.map(|((policy, (length, pause, from)), wants)| {
                 Hungry::new(Job(gate.join(limits.clone(), T)), policy, (length, ms(pause)), wants, T + ms(from))
             }).collect();
             let log = simulate(&mut jobs, &takes, &signals);
