@@ -4,7 +4,7 @@
 //! tells that it went. Whoever wants more than the ring holds takes a [tap](Log::tapped): it is told of
 //! each request when it has come in and when its answer goes out, and keeps what it likes.
 //!
-//! Written twice a request, under a lock that nothing slow happens in. Times are read under that lock, so that
+//! Written a few times a request, under a lock that nothing slow happens in. Times are read under that lock, so that
 //! their order is the order of what is told.
 
 use std::{
@@ -35,6 +35,8 @@ pub struct Arrival {
     pub status: u16,
     /// The `Retry-After` it was answered with.
     pub retry_after: Option<Box<str>>,
+    /// When the first of its answer was about to be handed to the socket; none while it is not, or where nobody says.
+    pub began: Option<Timestamp>,
     /// When the last of its answer was about to be handed to the socket; none while it is not. A peer that
     /// has read the answer to its end has read it after that.
     pub ended: Option<Timestamp>,
@@ -51,6 +53,8 @@ pub enum Moment<'a> {
         number: u64,
         /// When.
         at: Timestamp,
+        /// When the first of it went out: at the same time, unless somebody said otherwise.
+        began: Timestamp,
         /// With which status.
         status: u16,
         /// With which `Retry-After`.
@@ -144,7 +148,7 @@ impl Log {
             }
         }
         drop(ring);
-        Entry { log: self.clone(), number, status: 0, retry_after: None }
+        Entry { log: self.clone(), number, status: 0, retry_after: None, began: None }
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -167,6 +171,7 @@ pub struct Entry {
     number: u64,
     status: u16,
     retry_after: Option<Box<str>>,
+    began: Option<Timestamp>,
 }
 
 impl Entry {
@@ -177,6 +182,15 @@ impl Entry {
         if let Some(arrival) = self.log.ring().find(self.number) {
             arrival.status = status;
             arrival.retry_after.clone_from(&self.retry_after);
+        }
+    }
+
+    /// The first of its answer goes out now.
+    pub fn begins(&mut self) {
+        let mut ring = self.log.ring();
+        self.began = Some(self.log.clock.now());
+        if let Some(arrival) = ring.find(self.number) {
+            arrival.began = self.began;
         }
     }
 }
@@ -190,7 +204,8 @@ impl Drop for Entry {
         }
         if let Some(tap) = &mut ring.tap {
             let retry_after = self.retry_after.as_deref();
-            tap(Moment::Ended { number: self.number, at, status: self.status, retry_after });
+            let began = self.began.unwrap_or(at);
+            tap(Moment::Ended { number: self.number, at, began, status: self.status, retry_after });
         }
     }
 }
@@ -209,6 +224,7 @@ mod tests {
             in_flight: 1,
             status: 0,
             retry_after: None,
+            began: None,
             ended: None,
         }
     }
@@ -232,11 +248,14 @@ mod tests {
         let second = log.push(arrival);
         first.answered(503, Some("7"));
         let kept = log.arrivals();
-        assert_eq!((kept[0].status, kept[0].retry_after.as_deref(), kept[0].ended), (503, Some("7"), None));
+        assert_eq!((kept[0].status, kept[0].retry_after.as_deref()), (503, Some("7")));
+        assert_eq!((kept[0].began, kept[0].ended), (None, None));
+        first.begins();
+        let began = log.arrivals()[0].began.expect("it has begun");
         drop(first);
         let kept = log.arrivals();
-        assert!(kept[0].ended.is_some_and(|ended| ended >= kept[1].at));
-        assert_eq!((kept[1].status, kept[1].ended), (0, None));
+        assert!(began >= kept[1].at && kept[0].ended.is_some_and(|ended| ended >= began));
+        assert_eq!((kept[1].status, kept[1].began, kept[1].ended), (0, None, None));
         log.clear();
         drop(second);
         assert_eq!(log.arrivals(), []);

@@ -15,8 +15,9 @@
 //!   plus links that favour low numbers by a power law, to this and to other hosts, spelled
 //!   root-relative, relative, scheme-relative, absolute, with fragments and with upper-case hosts;
 //! - among the leaves of the tree, by the shares in [`Options`]: 404, 410, 500 always, 500 once,
-//!   503 with `Retry-After: 1` once, redirects (301, 302, 307, 308), slow pages, bodies that break
-//!   off; and among all pages gzip by `Accept-Encoding` and windows-1252 by header or by meta;
+//!   503 with `Retry-After` once, redirects (301, 302, 307, 308), slow pages, bodies that break
+//!   off, the beginnings of outages (below); and among all pages gzip by `Accept-Encoding` and windows-1252 by
+//!   header or by meta;
 //! - orphans, which only a sitemap names (`/sitemap.xml`, or an index of plain and gzip sitemaps);
 //! - `/private/…` behind `Disallow`, one of them opened again by a longer `Allow`;
 //! - `/trap/<year>/<month>`, an endless calendar behind `Disallow` (or open: [`Traps::Open`]);
@@ -31,11 +32,18 @@
 //! `Crawl-delay` (a small host), a 404, a 503 (so everything on it is refused), a sitemap index, and
 //! a robots.txt behind a redirect.
 //!
+//! # Outages
+//!
+//! With [`Options::outage_permille`], the first request for some pages is the first that a host fails at: it answers
+//! that and the next ones, one to four in all, with 502, with 504, or with a 503 that does not say for how long,
+//! whatever they ask for but robots.txt. So a host fails several times in a row, which pages that fail by themselves
+//! don't make it do.
+//!
 //! # State
 //!
-//! The "once" pages are the only state: the server counts attempts at them, per process, in a table
-//! of at most [`server::MAX_COUNTED`] URLs; when it is full, further ones answer as if asked before.
-//! The [`Truth`] takes it for granted that a crawler asks again after 429, 500 and 503.
+//! The "once" pages and the outages are the only state: the server counts attempts at such pages, per process, in a
+//! table of at most [`server::MAX_COUNTED`] URLs; when it is full, further ones answer as if asked before.
+//! The [`Truth`] takes it for granted that a crawler asks again after 429, 500, 502, 503 and 504 for as long as they last.
 
 mod curio;
 mod dice;
@@ -84,8 +92,14 @@ pub struct Options {
     pub slow_permille: u32,
     /// Leaves whose body breaks off.
     pub truncated_permille: u32,
-    /// Leaves that answer 503 with `Retry-After: 1` once.
+    /// The first so many hosts are sluggish: half of their leaves are slow besides those.
+    pub sluggish_hosts: u32,
+    /// Leaves that answer 503 with a `Retry-After` once.
     pub retry_after_permille: u32,
+    /// What that `Retry-After` asks for, in whole seconds.
+    pub retry_after_s: u32,
+    /// Leaves at which an outage of their host begins.
+    pub outage_permille: u32,
     /// Pages that are sent in gzip to those who accept it.
     pub gzip_permille: u32,
     /// Pages in windows-1252 rather than UTF-8.
@@ -126,7 +140,10 @@ impl Options {
             redirect_permille: 60,
             slow_permille: 15,
             truncated_permille: 10,
+            sluggish_hosts: 0,
             retry_after_permille: 10,
+            retry_after_s: 1,
+            outage_permille: 0,
             gzip_permille: 300,
             charset_permille: 80,
             cross_host_permille: 120,
@@ -210,6 +227,8 @@ pub struct Ask<'a> {
     pub target: &'a str,
     /// How often the same has been asked before.
     pub attempt: u32,
+    /// What its host fails with at this moment, if it has an outage.
+    pub outage: Option<u16>,
     /// Whether `Accept-Encoding` allows gzip.
     pub gzip: bool,
 }

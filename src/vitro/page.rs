@@ -30,6 +30,11 @@ pub(super) enum Kind {
     },
     Slow,
     Truncated,
+    /// The first request for it begins an outage of its host: so many answers have this status.
+    Outage {
+        status: u16,
+        times: u32,
+    },
 }
 
 /// A link to a place, and how it is written.
@@ -58,6 +63,9 @@ pub(super) enum Spelling {
     /// `HTTP://HOST/a/b.html`
     Upper,
 }
+
+/// Most answers in a row that an outage spoils.
+const MAX_OUTAGE: u32 = 4;
 
 const OWN_SPELLINGS: [Spelling; 12] = [
     Spelling::Root,
@@ -109,7 +117,14 @@ pub(super) fn kind(sites: &Sites, host: u32, n: u32) -> Kind {
         return Kind::Truncated;
     }
     if falls_in(options.retry_after_permille) {
-        return Kind::Once { status: 503, retry_after_s: Some(1) };
+        return Kind::Once { status: 503, retry_after_s: Some(options.retry_after_s) };
+    }
+    if falls_in(options.outage_permille) {
+        return Kind::Outage { status: *dice.pick(&[502, 503, 504]), times: 1 + dice.below(MAX_OUTAGE) };
+    }
+    // Of what is nothing else, so that half of all leaves are slow unless many are something else.
+    if host < options.sluggish_hosts && falls_in(500) {
+        return Kind::Slow;
     }
     Kind::Plain
 }

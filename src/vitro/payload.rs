@@ -49,6 +49,11 @@ impl InFlight {
     pub(super) fn answered(&mut self, status: u16, retry_after: Option<&str>) {
         self.entry.answered(status, retry_after);
     }
+
+    /// The first of the answer goes out now.
+    pub(super) fn begins(&mut self) {
+        self.entry.begins();
+    }
 }
 
 impl Drop for InFlight {

@@ -30,7 +30,9 @@ use super::{
 /// Most connections open at once; further ones wait to be accepted.
 pub const MAX_CONNECTIONS: usize = 4_096;
 /// Most URLs whose attempts are counted.
-pub const MAX_COUNTED: usize = 65_536;
+pub const MAX_COUNTED: usize = 262_144;
+/// What is answered in outages too: a host whose robots.txt can't be had is not asked for anything else.
+const ROBOTS: [&str; 2] = ["/robots.txt", "/robots-moved.txt"];
 /// How long a connection may say nothing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long requests under way may take to finish when the server stops.
@@ -111,12 +113,14 @@ struct Shared {
     in_flight: Arc<[AtomicU32]>,
     /// How often each "once" URL has been asked for, by the hash of host and path.
     attempts: Mutex<HashMap<u64, u32>>,
+    /// Hosts that have an outage: with which status they answer, and how often yet.
+    outages: Mutex<HashMap<u32, (u16, u32)>>,
 }
 
 /// Serves `web` on `listener` until `cancel`, then for a moment longer to what is under way.
 pub async fn serve(listener: TcpListener, web: Arc<Web>, log: Log, cancel: CancellationToken) {
     let in_flight = (0..=web.n_hosts()).map(|_| AtomicU32::new(0)).collect();
-    let shared = Arc::new(Shared { web, log, in_flight, attempts: Mutex::default() });
+    let shared = Arc::new(Shared { web, log, in_flight, attempts: Mutex::default(), outages: Mutex::default() });
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     let mut n_opened = 0;
@@ -187,6 +191,7 @@ async fn respond(
         in_flight: n_in_flight,
         status: 0,
         retry_after: None,
+        began: None,
         ended: None,
     });
     let answer = shared.answer(&request, authority, target);
@@ -195,6 +200,7 @@ async fn respond(
     if !answer.delay.is_zero() {
         tokio::time::sleep(answer.delay).await;
     }
+    in_flight.begins();
     Ok(into_response(answer, in_flight))
 }
 
@@ -214,7 +220,8 @@ impl Shared {
             true => self.count_attempt(authority, target),
             false => 0,
         };
-        let mut answer = self.web.answer(&Ask { authority, target, attempt, gzip });
+        let outage = self.outage(authority, target, attempt);
+        let mut answer = self.web.answer(&Ask { authority, target, attempt, outage, gzip });
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             answer.status = StatusCode::METHOD_NOT_ALLOWED.as_u16();
             answer.headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -233,6 +240,27 @@ impl Shared {
         let n = attempts.entry(key).or_default();
         *n = n.saturating_add(1);
         *n - 1
+    }
+
+    /// What a request is answered with because of an outage of its host. One that would begin during another is none.
+    fn outage(&self, authority: &str, target: &str, attempt: u32) -> Option<u16> {
+        if self.web.options().outage_permille == 0 || ROBOTS.contains(&target) {
+            return None;
+        }
+        let host = self.web.host_number(authority)?;
+        let mut outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
+        if attempt == 0
+            && let Some(outage) = self.web.outage(authority, target)
+        {
+            outages.entry(host).or_insert(outage);
+        }
+        let (status, left) = outages.get_mut(&host)?;
+        let status = *status;
+        *left -= 1;
+        if *left == 0 {
+            outages.remove(&host);
+        }
+        Some(status)
     }
 }
 
@@ -258,7 +286,31 @@ fn into_response(answer: Answer, in_flight: InFlight) -> Response<Payload> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{Options, map::Place},
+        *,
+    };
+
+    #[test]
+    fn an_outage_spoils_answers_in_a_row_to_whatever_is_asked_for() {
+        let web = Arc::new(Web::new(Options { outage_permille: 900, pages_per_host: 200, ..Options::demo() }));
+        let in_flight = (0..=web.n_hosts()).map(|_| AtomicU32::new(0)).collect();
+        let (attempts, outages) = (Mutex::default(), Mutex::default());
+        let shared = Shared { web: Arc::clone(&web), log: Log::new(0), in_flight, attempts, outages };
+        let name = web.host_name(0);
+        let paths: Vec<String> = (0..200).map(|n| Place::Page(n).path(web.options().seed, 0)).collect();
+        let begins = |path: &&String| web.outage(name, path).is_some_and(|(_, times)| times == 4);
+        let first = paths.iter().find(begins).expect("a quarter of them last so long").as_str();
+        let (status, _) = web.outage(name, first).expect("it does");
+        let asked = [first, "/", "/robots.txt", first, "/", "/"];
+        let answered = asked.map(|path| shared.outage(name, path, u32::from(path != first)));
+        assert_eq!(answered, [Some(status), Some(status), None, Some(status), Some(status), None]);
+        assert_eq!(shared.outage(web.host_name(2), "/", 1), None, "another host");
+        assert!([502, 503, 504].contains(&status));
+        let ask = Ask { authority: name, target: "/", attempt: 0, outage: Some(status), gzip: false };
+        let answer = web.answer(&ask);
+        assert!(answer.status == status && !answer.headers.contains_key(header::RETRY_AFTER));
+    }
 
     #[test]
     fn gzip_is_accepted_by_name_and_weight() {

@@ -4,7 +4,7 @@
 //! of the web in scope and robots.txt obeyed. Made from the plan of the web and never from its
 //! bytes, so that it is a second opinion on everything that reads them.
 //!
-//! A URL that answers 429, 500 or 503 once counts as fetched: the crawler asks again. Documents that are
+//! A URL that answers 429, 500 or 503 once, or is met in an outage, counts as fetched: the crawler asks again. Documents that are
 //! machinery (robots.txt, sitemaps, style sheets) are not pages and not in it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -120,7 +120,7 @@ impl Walk<'_> {
                 return redirected(status);
             }
             Kind::Truncated => Expectation { truncated: true, ..fetched() },
-            Kind::Plain | Kind::Slow | Kind::Once { .. } => fetched(),
+            Kind::Plain | Kind::Slow | Kind::Once { .. } | Kind::Outage { .. } => fetched(),
         };
         for link in page::links(&self.web.sites, host, n) {
             self.found(link.host, link.place);

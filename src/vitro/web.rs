@@ -69,6 +69,9 @@ impl Web {
         let Some(place) = Place::find(&self.sites, at.host, ask.target) else {
             return text(404, "no such page\n");
         };
+        if let Some(status) = ask.outage {
+            return text(status, "out of order, as planned\n");
+        }
         match place {
             Place::Page(n) => self.page(ask, at, n),
             Place::Curio(n) => self.curio(ask, at, n),
@@ -92,9 +95,22 @@ impl Web {
     pub fn counts_attempts(&self, authority: &str, target: &str) -> bool {
         let Some(at) = self.standpoint(authority) else { return false };
         match Place::find(&self.sites, at.host, target) {
-            Some(Place::Page(n)) => matches!(page::kind(&self.sites, at.host, n), Kind::Once { .. }),
+            Some(Place::Page(n)) => {
+                matches!(page::kind(&self.sites, at.host, n), Kind::Once { .. } | Kind::Outage { .. })
+            }
             Some(Place::Curio(n)) => matches!(CURIOS[n].act, Act::Once { .. }),
             _ => false,
+        }
+    }
+
+    /// The outage that the first request for `target` begins, if it does: what status, and how many answers in
+    /// a row have it.
+    pub fn outage(&self, authority: &str, target: &str) -> Option<(u16, u32)> {
+        let at = self.standpoint(authority)?;
+        let Place::Page(n) = Place::find(&self.sites, at.host, target)? else { return None };
+        match page::kind(&self.sites, at.host, n) {
+            Kind::Outage { status, times } => Some((status, times)),
+            _ => None,
         }
     }
 
@@ -131,7 +147,7 @@ impl Web {
                 at.write_href(&self.sites, link, false, &mut location);
                 redirect(status, &location)
             }
-            Kind::Plain | Kind::Slow | Kind::Truncated | Kind::Once { .. } => {
+            Kind::Plain | Kind::Slow | Kind::Truncated | Kind::Once { .. } | Kind::Outage { .. } => {
                 let (markup, links_end) = page::draw(&self.sites, &self.prose, at, n, encoding);
                 let mut answer = html(200, &markup, encoding);
                 if kind == Kind::Truncated {

@@ -10,29 +10,34 @@ use dragline::{clock::Timestamp, vitro::Arrival};
 use super::{Findings, Policy, Rule, SLACK};
 
 /// Failures in a row after which a pause doubles no more.
-const MAX_DOUBLINGS: u32 = 20;
+const MAX_DOUBLINGS: usize = 20;
 
 pub(super) struct Ledger {
     policy: Arc<Policy>,
     /// The generic cell rate algorithm: when the next request is due on average.
     due: Timestamp,
-    /// When the last request came in that counts.
+    /// When the last request came in that counts, and when the last answer began.
     last: Option<Timestamp>,
+    heard: Option<Timestamp>,
     under_way: Vec<UnderWay>,
-    last_end: Option<Timestamp>,
+    last_end: Option<End>,
     /// What robots.txt was answered with last.
     robots: Option<u16>,
     /// Since when its crawl-delay is known, and from when on it holds.
     crawl_delay: Option<Learnt>,
     pauses: Vec<Pause>,
-    /// When each failure since the last good answer was over.
-    errors: Vec<Timestamp>,
+    /// The failures since the last good answer that are known for certain.
+    errors: Vec<Failure>,
     /// What was asked before this and fails is the same trouble.
     troubled: Timestamp,
-    /// When it failed, if nothing has come back well that was asked after that.
-    failing: Option<Timestamp>,
-    /// The process that asks was killed, and has not asked since.
-    is_bereft: bool,
+    /// When the last good answer was over.
+    well: Option<Timestamp>,
+    /// Set if nothing has come back well that was asked after that.
+    failing: Option<Failing>,
+    /// By when the process that asks was dead, if it has not asked since.
+    killed: Option<Timestamp>,
+    /// The process that goes on has heard nothing of the host.
+    on_trial: bool,
 }
 
 struct UnderWay {
@@ -54,11 +59,43 @@ struct Learnt {
     may_be_forgotten: bool,
 }
 
+struct Failure {
+    at: Timestamp,
+    /// It made the host rest, which is written down soon.
+    is_trouble: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Failing {
+    at: Timestamp,
+    may_be_forgotten: bool,
+}
+
 struct Pause {
     rule: Rule,
-    since: Timestamp,
+    since: End,
     until: Timestamp,
+    /// After so many failures in a row, if it is for them.
+    n_in_row: usize,
     may_be_forgotten: bool,
+    /// It was not over when a process died that had written it down.
+    outlives: bool,
+}
+
+/// The end of an answer. What was sent before it was heard may come in after it.
+#[derive(Clone, Copy)]
+struct End {
+    at: Timestamp,
+    /// How many such requests there may be yet: one for each other connection.
+    may_cross: u32,
+}
+
+impl End {
+    fn is_crossed(&mut self, it: &Arrival, policy: &Policy) -> bool {
+        let crosses = self.may_cross > 0 && it.at <= self.at + policy.transit;
+        self.may_cross -= u32::from(crosses);
+        crosses
+    }
 }
 
 impl Ledger {
@@ -67,6 +104,7 @@ impl Ledger {
             policy,
             due: Timestamp::default(),
             last: None,
+            heard: None,
             under_way: Vec::new(),
             last_end: None,
             robots: None,
@@ -74,41 +112,62 @@ impl Ledger {
             pauses: Vec::new(),
             errors: Vec::new(),
             troubled: Timestamp::default(),
+            well: None,
             failing: None,
-            is_bereft: false,
+            killed: None,
+            on_trial: false,
         }
     }
 
     pub(super) fn promise(&mut self, policy: Arc<Policy>) {
         // A burst that was allowed is no debt under a policy without bursts: the next one is due an interval later.
-        if let Some(last) = self.last {
-            self.due = self.due.min(last + policy.interval * policy.burst);
+        let from = if policy.is_exact() { self.last.max(self.heard) } else { self.last };
+        if let Some(from) = from {
+            self.due = self.due.min(from + policy.interval * policy.burst);
         }
         self.policy = policy;
     }
 
+    /// The process that asks was alive at `from` and dead at `to`. All that it sent has come in.
     pub(super) fn died(&mut self, from: Timestamp, to: Timestamp) {
         // What was under way was heard by nobody.
         self.under_way.clear();
-        self.is_bereft = true;
-        let unheard = from - self.policy.unheard;
+        self.killed = Some(to);
+        self.on_trial = true;
+        let (unheard, uncommitted) = (from - self.policy.unheard, from - self.policy.uncommitted);
+        // What makes a host rest is written down soon, and all that was heard before with it; other failures are
+        // with the next ordinary commit.
+        let troubles = self.errors.iter().filter(|error| error.is_trouble && error.at < unheard);
+        let durable = troubles.map(|error| error.at).max().unwrap_or_default();
+        self.errors.retain(|error| error.at <= durable || error.at < uncommitted);
         for pause in &mut self.pauses {
-            pause.may_be_forgotten |= (unheard..=to).contains(&pause.since);
+            pause.may_be_forgotten |= pause.since.at >= unheard;
+            pause.outlives = !pause.may_be_forgotten && pause.until > to;
         }
+        // How long a pause the host asked for may be forgotten. Backoffs are not: whoever goes on leaves each host in
+        // peace as if its last request had failed, and starts after all of them.
+        self.pauses.retain(|pause| pause.rule == Rule::RetryAfter || !pause.may_be_forgotten);
+        let certain = backoff(self.errors.len() + 1, &self.policy);
+        let since = End { at: to, may_cross: 0 };
+        self.pauses.push(Pause { n_in_row: 0, ..Pause::new(Rule::Backoff, since, to + certain) });
         if let Some(learnt) = &mut self.crawl_delay {
-            learnt.may_be_forgotten |= (unheard..=to).contains(&learnt.at);
+            learnt.may_be_forgotten |= learnt.at >= unheard;
         }
-        let uncommitted = from - self.policy.uncommitted;
-        self.errors.retain(|at| *at < uncommitted);
+        if let Some(failing) = &mut self.failing {
+            failing.may_be_forgotten |= failing.at >= unheard;
+        }
     }
 
     /// A request has come in.
     pub(super) fn asked(&mut self, it: &Arrival, findings: &mut Findings<'_>) {
         let policy = Arc::clone(&self.policy);
-        self.judge_rate(it, &policy, findings);
+        let kind = kind(&it.path, &policy);
+        self.judge_rate(it, kind, &policy, findings);
         self.judge_pauses(it, &policy, findings);
-        if let Some(end) = self.last_end.filter(|end| !policy.delay.is_zero() && !crossed(it, *end, &policy)) {
-            findings.not_before(Rule::Delay, end + policy.delay, SLACK);
+        if let Some(end) = self.last_end.as_mut().filter(|_| !policy.delay.is_zero())
+            && !end.is_crossed(it, &policy)
+        {
+            findings.not_before(Rule::Delay, end.at + policy.delay, SLACK);
         }
         for (from, to) in &policy.quiet {
             // What was sent before it began may come in after that.
@@ -118,41 +177,35 @@ impl Ledger {
                 findings.judged(Rule::Quiet);
             }
         }
-        let most = if self.crawl_pace(&policy).is_some() { 1 } else { policy.connections };
-        let n_others = self.under_way.len();
-        findings.never(Rule::Connections, n_others + 1 > most as usize);
-        if policy.connections > 1 && self.failing.is_some_and(|failed| failed + policy.transit < it.at) {
-            findings.never(Rule::Probe, n_others > 0);
-        }
-        let kind = kind(&it.path, &policy);
+        self.judge_connections(it, &policy, findings);
         if policy.robots_first && kind == Kind::Other {
             self.judge_robots(it, &policy, findings);
         }
         self.under_way.push(UnderWay { number: it.number, at: it.at, kind });
-        self.is_bereft = false;
+        self.killed = None;
     }
 
-    fn judge_rate(&mut self, it: &Arrival, policy: &Policy, findings: &mut Findings<'_>) {
+    fn judge_rate(&mut self, it: &Arrival, kind: Kind, policy: &Policy, findings: &mut Findings<'_>) {
         if let Some(interval) = self.crawl_pace(policy) {
             let learnt = self.crawl_delay.as_mut().expect("its pace is known");
-            let (next, may_be_forgotten) = (learnt.next, learnt.may_be_forgotten);
-            learnt.next = it.at + interval;
-            if may_be_forgotten && self.is_bereft && next.since(it.at) > SLACK {
+            let is_early = learnt.next.since(it.at) > SLACK;
+            if is_early && learnt.may_be_forgotten && self.killed.is_some() && kind != Kind::Other {
+                // The robots.txt that says it was not written down either: it is asked for again, before all else.
                 findings.forgotten();
-                // It is heard again when robots.txt is asked for again.
                 self.crawl_delay = None;
             } else {
-                if let Some(learnt) = &mut self.crawl_delay {
-                    learnt.may_be_forgotten = false;
-                }
-                findings.not_before(Rule::CrawlDelay, next, SLACK);
+                findings.not_before(Rule::CrawlDelay, learnt.next, SLACK);
+                (learnt.next, learnt.may_be_forgotten) = (it.at + interval, false);
             }
         }
         if policy.interval.is_zero() {
             return;
         }
-        let is_exact = policy.connections == 1 && policy.burst == 1;
-        let tolerance = if is_exact { SLACK } else { policy.transit };
+        if let Some(dead) = self.killed {
+            // Whoever goes on takes all tokens for spent.
+            findings.not_before(Rule::Rate, dead + policy.interval * policy.burst, SLACK);
+        }
+        let tolerance = if policy.is_exact() { SLACK } else { policy.transit };
         // At a crawl-delay's pace there are no bursts, and there may be none saved up for later.
         self.last = Some(it.at);
         let due = self.due - policy.interval * (policy.burst - 1);
@@ -168,23 +221,44 @@ impl Ledger {
         asked.filter(|_| self.crawl_delay.is_some())
     }
 
+    /// How many requests may be under way: one, at the pace of a crawl-delay.
+    fn connections(&self, policy: &Policy) -> u32 {
+        if self.crawl_pace(policy).is_some() { 1 } else { policy.connections }
+    }
+
     fn judge_pauses(&mut self, it: &Arrival, policy: &Policy, findings: &mut Findings<'_>) {
-        let is_first = self.is_bereft;
-        let mut n_forgotten = 0;
-        for pause in &self.pauses {
-            if crossed(it, pause.since, policy) {
+        let mut is_forgotten = false;
+        for pause in &mut self.pauses {
+            if pause.since.is_crossed(it, policy) {
                 continue;
             }
-            if is_first && pause.may_be_forgotten && pause.until.since(it.at) > SLACK {
-                n_forgotten += 1;
-            } else {
-                findings.not_before(pause.rule, pause.until, SLACK);
+            // Whoever goes on can't know of it until an answer says it again. Each such request is counted.
+            if pause.may_be_forgotten && pause.until.since(it.at) > SLACK {
+                is_forgotten = true;
+                continue;
+            }
+            findings.not_before(pause.rule, pause.until, SLACK);
+            findings.grown(pause.n_in_row);
+            if pause.outlives {
+                findings.outlived();
             }
         }
-        if n_forgotten > 0 {
+        if is_forgotten {
             findings.forgotten();
         }
-        self.pauses.retain(|pause| pause.until > it.at && !(is_first && pause.may_be_forgotten));
+        self.pauses.retain(|pause| pause.until > it.at);
+    }
+
+    fn judge_connections(&self, it: &Arrival, policy: &Policy, findings: &mut Findings<'_>) {
+        let (most, n_others) = (self.connections(policy), self.under_way.len());
+        findings.never(Rule::Connections, n_others + 1 > most as usize);
+        if most > 1 && n_others + 1 == most as usize {
+            findings.held(Rule::Connections);
+        }
+        let is_failing = self.failing.is_some_and(|failing| failing.at + policy.transit < it.at);
+        if policy.connections > 1 && (is_failing || self.on_trial) {
+            findings.never(Rule::Probe, n_others > 0);
+        }
     }
 
     fn judge_robots(&self, it: &Arrival, policy: &Policy, findings: &mut Findings<'_>) {
@@ -198,52 +272,67 @@ impl Ledger {
         }
     }
 
-    /// The answer to a request goes out.
-    pub(super) fn ended(&mut self, number: u64, at: Timestamp, status: u16, retry_after: Option<&str>) {
+    /// The answer to a request, which began to go out at `began`, has gone out.
+    pub(super) fn ended(&mut self, number: u64, (began, at): (Timestamp, Timestamp), status: u16, asks: Option<&str>) {
         let Some(place) = self.under_way.iter().position(|other| other.number == number) else { return };
         let asked = self.under_way.swap_remove(place);
         let policy = Arc::clone(&self.policy);
-        self.last_end = self.last_end.max(Some(at));
-        if asked.kind == Kind::Robots || (asked.kind == Kind::RobotsElsewhere && self.robots.is_some()) {
-            // Another job may be on its way to what this one knows already.
-            let leads_on = (300..400).contains(&status) && !policy.robots_elsewhere.is_empty();
-            if !leads_on || self.robots.is_none() {
-                self.robots = Some(status);
-            }
-            if status == 200 && self.crawl_delay.is_none() {
-                let next = asked.at + policy.crawl_delay.unwrap_or_default().min(policy.max_delay);
-                self.crawl_delay = Some(Learnt { at, next, may_be_forgotten: false });
-            }
-        }
-        // More of them change nothing.
-        self.errors.truncate(MAX_DOUBLINGS as usize + 1);
-        let may_count = asked.at >= self.troubled;
-        let wanted = retry_after.and_then(|text| pause_asked(text, at)).map(|wanted| wanted.min(policy.max_delay));
+        self.on_trial = false;
+        self.heard(began, &policy);
+        self.learn(&asked, (began, at), status, &policy);
+        self.last_end = Some(self.end(at, &policy));
+        let wanted = asks.and_then(|text| pause_asked(text, at)).map(|wanted| wanted.min(policy.max_delay));
         match status {
             429 | 502 | 503 | 504 => {
-                if may_count {
-                    self.errors.push(at);
-                    self.troubled = at;
+                self.count_trouble(asked.at, at, &policy);
+                self.failing = Some(Failing { at, may_be_forgotten: false });
+                match wanted.filter(|_| matches!(status, 429 | 503)) {
+                    Some(wanted) => self.pause(Rule::RetryAfter, at, wanted, &policy),
+                    None => self.pause(Rule::Backoff, at, backoff(self.errors.len(), &policy), &policy),
                 }
-                self.failing = Some(at);
-                let (rule, pause) = match wanted.filter(|_| matches!(status, 429 | 503)) {
-                    Some(wanted) => (Rule::RetryAfter, wanted),
-                    None => (Rule::Backoff, self.backoff(&policy)),
-                };
-                self.pause(rule, at, pause);
                 return;
             }
             300..=399 => {
-                self.errors.clear();
+                self.forgive(at);
                 if let Some(wanted) = wanted {
-                    self.pause(Rule::RetryAfter, at, wanted);
+                    self.pause(Rule::RetryAfter, at, wanted, &policy);
                 }
             }
-            0 | 408 | 425 | 500..=599 => self.errors.push(at),
-            _ => self.errors.clear(),
+            0 | 408 | 425 | 500..=599 => self.count_error(at, false, &policy),
+            _ => self.forgive(at),
         }
-        if self.failing.is_some_and(|failed| asked.at >= failed) && (200..500).contains(&status) {
+        // Whoever does not know that it failed takes any answer for the end of its trial.
+        let proves = |failing: Failing| (200..500).contains(&status) || failing.may_be_forgotten;
+        if self.failing.is_some_and(|failing| asked.at >= failing.at && proves(failing)) {
             self.failing = None;
+        }
+    }
+
+    /// Over one connection the interval counts from here: by now the server has had the request for certain.
+    fn heard(&mut self, began: Timestamp, policy: &Policy) {
+        self.heard = self.heard.max(Some(began));
+        if policy.is_exact() {
+            self.due = self.due.max(began + policy.interval);
+        }
+        let pace = self.crawl_pace(policy);
+        if let (Some(interval), Some(learnt)) = (pace, &mut self.crawl_delay) {
+            learnt.next = learnt.next.max(began + interval);
+        }
+    }
+
+    /// What an answer says of robots.txt.
+    fn learn(&mut self, asked: &UnderWay, (began, at): (Timestamp, Timestamp), status: u16, policy: &Policy) {
+        if asked.kind == Kind::Other || (asked.kind == Kind::RobotsElsewhere && self.robots.is_none()) {
+            return;
+        }
+        // Another job may be on its way to what this one knows already.
+        let leads_on = (300..400).contains(&status) && !policy.robots_elsewhere.is_empty();
+        if !leads_on || self.robots.is_none() {
+            self.robots = Some(status);
+        }
+        if status == 200 && self.crawl_delay.is_none() {
+            let next = began + policy.crawl_delay.unwrap_or_default().min(policy.max_delay);
+            self.crawl_delay = Some(Learnt { at, next, may_be_forgotten: false });
         }
     }
 
@@ -253,24 +342,54 @@ impl Ledger {
         self.under_way.len() + self.pauses.len() + self.errors.len()
     }
 
-    /// The half of a pause that is certain.
-    fn backoff(&self, policy: &Policy) -> Duration {
-        let n_doublings = u32::try_from(self.errors.len()).unwrap_or(u32::MAX).max(1) - 1;
-        let doubled = policy.backoff.0.saturating_mul(1 << n_doublings.min(MAX_DOUBLINGS));
-        doubled.min(policy.backoff.1) / 2
+    fn forgive(&mut self, at: Timestamp) {
+        self.errors.clear();
+        self.well = Some(at);
     }
 
-    fn pause(&mut self, rule: Rule, since: Timestamp, pause: Duration) {
-        let (until, transit) = (since + pause, self.policy.transit);
+    /// Requests that are under way together and fail together are one failure.
+    fn count_trouble(&mut self, asked: Timestamp, at: Timestamp, policy: &Policy) {
+        let transit = if self.connections(policy) > 1 { policy.transit } else { Duration::ZERO };
+        if asked >= self.troubled + transit {
+            self.count_error(at, true, policy);
+            self.troubled = at;
+        }
+    }
+
+    /// Over several connections a good answer that went out just before may be heard after this, and forgive it: then it
+    /// counts for its own pause and makes no other one longer.
+    fn count_error(&mut self, at: Timestamp, is_trouble: bool, policy: &Policy) {
+        let is_forgiven = self.connections(policy) > 1 && self.well.is_some_and(|well| at <= well + policy.transit);
+        // More of them change nothing.
+        if !is_forgiven && self.errors.len() <= MAX_DOUBLINGS {
+            self.errors.push(Failure { at, is_trouble });
+        }
+    }
+
+    fn end(&self, at: Timestamp, policy: &Policy) -> End {
+        End { at, may_cross: self.connections(policy).saturating_sub(1) }
+    }
+
+    fn pause(&mut self, rule: Rule, since: Timestamp, pause: Duration, policy: &Policy) {
+        let (until, transit) = (since + pause, policy.transit);
         // One that ends before this one matters only for what may cross the answer to this one.
-        self.pauses.retain(|other| other.until > since && (other.until > until || since <= other.since + transit));
-        self.pauses.push(Pause { rule, since, until, may_be_forgotten: false });
+        self.pauses.retain(|other| other.until > since && (other.until > until || since <= other.since.at + transit));
+        let n_in_row = if rule == Rule::Backoff { self.errors.len() } else { 0 };
+        self.pauses.push(Pause { n_in_row, ..Pause::new(rule, self.end(since, policy), until) });
     }
 }
 
-/// What crossed an answer on its way is not late.
-fn crossed(it: &Arrival, end: Timestamp, policy: &Policy) -> bool {
-    policy.connections > 1 && it.at <= end + policy.transit
+impl Pause {
+    fn new(rule: Rule, since: End, until: Timestamp) -> Self {
+        Self { rule, since, until, n_in_row: 0, may_be_forgotten: false, outlives: false }
+    }
+}
+
+/// The half of a pause that is certain after so many failures in a row, of which there is one.
+fn backoff(n_in_row: usize, policy: &Policy) -> Duration {
+    let n_doublings = n_in_row.max(1) - 1;
+    let doubled = policy.backoff.0.saturating_mul(1 << n_doublings.min(MAX_DOUBLINGS));
+    doubled.min(policy.backoff.1) / 2
 }
 
 fn kind(path: &str, policy: &Policy) -> Kind {

@@ -9,17 +9,25 @@
 //! # How much too early is too early
 //!
 //! A promise is about what is sent, and the witness is the server. Over one connection without bursts every
-//! promise is counted from what the server itself sent, so an arrival can't be early but by the resolution of
-//! clocks: [`SLACK`]. Over several, and with bursts, the interval is counted from sending, and an arrival
+//! promise is counted from what the server itself sent (the interval from the beginning of the last answer, rests
+//! and pauses from its end), so an arrival can't be early but by the resolution of clocks: [`SLACK`]. Over several, and with bursts, the interval is counted from sending, and an arrival
 //! whose forerunner was long on its way is nearer to it. How long that may be is [`Policy::transit`]. It is the limit
 //! of the algorithm and not a discount on each interval: an interval that is kept too short by a
-//! hair is found after as many requests as there are hairs in it.
+//! hair is found after as many requests as there are hairs in it. What was sent before an answer was heard may
+//! cross it within the same time: at most one request for each other connection.
 //!
 //! # What a kill may cost
 //!
-//! Nobody can know of an answer that went out just before the process was killed. A host that asked for a
-//! pause in that moment ([`Policy::unheard`]) may be met with one request too early afterwards. Such
-//! requests are counted as [`Report::forgotten`], and every other one is a violation, as is a second one.
+//! Nobody can know of an answer that went out just before the process was killed ([`Policy::unheard`]). If it asked for
+//! a pause, the process that goes on does not know how long a one until the host says it again, so that every
+//! request in that pause is excused and counted, as [`Report::forgotten`]. Nothing else is: after a kill each host is
+//! owed a rest as if its last request had failed, an interval for each token of a burst, and one request at a time until
+//! it has answered.
+//!
+//! # Whether anything was proved
+//!
+//! A rule that had no occasion to be broken was not tried. [`Report::held`] counts the requests that came as soon as a
+//! rule allowed them, so that it was this rule that held them back.
 
 mod ledger;
 mod policy;
@@ -43,6 +51,8 @@ pub(crate) use policy::{Paths, Policy, Shared};
 /// What clocks may differ by: a microsecond of rounding on both sides, and what a clock that is being corrected
 /// drifts in a pause (at most 0.5 ms a second).
 pub(crate) const SLACK: Duration = Duration::from_millis(2);
+/// What comes so soon after it may has waited for that.
+const SOON: Duration = Duration::from_millis(60);
 /// Most violations that are listed. All are counted.
 const MAX_LISTED: usize = 100;
 
@@ -103,8 +113,14 @@ pub(crate) struct Report {
     pub(crate) counts: BTreeMap<Rule, u64>,
     /// Requests that a kill excuses.
     pub(crate) forgotten: u64,
+    /// Pauses that were written down when a process died, not over then, and kept by the next one.
+    pub(crate) outlived: u64,
+    /// How many pauses were judged that follow so many failures in a row.
+    pub(crate) grown: BTreeMap<usize, u64>,
     /// How often each rule had something to judge: a time to wait for, a second connection, a page.
     pub(crate) judged: BTreeMap<Rule, u64>,
+    /// How often each rule is what a request waited for: a time that was just over, the last of several connections.
+    pub(crate) held: BTreeMap<Rule, u64>,
     /// The earliest arrival that its rule's tolerance excused.
     pub(crate) earliest: BTreeMap<Rule, Duration>,
 }
@@ -147,7 +163,8 @@ impl Auditor {
         self.promises = promises;
     }
 
-    /// The process that asks the hosts of `is_meant` was killed, not before `from` and not after `to`.
+    /// The process that asks the hosts of `is_meant` was killed, not before `from` and not after `to`. All that it sent
+    /// has come in, and no other has asked since.
     pub(crate) fn died(&mut self, from: Timestamp, to: Timestamp, is_meant: impl Fn(&str) -> bool) {
         self.hosts.iter_mut().filter(|(host, _)| is_meant(host)).for_each(|(_, ledger)| ledger.died(from, to));
     }
@@ -156,10 +173,10 @@ impl Auditor {
     pub(crate) fn tell(&mut self, moment: Moment<'_>) {
         match moment {
             Moment::Asked(arrival) => self.asked(arrival),
-            Moment::Ended { number, at, status, retry_after } => {
+            Moment::Ended { number, began, at, status, retry_after } => {
                 let Some(host) = self.under_way.remove(&number) else { return };
                 if let Some(ledger) = self.hosts.get_mut(&host) {
-                    ledger.ended(number, at, status, retry_after);
+                    ledger.ended(number, (began, at), status, retry_after);
                 }
             }
         }
@@ -216,7 +233,15 @@ impl Findings<'_> {
         }
         let earliest = self.report.earliest.entry(rule).or_default();
         *earliest = early_by.max(*earliest);
+        if self.it.at.since(due) < SOON {
+            self.held(rule);
+        }
         true
+    }
+
+    /// The rule is what held the request back.
+    fn held(&mut self, rule: Rule) {
+        *self.report.held.entry(rule).or_default() += 1;
     }
 
     /// Something that may not be.
@@ -229,6 +254,17 @@ impl Findings<'_> {
 
     fn forgotten(&mut self) {
         self.report.forgotten += 1;
+    }
+
+    fn outlived(&mut self) {
+        self.report.outlived += 1;
+    }
+
+    /// A pause was judged that follows so many failures in a row, if any.
+    fn grown(&mut self, n_in_row: usize) {
+        if n_in_row > 0 {
+            *self.report.grown.entry(n_in_row).or_default() += 1;
+        }
     }
 
     fn judged(&mut self, rule: Rule) {
@@ -256,8 +292,12 @@ pub(crate) fn audit(log: &[Arrival], policy: &Policy) -> Vec<Violation> {
     replay(log, Auditor::new(Box::new(move |_| policy.clone())))
 }
 
-/// Tells an auditor a log that was kept.
-pub(crate) fn replay(log: &[Arrival], mut auditor: Auditor) -> Vec<Violation> {
+/// Tells an auditor a log that was kept, for its violations.
+pub(crate) fn replay(log: &[Arrival], auditor: Auditor) -> Vec<Violation> {
+    listen(log, auditor).violations
+}
+
+fn listen(log: &[Arrival], mut auditor: Auditor) -> Report {
     let ends = log.iter().filter_map(|arrival| Some((arrival.ended?, Some(arrival))));
     let mut moments: Vec<(Timestamp, bool, &Arrival)> = log.iter().map(|arrival| (arrival.at, true, arrival)).collect();
     moments.extend(ends.filter_map(|(at, arrival)| Some((at, false, arrival?))));
@@ -268,8 +308,8 @@ pub(crate) fn replay(log: &[Arrival], mut auditor: Auditor) -> Vec<Violation> {
             Moment::Asked(arrival)
         } else {
             let (number, status, retry_after) = (arrival.number, arrival.status, arrival.retry_after.as_deref());
-            Moment::Ended { number, at, status, retry_after }
+            Moment::Ended { number, began: arrival.began.unwrap_or(at), at, status, retry_after }
         });
     }
-    auditor.report().violations
+    auditor.report()
 }

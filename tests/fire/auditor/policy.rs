@@ -33,10 +33,11 @@ pub(crate) struct Policy {
     /// How much longer than another one a request may be on its way: over several connections, with bursts, and
     /// when quiet hours begin.
     pub(crate) transit: Duration,
-    /// Answers that went out so shortly before a kill need not have been heard, or what they ask for not written
-    /// down.
+    /// Answers that went out so shortly before a kill need not have been heard, or a pause that they ask for not
+    /// written down.
     pub(crate) unheard: Duration,
-    /// Nor need anything else that went out so shortly before.
+    /// Failures that make nobody rest wait for an ordinary commit, so that those may be forgotten that were so
+    /// shortly before.
     pub(crate) uncommitted: Duration,
 }
 
@@ -63,6 +64,11 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Whether all that is promised counts from what the server itself sent.
+    pub(super) fn is_exact(&self) -> bool {
+        self.connections == 1 && self.burst == 1
+    }
+
     /// Nothing but the pauses that a host asks for.
     pub(crate) fn nothing() -> Self {
         let backoff = (Duration::ZERO, Duration::ZERO);

@@ -21,6 +21,7 @@ fn at(path: &str, at_ms: u64, took_ms: u64, status: u16) -> Arrival {
         in_flight: 1,
         status,
         retry_after: None,
+        began: None,
         ended: Some(at + ms(took_ms)),
     }
 }
@@ -60,7 +61,7 @@ fn check_with(auditor: Auditor, log: &[Arrival], expected: &[(Rule, &str, u64)])
 fn rates_and_bursts() {
     let policy = Policy { robots_first: false, ..Policy::default() };
     let log = [at("/1", 0, 1, 200), at("/2", 999, 1, 200), at("/3", 1500, 1, 200), at("/4", 2500, 1, 200)];
-    check(&policy, &log, &[(Rule::Rate, "/3", 500)]);
+    check(&policy, &log, &[(Rule::Rate, "/3", 501)]);
     let policy = Policy { burst: 2, ..policy };
     check(&policy, &log, &[]);
     check(&policy, &[0, 2, 4].map(|n| at("/", n, 1, 200)), &[(Rule::Rate, "/", 996)]);
@@ -69,9 +70,25 @@ fn rates_and_bursts() {
 }
 
 #[test]
+fn over_one_connection_the_interval_counts_from_the_beginning_of_the_answer() {
+    let policy = Policy { robots_first: false, ..Policy::default() };
+    let slow = at("/1", 0, 500, 200);
+    check(&policy, &[slow.clone(), at("/2", 1100, 1, 200)], &[(Rule::Rate, "/2", 400)]);
+    let long = Arrival { began: Some(slow.at + ms(100)), ..slow };
+    check(&policy, &[long.clone(), at("/2", 1100, 1, 200)], &[]);
+    // Where requests overlap it counts from sending.
+    check(&Policy { connections: 2, ..policy.clone() }, &[at("/1", 0, 500, 200), at("/2", 1000, 1, 200)], &[]);
+    // At a crawl-delay's pace there is one connection, whatever the policy says.
+    let policy = Policy { connections: 2, crawl_delay: Some(ms(2000)), ..policy };
+    let robots = at("/robots.txt", 0, 1, 200);
+    let log = [robots, at("/1", 2001, 500, 200), at("/2", 4400, 1, 200)];
+    check(&policy, &log, &[(Rule::CrawlDelay, "/2", 101)]);
+}
+
+#[test]
 fn an_interval_that_is_too_short_by_a_hair_is_found_in_the_end() {
     let policy = Policy { robots_first: false, ..Policy::default() };
-    let log: Vec<Arrival> = (0..9).map(|n| at("/", 999 * n, 1, 200)).collect();
+    let log: Vec<Arrival> = (0..9).map(|n| at("/", 999 * n, 0, 200)).collect();
     let found = audit(&log, &policy);
     assert_eq!(
         found.iter().map(|it| (it.rule, it.number)).collect::<Vec<_>>(),
@@ -118,6 +135,13 @@ fn pauses_that_were_asked_for() {
     let policy = Policy { connections: 2, ..policy };
     check(&policy, &[asking("2", at("/1", 0, 100, 429)), at("/2", 105, 1, 200)], &[]);
     check(&policy, &[asking("2", at("/1", 0, 100, 429)), at("/2", 305, 1, 200)], &[(Rule::RetryAfter, "/2", 1795)]);
+    // But no more than one request for each other connection can have been.
+    let log = [asking("2", at("/1", 0, 100, 429)), at("/2", 105, 1, 200), at("/3", 107, 1, 200)];
+    check(&policy, &log, &[(Rule::RetryAfter, "/3", 1993)]);
+    check(&Policy { connections: 3, ..policy.clone() }, &log, &[]);
+    let policy = Policy { delay: ms(300), ..policy };
+    let log = [at("/1", 0, 100, 200), at("/2", 105, 900, 200), at("/3", 107, 1, 200)];
+    check(&policy, &log, &[(Rule::Delay, "/3", 293)]);
 }
 
 #[test]
@@ -127,6 +151,18 @@ fn failures_are_left_in_peace_for_longer_and_longer() {
     check(&policy, &log, &[(Rule::Backoff, "/2", 100), (Rule::Backoff, "/3", 100), (Rule::Backoff, "/4", 100)]);
     let log = [at("/1", 0, 0, 503), at("/2", 500, 0, 200), at("/3", 501, 0, 503), at("/4", 1001, 0, 200)];
     check(&policy, &log, &[]);
+}
+
+#[test]
+fn what_fails_together_is_one_failure_and_what_is_forgiven_makes_no_pause_longer() {
+    let policy = Policy { backoff: (ms(1000), ms(8000)), connections: 3, ..bare() };
+    // The second was sent before the first was heard; the third is another failure, and half of four seconds is owed.
+    let together = [at("/1", 0, 10, 503), at("/2", 15, 20, 502), at("/3", 600, 0, 504), at("/4", 1500, 0, 200)];
+    check(&policy, &together, &[(Rule::Backoff, "/4", 100)]);
+    // The good answer to the first may be heard after the failure of the second, and forgive it.
+    let crossing = [at("/1", 0, 10, 200), at("/2", 5, 10, 502), at("/3", 600, 0, 504), at("/4", 1100, 0, 200)];
+    check(&policy, &crossing, &[]);
+    check(&Policy { connections: 1, ..policy }, &crossing[1..], &[(Rule::Backoff, "/4", 500)]);
 }
 
 #[test]
@@ -163,7 +199,7 @@ fn a_crawl_delay_holds_from_robots_txt_on() {
     check(
         &policy,
         &log,
-        &[(Rule::CrawlDelay, "/1", 2000), (Rule::CrawlDelay, "/3", 1000), (Rule::Connections, "/3", 0)],
+        &[(Rule::CrawlDelay, "/1", 2001), (Rule::CrawlDelay, "/3", 1000), (Rule::Connections, "/3", 0)],
     );
     let log = [at("/robots.txt", 0, 1, 404), at("/1", 1000, 1, 200)];
     check(&policy, &log, &[]);
@@ -197,47 +233,128 @@ fn other_promises_from_some_time_on() {
     let mut auditor = Auditor::new(same(&policy(1000)));
     for n in [0, 1000] {
         auditor.tell(Moment::Asked(&at("/", n, 1, 200)));
-        auditor.tell(Moment::Ended { number: n, at: T + ms(n), status: 200, retry_after: None });
+        auditor.tell(Moment::Ended { number: n, began: T + ms(n), at: T + ms(n), status: 200, retry_after: None });
     }
     auditor.promise(same(&policy(500)));
     check_with(
         auditor,
         &[at("/1", 2000, 1, 200), at("/2", 2500, 1, 200), at("/3", 2900, 1, 200)],
-        &[(Rule::Rate, "/3", 100)],
+        &[(Rule::Rate, "/3", 101)],
     );
 }
 
-/// A crawl whose process is killed at 2000 ms; one answer went out `before_ms` before that, and the next one
-/// asks at 2600 and 2650 ms.
-fn killed(policy: &Policy, before_ms: u64, last: Arrival) -> (Vec<(Rule, u64)>, u64) {
+/// What is reported, and how many requests are forgotten, of a crawl whose process is killed at 2000 ms: what it asked
+/// `before`, and what the one that goes on asks `after`.
+#[track_caller]
+fn check_killed(policy: &Policy, before: &[Arrival], after: &[Arrival], expected: (&[(Rule, &str, u64)], u64)) {
     let mut auditor = Auditor::new(same(policy));
-    // One is under way all the time, and its answer is heard by nobody.
-    auditor.tell(Moment::Asked(&at("/lost", 1000, 9, 503)));
-    let told = Arrival { at: T + ms(2000 - before_ms), ended: None, number: 1, ..last };
-    auditor.tell(Moment::Asked(&told));
-    let (status, retry_after) = (told.status, told.retry_after.as_deref());
-    auditor.tell(Moment::Ended { number: 1, at: told.at, status, retry_after });
+    let tell = |auditor: &mut Auditor, it: &Arrival| {
+        auditor.tell(Moment::Asked(it));
+        let (number, at, status) = (it.number, it.ended.unwrap(), it.status);
+        auditor.tell(Moment::Ended { number, began: at, at, status, retry_after: it.retry_after.as_deref() });
+    };
+    before.iter().for_each(|it| tell(&mut auditor, it));
+    // The answer to this one is heard by nobody.
+    auditor.tell(Moment::Asked(&at("/lost", 1999, 9, 503)));
     auditor.died(T + ms(2000), T + ms(2010), |host| host == "a.test");
-    auditor.tell(Moment::Ended { number: 1000, at: T + ms(2020), status: 503, retry_after: Some("99") });
-    for after in [at("/2", 2600, 1, 200), at("/3", 2650, 1, 200)] {
-        auditor.tell(Moment::Asked(&after));
-        auditor.tell(Moment::Ended { number: after.number, at: after.at, status: 200, retry_after: None });
-    }
+    let (number, lost) = (1999, T + ms(2020));
+    auditor.tell(Moment::Ended { number, began: lost, at: lost, status: 503, retry_after: Some("99") });
+    after.iter().for_each(|it| tell(&mut auditor, it));
     let report = auditor.report();
-    (report.violations.iter().map(|it| (it.rule, it.number)).collect(), report.forgotten)
+    let found: Vec<(Rule, &str, u64)> = report
+        .violations
+        .iter()
+        .map(|it| (it.rule, &*it.path, u64::try_from(it.early_by.as_millis()).unwrap()))
+        .filter(|(_, path, _)| *path != "/lost")
+        .collect();
+    assert_eq!((&found[..], report.forgotten), expected);
+}
+
+/// What an answer asked for within 100 ms of a kill may be forgotten, and within 300 ms a failure that makes nobody rest.
+fn forgetful() -> Policy {
+    Policy { unheard: ms(100), uncommitted: ms(300), ..bare() }
+}
+
+/// Answered as soon as it comes.
+fn quick(path: &str, at_ms: u64, status: u16) -> Arrival {
+    at(path, at_ms, 0, status)
 }
 
 #[test]
-fn a_kill_excuses_one_request_and_only_for_what_was_said_just_before() {
-    let policy = Policy { unheard: ms(100), uncommitted: ms(300), connections: 2, ..bare() };
-    let busy = || asking("3", at("/1", 0, 0, 503));
-    assert_eq!(killed(&policy, 50, busy()), (vec![], 1));
-    assert_eq!(killed(&policy, 150, busy()), (vec![(Rule::RetryAfter, 2600), (Rule::RetryAfter, 2650)], 0));
-    assert_eq!(killed(&policy, 50, at("/1", 0, 0, 200)), (vec![], 0));
-    let policy = Policy { crawl_delay: Some(ms(900)), connections: 9, ..policy };
-    assert_eq!(killed(&policy, 50, at("/robots.txt", 0, 0, 200)).1, 1);
-    let found = killed(&policy, 150, at("/robots.txt", 0, 0, 200));
-    assert!(found.0.contains(&(Rule::CrawlDelay, 2600)) && found.1 == 0, "{found:?}");
+fn a_kill_excuses_every_request_in_a_pause_that_was_asked_for_just_before_and_counts_it() {
+    let policy = Policy { backoff: (ms(200), ms(200)), ..forgetful() };
+    let after = [quick("/2", 3100, 200), quick("/3", 3200, 200), quick("/4", 3300, 200), quick("/5", 4960, 200)];
+    let busy = |at_ms| [asking("3", quick("/1", at_ms, 503))];
+    check_killed(&policy, &busy(1950), &after, (&[], 3));
+    let early = [(Rule::RetryAfter, "/2", 1750), (Rule::RetryAfter, "/3", 1650), (Rule::RetryAfter, "/4", 1550)];
+    check_killed(&policy, &busy(1850), &after, (&early, 0));
+    check_killed(&policy, &[quick("/1", 1950, 200)], &after, (&[], 0));
+    // When the host says it again, it is known.
+    let again = [asking("3", quick("/2", 3100, 429)), quick("/3", 3200, 200)];
+    check_killed(&policy, &busy(1950), &again, (&[(Rule::RetryAfter, "/3", 2900)], 1));
+}
+
+#[test]
+fn a_kill_excuses_no_backoff() {
+    // As if the last request had failed: a second after the kill, however short before it a failure was heard …
+    let after = [quick("/2", 2600, 200)];
+    check_killed(&forgetful(), &[quick("/1", 1950, 503)], &after, (&[(Rule::Backoff, "/2", 410)], 0));
+    let known = [(Rule::Backoff, "/2", 250), (Rule::Backoff, "/2", 1410)];
+    check_killed(&forgetful(), &[quick("/1", 1850, 503)], &after, (&known, 0));
+    // … or none, and for longer after failures that were written down.
+    check_killed(&forgetful(), &[quick("/1", 1950, 200)], &after, (&[(Rule::Backoff, "/2", 410)], 0));
+    let after = [quick("/3", 5000, 200)];
+    let twice = |second| [quick("/1", 100, 502), quick("/2", second, 502)];
+    check_killed(&forgetful(), &twice(1500), &after, (&[(Rule::Backoff, "/3", 1010)], 0));
+    check_killed(&forgetful(), &twice(1950), &after, (&[], 0));
+    // A failure after which nobody rests waits for an ordinary commit, unless one came sooner.
+    let after = [quick("/2", 3100, 200)];
+    check_killed(&forgetful(), &[quick("/1", 1600, 500)], &after, (&[(Rule::Backoff, "/2", 910)], 0));
+    check_killed(&forgetful(), &[quick("/1", 1800, 500)], &after, (&[], 0));
+    let pressed = [quick("/1", 1750, 500), quick("/1", 1800, 502)];
+    check_killed(&forgetful(), &pressed, &[quick("/2", 6000, 200)], (&[(Rule::Backoff, "/2", 10)], 0));
+}
+
+#[test]
+fn a_kill_excuses_robots_txt_and_nothing_else_from_a_crawl_delay_that_was_said_just_before() {
+    let policy = Policy { crawl_delay: Some(ms(2000)), ..forgetful() };
+    let said = |at_ms| [quick("/robots.txt", at_ms, 200)];
+    check_killed(&policy, &said(1950), &said(3100), (&[], 1));
+    check_killed(&policy, &said(1950), &[quick("/2", 3100, 200)], (&[(Rule::CrawlDelay, "/2", 899)], 0));
+    check_killed(&policy, &said(1850), &said(3100), (&[(Rule::CrawlDelay, "/robots.txt", 899)], 0));
+}
+
+#[test]
+fn whoever_goes_on_takes_all_tokens_for_spent_and_tries_each_host_by_one_request() {
+    let policy = Policy { interval: ms(1500), burst: 2, ..forgetful() };
+    let before = [quick("/1", 100, 200)];
+    check_killed(&policy, &before, &[quick("/2", 4900, 200)], (&[(Rule::Rate, "/2", 110)], 0));
+    check_killed(&policy, &before, &[quick("/2", 5010, 200)], (&[], 0));
+    let mut auditor = Auditor::new(same(&Policy { connections: 2, ..forgetful() }));
+    auditor.tell(Moment::Asked(&quick("/1", 100, 200)));
+    auditor.died(T + ms(2000), T + ms(2010), |_| true);
+    auditor.tell(Moment::Asked(&at("/2", 3100, 100, 200)));
+    auditor.tell(Moment::Asked(&at("/3", 3150, 100, 200)));
+    let found = auditor.report().violations;
+    assert_eq!(found.iter().map(|it| (it.rule, &*it.path)).collect::<Vec<_>>(), [(Rule::Probe, "/3")]);
+}
+
+#[test]
+fn it_is_told_what_held_requests_back() {
+    let policy = Policy { connections: 2, backoff: (ms(400), ms(4000)), interval: ms(100), ..bare() };
+    let log = [
+        at("/1", 0, 200, 500),
+        at("/2", 110, 10, 502),
+        at("/3", 340, 10, 502),
+        asking("1", at("/4", 1170, 10, 429)),
+        at("/5", 2200, 10, 200),
+    ];
+    let report = listen(&log, Auditor::new(same(&policy)));
+    assert_eq!(report.violations, []);
+    let held = [(Rule::Rate, 1), (Rule::Connections, 1), (Rule::RetryAfter, 1), (Rule::Backoff, 2)];
+    assert_eq!(report.held, held.into(), "{report:?}");
+    // After one failure and after three: the first and the second were under way together, and one is no trouble.
+    assert_eq!(report.grown, [(1, 1), (3, 1)].into());
 }
 
 #[test]
@@ -248,7 +365,7 @@ fn it_takes_no_more_memory_than_the_hosts() {
             on(if n % 2 == 0 { "a" } else { "b" }, asking("1", at("/", n, 1, 500 + u16::try_from(n % 4).unwrap())));
         auditor.tell(Moment::Asked(&it));
         let retry_after = Some("1");
-        auditor.tell(Moment::Ended { number: n, at: it.at, status: it.status, retry_after });
+        auditor.tell(Moment::Ended { number: n, began: it.at, at: it.at, status: it.status, retry_after });
     }
     assert!(auditor.under_way.is_empty() && auditor.domains.is_empty() && auditor.hosts.len() == 2);
     assert!(auditor.hosts.values().all(|ledger| ledger.n_kept() < 50));

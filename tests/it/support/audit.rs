@@ -45,6 +45,7 @@ mod tests {
             in_flight,
             status: 200,
             retry_after: None,
+            began: None,
             ended: Some(at),
         }
     }

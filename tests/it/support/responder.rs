@@ -118,6 +118,7 @@ async fn converse(mut stream: TcpStream, connection: u64, shared: &Shared) -> st
             in_flight,
             status: 0,
             retry_after: None,
+            began: None,
             ended: None,
         });
         let reply = shared.reply(&host, &target).dated(shared.log.clock().now());
