@@ -50,7 +50,7 @@ pub(crate) enum Gates {
 pub(crate) async fn jobs_on_the_same_hosts(gates: Gates, plan: &Plan) -> Part {
     let began = Instant::now();
     let n_requests = plan.requests / 8;
-    let n_hosts = u32::try_from(n_requests / 100).unwrap_or(u32::MAX).clamp(12, plan.hosts.max(12));
+    let n_hosts = u32::try_from(n_requests / 50).unwrap_or(u32::MAX).clamp(12, plan.hosts.max(12));
     let world = World::serve(plan.seed + 2, n_hosts, 200).await;
     let terms = Terms::FAST;
     world.promise(&terms.policy(), None);
@@ -72,6 +72,7 @@ pub(crate) async fn jobs_on_the_same_hosts(gates: Gates, plan: &Plan) -> Part {
     for run in finished {
         run.expect("it works");
     }
+    assert!(n_heard(&world.ear) >= n_requests, "{} requests of {n_requests}", n_heard(&world.ear));
     part("jobs on the same hosts", &world.ear, (0, 0), began)
 }
 

@@ -2,7 +2,7 @@
 //! auditor listens to every server that they ask.
 //!
 //! - [`turns`]: one crawl of a glass web (crawl-delays, refused and moved robots.txt, redirects between hosts,
-//!   failures once and for all, `Retry-After`, slow and broken answers) as the built program, in turns: each ends with
+//!   failures once and for all, outages, `Retry-After`, slow and broken answers) as the built program, in turns: each ends with
 //!   SIGKILL or SIGTERM, and the next one goes on under other [`Terms`].
 //! - [`jobs`]: several jobs and a courier in one process, on the same hosts, through one gate; and quiet hours whose
 //!   edges are met, by a clock that is handed in.
@@ -41,8 +41,9 @@ pub(crate) struct Plan {
     pub(crate) hosts: u32,
     /// Pages of a host, on average.
     pub(crate) pages: u32,
-    /// Requests of the crawl in flight. More of them than the machine can work on wait for it, and what waits is
-    /// late: each of them is on its way for this many times the machine's time for one.
+    /// Requests of the crawl in flight; some two dozen wait for sluggish hosts. More of the others than the machine can
+    /// work on wait for it, and what waits is late: each of them is on its way for this many times the machine's time
+    /// for one.
     pub(crate) in_flight: u32,
     /// Turns until then, or more.
     pub(crate) turns: u64,
@@ -55,7 +56,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// What an ordinary test has the time for.
     pub(crate) fn short(seed: u64) -> Self {
-        Self { seed, requests: 12_000, hosts: 360, pages: 120, in_flight: 16, turns: 6, quiet: false, is_told: false }
+        Self { seed, requests: 12_000, hosts: 360, pages: 120, in_flight: 40, turns: 6, quiet: false, is_told: false }
     }
 }
 
@@ -81,6 +82,7 @@ impl Part {
         json!({
             "part": self.name, "requests": report.requests, "hosts": report.hosts, "kills": self.kills,
             "stops": self.stops, "violations": by_rule(&report.counts), "judged": by_rule(&report.judged),
+            "held": by_rule(&report.held), "backoffs_after_failures_in_row": report.grown, "outlived": report.outlived,
             "forgotten": report.forgotten, "earliest_ms": earliest, "seconds": self.took.as_secs_f64(),
         })
     }
@@ -105,7 +107,7 @@ pub(crate) fn run(args: &Args, results: &mut Results) -> Result<(), Violations> 
     let pages = u32::try_from(4 * requests / u64::from(hosts)).unwrap_or(u32::MAX).max(20);
     let turns = args.number("turns", 40);
     let seed = args.number("seed", 1);
-    let plan = Plan { seed, requests, hosts, pages, in_flight: 48, turns, quiet: true, is_told: true };
+    let plan = Plan { seed, requests, hosts, pages, in_flight: 72, turns, quiet: true, is_told: true };
     results.push(&json!({"command": "politeness", "plan": format!("{plan:?}")}));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let parts = runtime.block_on(prove(&plan));

@@ -8,7 +8,7 @@ use tokio::process::Child;
 
 use super::{
     Part, Plan, n_heard, part, tell,
-    terms::{QuietMinute, Terms},
+    terms::{QuietMinute, TRANSIT, Terms},
     world::World,
 };
 use crate::{
@@ -23,8 +23,6 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A crawl that asks nobody for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(150);
-/// What a dead process has sent is read by the server within this.
-const STRAGGLERS: Duration = Duration::from_millis(100);
 /// Hosts that have a quiet minute.
 const N_QUIET: u32 = 12;
 
@@ -113,7 +111,7 @@ async fn end(world: &World, mut child: Child, ending: Ending) {
             child.start_kill().unwrap();
             finish(child).await;
             let to = world.log.clock().now();
-            tokio::time::sleep(STRAGGLERS).await;
+            tokio::time::sleep(TRANSIT).await;
             world.ear.lock().unwrap().died(from, to, |_| true);
         }
     }

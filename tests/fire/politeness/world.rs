@@ -7,8 +7,12 @@ use dragline::vitro::{Log, Options, Role, Server, Web};
 use super::{Ear, terms::QuietMinute};
 use crate::fire::auditor::{Auditor, Paths, Policy, Promises, tap};
 
-/// What `Role::Patient` hosts ask for.
-const CRAWL_DELAY_S: u32 = 1;
+/// What `Role::Patient` hosts ask for, and what a `Retry-After` does: both longer than the rest that a crawl which goes
+/// on leaves every host, so that one that forgets them is seen.
+const CRAWL_DELAY_S: u32 = 2;
+const RETRY_AFTER_S: u32 = 3;
+/// Hosts that keep a request waiting for longer than several intervals, with half of their pages.
+const SLUGGISH: u32 = 12;
 
 pub(super) struct World {
     pub(super) server: Server,
@@ -26,8 +30,11 @@ impl World {
             links_per_page: 5,
             page_bytes: 1500,
             latency: (Duration::ZERO, Duration::from_millis(30)),
-            slow: Duration::from_millis(300),
+            slow: Duration::from_millis(1500),
+            sluggish_hosts: SLUGGISH,
             retry_after_permille: 30,
+            retry_after_s: RETRY_AFTER_S,
+            outage_permille: 30,
             crawl_delay_s: CRAWL_DELAY_S,
             ..Options::demo()
         };
