@@ -110,23 +110,36 @@ fn bump(buckets: &mut Vec<u64>, value: u64) {
     buckets[index] += 1;
 }
 
-/// Says where `said` is something else than `expected`, whose names are all looked at. A number that is
-/// not said is 0, and so is one of a list or a map of numbers that is not expected.
-pub(super) fn compare(path: &str, expected: &Json, said: &Json, differ: &mut dyn FnMut(String)) {
+/// How much of what is said is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it: what is not expected should not be there.
+    Whole,
+    /// The maps and the lists that are expected, and of objects with fields those fields.
+    Part,
+}
+
+/// Says where `said` is something else than `expected`, whose names are all looked at. In a map a number that is not
+/// there is 0.
+pub(super) fn compare(path: &str, expected: &Json, said: &Json, extent: Extent, differ: &mut dyn FnMut(String)) {
     match (expected, said) {
         (Json::Object(expected), Json::Object(said)) => {
+            for (key, expected) in expected {
+                compare_one(&join(path, key), Some(expected), said.get(key), extent, differ);
+            }
             let is_map = matches!(last(path), "failed" | "refused" | "status" | "depth" | "status_class");
-            let others = said.iter().filter(|(key, _)| is_map && !expected.contains_key(*key));
-            for (key, _) in expected.iter().chain(others) {
-                compare(&join(path, key), &expected_of(expected.get(key)), said.get(key).unwrap_or(&json!(0)), differ);
+            let others = said.iter().filter(|(key, _)| !expected.contains_key(*key));
+            for (key, said) in others.filter(|_| is_map || extent == Extent::Whole) {
+                compare_one(&join(path, key), None, Some(said), extent, differ);
             }
         }
         (Json::Array(expected), Json::Array(said)) => {
             for i in 0..expected.len().max(said.len()) {
                 let path = format!("{path}[{i}]");
-                let is_bucket = expected.first().or(said.first()).is_some_and(Json::is_object);
-                let absent = if is_bucket { json!({"count": 0}) } else { json!(0) };
-                compare(&path, expected.get(i).unwrap_or(&absent), said.get(i).unwrap_or(&absent), differ);
+                match (expected.get(i), said.get(i)) {
+                    (None, Some(said)) => differ(surplus(&path, said)),
+                    (expected, said) => compare_one(&path, expected, said, extent, differ),
+                }
             }
         }
         _ if is_same(expected, said) => {}
@@ -134,16 +147,36 @@ pub(super) fn compare(path: &str, expected: &Json, said: &Json, differ: &mut dyn
     }
 }
 
-fn expected_of(value: Option<&Json>) -> Json {
-    value.cloned().unwrap_or(json!(0))
+/// The same of what may not be on either side.
+fn compare_one(
+    path: &str,
+    expected: Option<&Json>,
+    said: Option<&Json>,
+    extent: Extent,
+    differ: &mut dyn FnMut(String),
+) {
+    let zero = json!(0);
+    match (expected, said) {
+        (Some(expected), Some(said)) => compare(path, expected, said, extent, differ),
+        (Some(expected), None) if expected.is_number() => compare(path, expected, &zero, extent, differ),
+        (None, Some(said)) if said.is_number() => compare(path, &zero, said, extent, differ),
+        (Some(expected), None) => differ(format!("{path} is missing, and should be {expected}")),
+        (None, Some(said)) => differ(surplus(path, said)),
+        (None, None) => {}
+    }
 }
 
+fn surplus(path: &str, said: &Json) -> String {
+    format!("{path} is {said}, and should not be there")
+}
+
+/// Whole numbers are counted, and agree or don't.
 fn is_same(a: &Json, b: &Json) -> bool {
     if a == b {
         return true;
     }
     match (a.as_f64(), b.as_f64()) {
-        (Some(a), Some(b)) => (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()),
+        (Some(x), Some(y)) if a.is_f64() || b.is_f64() => (x - y).abs() <= TOLERANCE * x.abs().max(y.abs()),
         _ => false,
     }
 }
@@ -182,10 +215,14 @@ pub(super) fn judge_receipt(receipt: &Receipt, pass: u32, file: &str, findings: 
 mod tests {
     use super::*;
 
-    fn check(expected: &Json, said: &Json, differences: &[&str]) {
+    fn check_to(extent: Extent, expected: &Json, said: &Json, differences: &[&str]) {
         let mut found = Vec::new();
-        compare("", expected, said, &mut |what| found.push(what));
+        compare("", expected, said, extent, &mut |what| found.push(what));
         assert_eq!(found, differences);
+    }
+
+    fn check(expected: &Json, said: &Json, differences: &[&str]) {
+        check_to(Extent::Part, expected, said, differences);
     }
 
     #[test]
@@ -198,8 +235,42 @@ mod tests {
         check(&json!({"failed": {}}), &json!({"failed": {"dns": 2}}), &["failed.dns is 2, and should be 0"]);
         check(&json!({"status": {"200": 1}}), &json!({"status": {}}), &["status.200 is 0, and should be 1"]);
         let buckets = json!({"b": [{"count": 1, "from": 0}, {"count": 4, "from": 1}]});
-        check(&json!({"b": [{"count": 1}]}), &buckets, &["b[1].count is 4, and should be 0"]);
-        check(&json!({"b": [1]}), &json!({"b": [1, 4]}), &["b[1] is 4, and should be 0"]);
+        check(&json!({"b": [{"count": 1}, {"count": 4}]}), &buckets, &[]);
+        check(&json!({"b": [{"count": 1}]}), &buckets, &["b[1] is {\"count\":4,\"from\":1}, and should not be there"]);
+        check(&json!({"b": [1]}), &json!({"b": [1, 4]}), &["b[1] is 4, and should not be there"]);
+        check(&json!({"b": [1, 4]}), &json!({"b": [1]}), &["b[1] is 0, and should be 4"]);
+        check(&json!({"b": [{"count": 1}]}), &json!({"b": []}), &["b[0] is missing, and should be {\"count\":1}"]);
+    }
+
+    #[test]
+    fn what_is_made_up_is_told() {
+        let whole = |expected: Json, said: Json, differences: &[&str]| {
+            check_to(Extent::Whole, &expected, &said, differences);
+        };
+        let hosts = json!({"hosts": [{"host": "a", "fetched": 1}], "waited": {"why": {"backoff": 1.5}}});
+        whole(hosts.clone(), hosts.clone(), &[]);
+        let mut said = hosts.clone();
+        said["hosts"] = json!([{"host": "a", "fetched": 1}, {"host": "b", "count": 0}]);
+        said["waited"]["why"]["weather"] = json!(2);
+        said["waited"]["why"]["nothing"] = json!(0.0);
+        said["retired"] = json!({"http://a/": "duplicate-content"});
+        let expected = [
+            "hosts[1] is {\"count\":0,\"host\":\"b\"}, and should not be there",
+            "waited.why.weather is 2, and should be 0",
+            "retired is {\"http://a/\":\"duplicate-content\"}, and should not be there",
+        ];
+        whole(hosts, said, &expected);
+        whole(json!({"retired": {"x": "y"}}), json!({}), &["retired is missing, and should be {\"x\":\"y\"}"]);
+    }
+
+    #[test]
+    fn counts_have_no_tolerance() {
+        let n = 50_000_000_000_u64;
+        check(&json!({"wire_bytes": n}), &json!({"wire_bytes": n}), &[]);
+        let one_more = format!("wire_bytes is {}, and should be {n}", n + 1);
+        check(&json!({"wire_bytes": n}), &json!({"wire_bytes": n + 1}), &[&one_more]);
+        check(&json!({"seconds": 50_000_000_000.5}), &json!({"seconds": 50_000_000_000.25}), &[]);
+        check(&json!({"seconds": 3}), &json!({"seconds": 3.0}), &[]);
     }
 
     #[test]

@@ -144,9 +144,13 @@ impl Hosts {
         findings: &mut Findings,
     ) -> io::Result<()> {
         self.spill()?;
-        let mut named: HashMap<u64, &crate::report::HostLine> =
-            receipt.hosts.iter().map(|line| (HostKey::new(&line.host).id().0, line)).collect();
         let mut differ = |what: String| findings.add(Finding::new(Kind::ReceiptCount, place.pass, what).file(file));
+        let mut named: HashMap<u64, &crate::report::HostLine> = HashMap::new();
+        for line in &receipt.hosts {
+            if named.insert(HostKey::new(&line.host).id().0, line).is_some() {
+                differ(format!("hosts, {}: it is named twice", line.host));
+            }
+        }
         let mut others = Sums::default();
         let mut parts = self.parts.finish()?;
         while let Some((host, records, _)) = next(&mut parts)? {

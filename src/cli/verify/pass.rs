@@ -159,7 +159,7 @@ impl Scan {
         let name = shelf.name(&mark.file);
         let Some(length) = length(&shelf.path(&mark.file))? else {
             // A file that was begun and never written to need not have survived.
-            if mark.bytes > 0 {
+            if mark.bytes > 0 || mark.records > 0 {
                 self.is_whole = false;
                 let what = format!("it is missing, with {} records", mark.records);
                 findings.add(Finding::new(Kind::Missing, shelf.pass, what).file(name));
