@@ -105,7 +105,10 @@ fn verify(out: &Path, scratch: &Path, watch: &mut Watch) -> Result<Told, Failure
     let book = state.as_ref().map(|state| state.book.clone());
     let n_before = book.as_ref().map_or(0, |book| book.passes_before);
     let not_moved = book.as_ref().map_or_else(Vec::new, |book| book.setting_aside.clone());
-    let shelf = |pass: u32, prefix: String| Shelf { pass, out: out.to_owned(), prefix, not_moved: not_moved.clone() };
+    let shelf = |pass: u32, prefix: String| {
+        let not_moved = if pass < n_before { Vec::new() } else { not_moved.clone() };
+        Shelf { pass, out: out.to_owned(), prefix, not_moved }
+    };
 
     let found = folder::passes_in(out);
     let last = found.last().copied().unwrap_or_default();

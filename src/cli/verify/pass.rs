@@ -31,7 +31,7 @@ pub(super) struct Shelf {
     pub(super) out: PathBuf,
     /// Where in it: `""`, or `passes/<n>/`.
     pub(super) prefix: String,
-    /// Names of files that may still lie in the output folder itself.
+    /// Names of files that are still to be moved from the output folder itself: not of its pass, but of the one before.
     pub(super) not_moved: Vec<String>,
 }
 
@@ -47,6 +47,16 @@ impl Shelf {
         self.out.join(self.name(file))
     }
 
+    /// Whether what lies there under this name is of the pass before.
+    pub(super) fn is_of_before(&self, file: &str) -> bool {
+        self.prefix.is_empty() && self.not_moved.iter().any(|name| name == file)
+    }
+
+    /// Whether the pass has such a file.
+    pub(super) fn has(&self, file: &str) -> bool {
+        !self.is_of_before(file) && self.path(file).exists()
+    }
+
     /// Names of the outputs that lie there.
     fn outputs(&self) -> Result<Vec<String>, Failure> {
         let folder = self.out.join(&self.prefix);
@@ -56,8 +66,8 @@ impl Shelf {
             Err(error) => return Err(Failure::Unreadable { path: folder, source: error }),
         };
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let is_elsewhere = |name: &String| self.prefix.is_empty() && self.not_moved.contains(name);
-        let mut names: Vec<String> = names.filter(|name| sink::is_output_name(name) && !is_elsewhere(name)).collect();
+        let is_ours = |name: &String| sink::is_output_name(name) && !self.is_of_before(name);
+        let mut names: Vec<String> = names.filter(is_ours).collect();
         names.sort();
         Ok(names)
     }

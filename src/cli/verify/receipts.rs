@@ -26,6 +26,9 @@ pub(super) type Said = (Receipt, Json);
 /// Reads a receipt, if there is one that can be read.
 pub(super) fn read(shelf: &Shelf, name: &str, findings: &mut Findings) -> Result<Option<Said>, Failure> {
     let path = shelf.path(name);
+    if shelf.is_of_before(name) {
+        return Ok(None);
+    }
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -46,7 +49,7 @@ pub(super) fn read(shelf: &Shelf, name: &str, findings: &mut Findings) -> Result
 
 /// Whether there is no receipt, not even one that can't be read.
 pub(super) fn is_missing(shelf: &Shelf) -> bool {
-    !shelf.path(folder::RECEIPT).exists()
+    !shelf.has(folder::RECEIPT)
 }
 
 /// The counts of the book against those of the records.
@@ -107,7 +110,7 @@ pub(super) fn compare_with_state(
 
 /// Says so if there is no page for people: it may not have been wanted.
 pub(super) fn look_for_report(shelf: &Shelf, findings: &mut Findings) {
-    if !shelf.path(folder::REPORT).exists() {
+    if !shelf.has(folder::REPORT) {
         findings
             .note(format!("there is no {} (it was removed, or outputs.report = false)", shelf.name(folder::REPORT)));
     }
