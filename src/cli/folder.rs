@@ -33,11 +33,11 @@ pub(super) use passes::{PASSES, passes_in};
 /// How often a lock that somebody else holds is tried, and the pause between.
 const LOCK_ATTEMPTS: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
-const STATE: &str = "state";
+pub(super) const STATE: &str = "state";
 const STORE: &str = "frontier";
 const UNFINISHED_STORE: &str = "frontier.new";
 const LOCK: &str = "lock";
-const COOKIES: &str = "cookies.json";
+pub(super) const COOKIES: &str = "cookies.json";
 pub(super) const RECEIPT: &str = "receipt.json";
 pub(super) const REPORT: &str = "report.html";
 /// Of files that others may read, before the umask.

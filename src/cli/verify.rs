@@ -1,8 +1,8 @@
 //! `dragline verify`: whether an output folder holds what the crawl says that it holds.
 //!
-//! Reads every record of every pass, the state and the receipts, and holds them against each other: each
-//! line against the schema and against itself, the URLs that have records against those that are done,
-//! counts against counts. It trusts no number that it can count. It changes nothing in the folder, and
+//! Reads every record of every pass, all of the state and the receipts, and holds them against each other: each
+//! line against the schema and against itself, the queue against what was seen, the URLs that have records
+//! against those that are done, counts against counts. It trusts no number that it can count. It changes nothing in the folder, and
 //! holds its lock, shared, while it reads. Memory is bounded by the sorters' [`MAX_HELD`](sorter::MAX_HELD),
 //! whatever the number of records.
 //!
@@ -18,6 +18,7 @@ mod pass;
 mod receipts;
 mod rules;
 mod sorter;
+mod state;
 mod text;
 mod urls;
 mod watch;
@@ -40,6 +41,7 @@ use crate::{
 };
 use found::{Finding, Findings, Kind};
 use pass::{Ends, Scan, Shelf};
+use state::Audit;
 use text::Told;
 use urls::{Failed, Place, Witness};
 use watch::Watch;
@@ -91,6 +93,7 @@ impl From<FolderError> for Failure {
 struct State {
     frontier: Box<dyn Frontier>,
     book: Book,
+    audit: Audit,
 }
 
 fn verify(out: &Path, scratch: &Path, watch: &mut Watch) -> Result<Told, Failure> {
@@ -100,7 +103,7 @@ fn verify(out: &Path, scratch: &Path, watch: &mut Watch) -> Result<Told, Failure
     }
     watch.step("opening the state");
     let Glimpse { frontier, lock: _lock } = folder::glimpse(out)?;
-    let state = frontier.and_then(|opened| open(opened, &mut findings).transpose()).transpose()?;
+    let mut state = frontier.and_then(|opened| open(opened, out, &mut findings).transpose()).transpose()?;
     let is_damaged = findings.n_found() > 0;
     let book = state.as_ref().map(|state| state.book.clone());
     let n_before = book.as_ref().map_or(0, |book| book.passes_before);
@@ -114,7 +117,13 @@ fn verify(out: &Path, scratch: &Path, watch: &mut Watch) -> Result<Told, Failure
     let last = found.last().copied().unwrap_or_default();
     let current = if book.is_some() { n_before + 1 } else { last + 1 };
     let mut told = Told::new(out, current);
-    current_pass(&shelf(current, String::new()), state, is_damaged, scratch, watch, &mut findings, &mut told)?;
+    let in_place = shelf(current, String::new());
+    if let Some(state) = &mut state {
+        let audit = state::audit(state.frontier.as_mut(), &in_place, scratch, watch, &mut findings);
+        state.audit = settle(audit, &in_place, &mut findings)?;
+    }
+    state::read_cookies(&in_place, &mut findings)?;
+    current_pass(&in_place, state, is_damaged, scratch, watch, &mut findings, &mut told)?;
     for pass in 1..current {
         watch.step(format!("reading pass {pass}"));
         receipts::earlier_pass(
@@ -136,14 +145,19 @@ fn verify(out: &Path, scratch: &Path, watch: &mut Watch) -> Result<Told, Failure
 }
 
 /// The state, or none if it is damaged, which is a finding.
-fn open(opened: Result<Box<dyn Frontier>, FrontierError>, findings: &mut Findings) -> Result<Option<State>, Failure> {
-    let mut damaged = |what: String| findings.add(Finding::new(Kind::State, 1, what));
+fn open(
+    opened: Result<Box<dyn Frontier>, FrontierError>,
+    out: &Path,
+    findings: &mut Findings,
+) -> Result<Option<State>, Failure> {
+    // Which pass it is of can't be known.
+    const PASS: u32 = 1;
     match opened {
         Ok(frontier) => match Book::from_bytes(frontier.book()) {
-            Ok(book) => return Ok(Some(State { frontier, book })),
-            Err(error) => damaged(error.to_string()),
+            Ok(book) => return Ok(Some(State { frontier, book, audit: Audit::default() })),
+            Err(error) => findings.add(Finding::new(Kind::State, PASS, error.to_string())),
         },
-        Err(error @ FrontierError::Corrupted { .. }) => damaged(error.to_string()),
+        Err(error @ FrontierError::Corrupted { .. }) => findings.add(state::damage(&error, out, PASS)),
         Err(FrontierError::InUse(path)) => return Err(Failure::UnderWay(path)),
         Err(error) => return Err(Failure::Frontier(error)),
     }
@@ -196,35 +210,26 @@ fn with_state(
     told: &mut Told,
 ) -> Result<(), Failure> {
     watch.step("holding the records against the state");
-    let (book, frontier) = (&state.book, state.frontier.as_mut());
-    told.end = Some(book.end);
-    let place = Place { pass: shelf.pass, files: &scan.files };
+    (told.end, told.seen) = (Some(state.book.end), state.audit.seen);
     // Records may not be wanted at all.
-    let has_records = book.identity.get("outputs.format").is_none_or(|format| format != "\"none\"");
-    if has_records {
-        let seen =
-            urls::match_up(scan.urls, Witness::State(frontier), &place, findings).map_err(|it| failed(it, findings));
-        match seen {
-            Ok(seen) => told.seen = Some(seen),
-            Err(failed) => failed?,
-        }
-        let named = urls::name_hosts(frontier, findings);
-        named.map_err(|error| failed(Failed::State(error), findings)).or_else(|failed| failed)?;
-        receipts::compare_counts(&scan.counts, scan.is_whole, book, shelf.pass, findings);
-        if scan.is_whole {
-            let hosts = scan.hosts.match_state(frontier, &place, findings).map_err(|it| failed(it, findings));
-            hosts.or_else(|failed| failed)?;
-        }
+    if state.book.identity.get("outputs.format").is_none_or(|format| format != "\"none\"") {
+        records_with_state(shelf, &mut state, scan, findings)?;
     } else {
         findings.note("outputs.format is \"none\": there are no records to look at");
     }
-    if let Some(seen) = told.seen {
-        receipts::conserve(book, seen, frontier.n_queued(), shelf.pass, findings);
-    }
+    let State { frontier, book, audit } = &mut state;
+    let named = urls::name_hosts(audit.has_hosts.then_some(frontier.as_mut()), findings);
+    settle(named.map_err(Failed::State), shelf, findings)?;
+    receipts::conserve(book, audit, frontier.n_queued(), shelf.pass, findings);
     match (receipt, book.end) {
         (Some((receipt, said)), Some(end)) => {
-            let compared = receipts::compare_with_state(&receipt, &said, end, book, frontier, shelf, findings);
-            compared.map_err(|error| failed(Failed::State(error), findings)).or_else(|failed| failed)?;
+            if audit.has_hosts {
+                let compared =
+                    receipts::compare_with_state(&receipt, &said, end, book, frontier.as_mut(), shelf, findings);
+                settle(compared.map_err(Failed::State), shelf, findings)?;
+            } else {
+                findings.note("the receipt was not compared: not every host of the state could be read");
+            }
             receipts::look_for_report(shelf, findings);
         }
         (Some(_), None) => {
@@ -241,14 +246,30 @@ fn with_state(
     Ok(())
 }
 
+/// Holds the records against what can be read of the state.
+fn records_with_state(shelf: &Shelf, state: &mut State, scan: Scan, findings: &mut Findings) -> Result<(), Failure> {
+    let State { frontier, book, audit } = state;
+    let place = Place { pass: shelf.pass, files: &scan.files };
+    let witness = if audit.seen.is_some() { Witness::State(frontier.as_mut()) } else { Witness::NobodyYet };
+    let matched = urls::match_up(scan.urls, witness, &place, findings);
+    settle(matched, shelf, findings)?;
+    receipts::compare_counts(&scan.counts, scan.is_whole, book, shelf.pass, findings);
+    if scan.is_whole && audit.has_hosts {
+        let matched = scan.hosts.match_state(frontier.as_mut(), &place, findings);
+        settle(matched, shelf, findings)?;
+    }
+    Ok(())
+}
+
 /// A state that turns out to be damaged is a finding; all else ends it.
-fn failed(failed: Failed, findings: &mut Findings) -> Result<(), Failure> {
-    match failed {
-        Failed::State(error @ FrontierError::Corrupted { .. }) => {
-            findings.add(Finding::new(Kind::State, 1, error.to_string()));
-            Ok(())
+fn settle<T: Default>(done: Result<T, Failed>, shelf: &Shelf, findings: &mut Findings) -> Result<T, Failure> {
+    match done {
+        Ok(done) => Ok(done),
+        Err(Failed::State(error @ FrontierError::Corrupted { .. })) => {
+            findings.add(state::damage(&error, &shelf.out, shelf.pass));
+            Ok(T::default())
         }
-        Failed::State(error) => Err(Failure::Frontier(error)),
-        Failed::Scratch(error) => Err(Failure::Scratch(error)),
+        Err(Failed::State(error)) => Err(Failure::Frontier(error)),
+        Err(Failed::Scratch(error)) => Err(Failure::Scratch(error)),
     }
 }

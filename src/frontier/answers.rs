@@ -2,8 +2,11 @@
 
 #[cfg(doc)]
 use super::Frontier;
-use super::{Discovery, Place, QueuedUrl};
-use crate::{address::HostId, verdict::Refusal};
+use super::{Discovery, FrontierError, Place, QueuedUrl};
+use crate::{
+    address::{Fingerprint, HostId},
+    verdict::Refusal,
+};
 
 /// What [`Frontier::sift`] made of discoveries. URLs already known are left out.
 #[derive(Debug, Default)]
@@ -25,13 +28,16 @@ pub struct Waiting {
     pub reached: Option<HostId>,
 }
 
-/// Whether the story of a URL that was seen has ended, for [`Frontier::for_each_seen`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
-    /// It waits in its host's queue.
-    Queued,
-    /// It has: the outputs hold its record.
-    Done,
+/// What [`Frontier::audit`] tells of.
+#[derive(Debug)]
+pub enum Audited {
+    /// A URL that was seen in this pass, and its place in its host's queue; without one its story has ended, and the
+    /// outputs hold its record.
+    Seen(Fingerprint, Option<Place>),
+    /// A URL in its host's queue.
+    Queued(Box<QueuedUrl>),
+    /// Something that is not as it was written, or can't have been. It was passed over.
+    Damaged(FrontierError),
 }
 
 /// What a frontier knows of a URL.

@@ -371,11 +371,7 @@ proptest! {
         }
         prop_assert_eq!(disk.waiting_hosts(None, 9, None).unwrap().hosts, memory.waiting_hosts(None, 9, None).unwrap().hosts);
         prop_assert_eq!(disk.waiting_hosts(None, 9, Some(1)).unwrap().hosts, memory.waiting_hosts(None, 9, Some(1)).unwrap().hosts);
-        let seen = |frontier: &mut dyn Frontier| {
-            let mut seen = Vec::new();
-            frontier.for_each_seen(&mut |url, known| seen.push((url, known))).unwrap();
-            seen
-        };
-        prop_assert_eq!(seen(&mut disk), seen(&mut memory));
+        prop_assert_eq!(seen::all_seen(&mut disk), seen::all_seen(&mut memory));
+        prop_assert_eq!(seen::all_queued(&mut disk), seen::all_queued(&mut memory));
     }
 }

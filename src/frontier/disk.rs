@@ -8,6 +8,7 @@
 //! The seen-test is the hot path: nearly all links of a page point to what is known. So what was seen lately is asked first
 //! ([`Recent`]), and the rest of a batch is looked up by ascending fingerprints, which puts the links to one host side by side.
 
+mod audit;
 mod pass;
 mod search;
 mod sift;
@@ -15,7 +16,7 @@ mod sift;
 use std::{collections::HashMap, path::Path};
 
 use super::{
-    Discovery, Frontier, FrontierError, HostRecord, Known, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted,
+    Audited, Discovery, Frontier, FrontierError, HostRecord, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted,
     Status, Validators, Waiting,
     recent::Recent,
     remember,
@@ -351,12 +352,8 @@ impl Frontier for DiskFrontier {
         Ok(())
     }
 
-    fn for_each_seen(&mut self, each: &mut dyn FnMut(Fingerprint, Known)) -> Result<(), FrontierError> {
-        let mut scan = self.store.scan(Table::Seen, 0)?;
-        while let Some((at, number)) = scan.next()? {
-            each(Fingerprint(at), Seen::unpack(store::number(&number)).known());
-        }
-        Ok(())
+    fn audit(&mut self, table: Table, tell: &mut dyn FnMut(Audited)) -> Result<(), FrontierError> {
+        self.audit_table(table, tell)
     }
 
     fn held(&self, tell: &mut dyn FnMut(&'static str, u64)) {

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Discovery, Frontier, FrontierError, Held, HostRecord, Known, MAX_RETIRED, Options, Place, QueuedUrl, Retired,
-    Sifted, Status, Validators, Waiting, remember,
+    Audited, Discovery, Frontier, FrontierError, Held, HostRecord, MAX_RETIRED, Options, Place, QueuedUrl, Retired,
+    Sifted, Status, Table, Validators, Waiting, remember,
     stored::{Seen, queue_key},
 };
 use crate::{
@@ -214,11 +214,18 @@ impl Frontier for MemoryFrontier {
         Ok(())
     }
 
-    fn for_each_seen(&mut self, each: &mut dyn FnMut(Fingerprint, Known)) -> Result<(), FrontierError> {
-        // All of it is in memory anyway.
-        let mut seen: Vec<_> = self.seen.iter().map(|(fingerprint, seen)| (*fingerprint, seen.known())).collect();
-        seen.sort_unstable_by_key(|(fingerprint, _)| *fingerprint);
-        seen.into_iter().for_each(|(fingerprint, known)| each(fingerprint, known));
+    fn audit(&mut self, table: Table, tell: &mut dyn FnMut(Audited)) -> Result<(), FrontierError> {
+        match table {
+            Table::Seen => {
+                // All of it is in memory anyway.
+                let mut seen: Vec<_> = self.seen.iter().map(|(url, seen)| (*url, seen.place())).collect();
+                seen.sort_unstable_by_key(|(url, _)| *url);
+                seen.into_iter().for_each(|(url, place)| tell(Audited::Seen(url, place)));
+            }
+            Table::Queue => self.queue.values().for_each(|queued| tell(Audited::Queued(Box::new(queued.clone())))),
+            // What is not stored is not damaged.
+            Table::Hosts | Table::Robots | Table::Directories | Table::Retired | Table::Validators => {}
+        }
         Ok(())
     }
 

@@ -32,13 +32,13 @@ pub mod workbench;
 #[cfg(test)]
 mod contract;
 
-pub use answers::{Known, Sifted, Status, Waiting};
+pub use answers::{Audited, Sifted, Status, Waiting};
 pub use disk::DiskFrontier;
 use host::remember;
 pub use host::{HostRecord, HostTally};
 pub use memory::MemoryFrontier;
 pub use retired::{MAX_RETIRED, Retired, RetiredSet};
-pub use store::TableSize;
+pub use store::{Table, TableSize};
 pub use validators::Validators;
 pub use workbench::{Lease, Task, Workbench};
 
@@ -181,12 +181,12 @@ pub trait Frontier: Send {
     /// When the store fails or holds what it can't have written.
     fn for_each_host(&mut self, each: &mut dyn FnMut(HostRecord)) -> Result<(), FrontierError>;
 
-    /// Calls `each` for every URL seen in this pass, once, by ascending fingerprints, with what has not been
-    /// committed. Memory does not follow their number.
+    /// Reads a table to its end, with what has not been committed, and judges every entry. Tells, in the order of their
+    /// keys, of each URL of [`Table::Seen`] and of [`Table::Queue`], and of all that is damaged in any. Memory does not follow their number.
     ///
     /// # Errors
-    /// When the store fails or holds what it can't have written.
-    fn for_each_seen(&mut self, each: &mut dyn FnMut(Fingerprint, Known)) -> Result<(), FrontierError>;
+    /// When the store fails. Damage is told, and is no error.
+    fn audit(&mut self, table: Table, tell: &mut dyn FnMut(Audited)) -> Result<(), FrontierError>;
 
     /// Tells the sizes of what it holds in memory, by name. Cheap.
     fn held(&self, _tell: &mut dyn FnMut(&'static str, u64)) {}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Held, Hop, Kind, Known, Place, QueuedUrl};
+use super::{Held, Hop, Kind, Place, QueuedUrl};
 use crate::{
     address::{CanonicalUrl, Fingerprint, HostId},
     clock::Timestamp,
@@ -47,10 +47,11 @@ impl Seen {
         }
     }
 
-    pub(super) fn known(self) -> Known {
+    /// Where it is queued, if it is.
+    pub(super) fn place(self) -> Option<Place> {
         match self {
-            Self::Done => Known::Done,
-            Self::Queued(_) => Known::Queued,
+            Self::Done => None,
+            Self::Queued(place) => Some(place),
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) enum Kind {
     State,
     /// The state does not agree with itself.
     Conservation,
+    /// A URL is queued and stands in no queue, or stands in one and is not queued.
+    Queue,
     /// An output, a receipt or a pass is not there.
     Missing,
     /// An output is shorter than what was committed.
@@ -63,6 +65,7 @@ impl Kind {
         match self {
             Self::State => "the state is damaged",
             Self::Conservation => "the state does not agree with itself",
+            Self::Queue => "queues do not hold the URLs that are queued",
             Self::Missing => "what should be there is missing",
             Self::Short => "outputs are shorter than what was committed",
             Self::Stray => "outputs hold more than was committed",

@@ -9,8 +9,9 @@ use super::{
     counts::{Counts, Extent, compare, judge_receipt},
     found::{Finding, Findings, Kind},
     pass::{self, Ends, Scan, Shelf},
+    state::Audit,
     text::Told,
-    urls::{self, Place, Seen, Witness},
+    urls::{self, Place, Witness},
     watch::Watch,
 };
 use crate::{
@@ -25,10 +26,10 @@ pub(super) type Said = (Receipt, Json);
 
 /// Reads a receipt, if there is one that can be read.
 pub(super) fn read(shelf: &Shelf, name: &str, findings: &mut Findings) -> Result<Option<Said>, Failure> {
-    let path = shelf.path(name);
     if shelf.is_of_before(name) {
         return Ok(None);
     }
+    let path = shelf.path(name);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -64,17 +65,22 @@ pub(super) fn compare_counts(counts: &Counts, is_whole: bool, book: &Book, pass:
     });
 }
 
-/// Whether every URL that was discovered is done or queued, by three that count.
-pub(super) fn conserve(book: &Book, seen: Seen, n_queued: u64, pass: u32, findings: &mut Findings) {
+/// Whether every URL that was discovered is done or queued, by all that count.
+pub(super) fn conserve(book: &Book, audit: &Audit, n_queued: u64, pass: u32, findings: &mut Findings) {
     let tally = &book.tally;
     let mut demand = |what: &str, a: u64, b: u64| {
         if a != b {
             findings.add(Finding::new(Kind::Conservation, pass, format!("{what}: {a} and {b}")));
         }
     };
-    demand("URLs known, and counted as discovered", seen.done + seen.queued, tally.discovered);
-    demand("URLs done, and counted as ended", seen.done, tally.n_concluded());
-    demand("URLs known as queued, and the length of the queue", seen.queued, n_queued);
+    if let Some(seen) = audit.seen {
+        demand("URLs known, and counted as discovered", seen.done + seen.queued, tally.discovered);
+        demand("URLs done, and counted as ended", seen.done, tally.n_concluded());
+        demand("URLs known as queued, and the length of the queue", seen.queued, n_queued);
+    }
+    if let Some(in_queue) = audit.in_queue {
+        demand("entries of the queue, and its length", in_queue, n_queued);
+    }
 }
 
 /// The receipt against the one that the state would give now.

@@ -57,8 +57,7 @@ fn files(folder: &std::path::Path) -> std::collections::BTreeMap<String, Vec<u8>
 /// Reads all that there is.
 fn read_all(path: &std::path::Path) -> Result<(Vec<u8>, u64, usize), FrontierError> {
     let mut frontier = DiskFrontier::look(path, &OPTIONS)?;
-    let mut n_seen = 0;
-    frontier.for_each_seen(&mut |_, _| n_seen += 1)?;
+    let n_seen = audited(&mut frontier, Table::Seen)?;
     frontier.for_each_host(&mut |_| {})?;
     let mut after = None;
     loop {
@@ -73,6 +72,16 @@ fn read_all(path: &std::path::Path) -> Result<(Vec<u8>, u64, usize), FrontierErr
         }
     }
     Ok((frontier.book().to_vec(), frontier.n_queued(), n_seen))
+}
+
+/// How many URLs a table tells of.
+fn audited(frontier: &mut DiskFrontier, table: Table) -> Result<usize, FrontierError> {
+    let (mut n_told, mut damage) = (0, None);
+    frontier.audit(table, &mut |audited| match audited {
+        Audited::Damaged(error) => damage = Some(error),
+        _ => n_told += 1,
+    })?;
+    damage.map_or(Ok(n_told), Err)
 }
 
 /// A store with runs of all that is asked for, and a log with two commits behind them.
@@ -129,6 +138,7 @@ fn damage_is_named_and_nothing_is_changed() {
         std::fs::write(&file, bytes).unwrap();
         assert_eq!(read_all(&path).unwrap(), expected, "{name}");
     }
+    all_damage_is_told(&path, &whole);
     let frontier = DiskFrontier::open(&path, &OPTIONS).unwrap();
     assert!(matches!(DiskFrontier::open(&path, &OPTIONS), Err(FrontierError::InUse(_))));
     drop(frontier);
@@ -138,6 +148,94 @@ fn damage_is_named_and_nothing_is_changed() {
     std::fs::remove_file(path.join("notes")).unwrap();
     DiskFrontier::remove(&path).unwrap();
     assert!(!path.exists());
+}
+
+/// Spoils the first block of every run at once: each is told of, by whichever table it is of.
+fn all_damage_is_told(path: &std::path::Path, whole: &std::collections::BTreeMap<String, Vec<u8>>) {
+    let runs = || whole.iter().filter(|(name, _)| name.starts_with("run-"));
+    for (name, bytes) in runs() {
+        let mut bad = bytes.clone();
+        bad[0] ^= 1;
+        std::fs::write(path.join(name), bad).unwrap();
+    }
+    let mut frontier = DiskFrontier::look(path, &OPTIONS).unwrap();
+    let mut told = Vec::new();
+    for table in Table::ALL {
+        let mut tell = |audited| {
+            if let Audited::Damaged(FrontierError::Corrupted { path, .. }) = audited {
+                told.push(path.file_name().unwrap().to_owned());
+            }
+        };
+        frontier.audit(table, &mut tell).unwrap();
+    }
+    told.sort();
+    assert_eq!(told, runs().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
+    runs().for_each(|(name, bytes)| std::fs::write(path.join(name), bytes).unwrap());
+}
+
+/// Entries that no crawl would file where they are, or at all.
+#[test]
+fn entries_that_can_not_be_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("frontier");
+    let options = store::Options { buffer_bytes: 1 << 10 };
+    let mut store = store::Store::create(&path, options).unwrap();
+    let key = |name: &str, rest: u64| (u128::from(host(name).0) << 64) | u128::from(rest);
+    let queued = found("http://a/1", 0).queued_at(Place { depth: 0, seq: 9 });
+    let bytes = stored::encode(&queued);
+    let at = |seq| Place { depth: 0, seq }.pack();
+    store.put(Table::Queue, key("a", at(0)), Some(&bytes));
+    store.put(Table::Queue, key("a", at(9)), Some(&bytes));
+    store.put(Table::Queue, key("b", at(1)), Some(&bytes));
+    store.put(Table::Queue, key("b", at(2)), Some(b"no entry"));
+    let record = serde_json::to_vec(&HostRecord::new(url("http://a/").host())).unwrap();
+    store.put(Table::Hosts, key("a", 0), Some(&record));
+    store.put(Table::Hosts, key("b", 0), Some(&record));
+    store.put(Table::Hosts, key("c", 0), Some(b"{}"));
+    let policy = Policy::allow_all(Timestamp(5), &crate::robots::Options::default());
+    let robots = serde_json::to_vec(&[(url("http://a/").origin(), policy)]).unwrap();
+    store.put(Table::Robots, key("a", 0), Some(&robots));
+    store.put(Table::Robots, key("b", 0), Some(&robots));
+    store.put(Table::Robots, key("c", 0), Some(b"none"));
+    store.put(Table::Directories, key("a", 1), Some(&[0; 8]));
+    store.put(Table::Directories, key("a", 2), Some(&[0; 7]));
+    let retired =
+        Retired { directory: "http://a/d/".into(), why: Refusal::DuplicateContent, rule: "traps.same_content".into() };
+    let bytes = serde_json::to_vec(&retired).unwrap();
+    store.put(Table::Retired, key("a", retired.key()), Some(&bytes));
+    store.put(Table::Retired, key("a", 5), Some(&bytes));
+    store.put(Table::Retired, key("a", 6), Some(b"[]"));
+    store.put(Table::Validators, 1, Some(&validators::encode(&kept(1))));
+    store.put(Table::Validators, 2, Some(b""));
+    store.commit(store::Meta { next_seq: 9, n_queued: 1, book: b"book".to_vec() }).unwrap();
+    drop(store);
+
+    let mut frontier = DiskFrontier::look(&path, &OPTIONS).unwrap();
+    let mut n_fine = 0;
+    for (table, expected) in [
+        (
+            Table::Queue,
+            &["http://a/1 is queued as number 9", "http://a/1 stands in the queue of another host", "does not decode"]
+                [..],
+        ),
+        (Table::Hosts, &["a is filed in the place of another host", "a host does not decode"]),
+        (Table::Robots, &["the robots.txt of http://a is filed in the place", "a robots.txt does not decode"]),
+        (Table::Directories, &["a count of pages has the wrong length"]),
+        (Table::Retired, &["http://a/d/ is filed in the place of another", "a retired directory does not decode"]),
+        (Table::Validators, &["validators do not decode"]),
+    ] {
+        let mut damage = Vec::new();
+        let mut tell = |audited| match audited {
+            Audited::Damaged(error) => damage.push(error.to_string()),
+            _ => n_fine += 1,
+        };
+        frontier.audit(table, &mut tell).unwrap();
+        assert_eq!(damage.len(), expected.len(), "{damage:?}");
+        for words in expected {
+            assert!(damage.iter().any(|what| what.contains(words)), "{words:?}: {damage:?}");
+        }
+    }
+    assert_eq!(n_fine, 1);
 }
 
 #[test]

@@ -1,6 +1,31 @@
-//! What a frontier tells of all URLs that it has seen.
+//! What a frontier tells to those who audit it: of all URLs that it has seen, of its queue, and of damage.
 
 use super::*;
+
+/// All that is told of a table.
+fn audit(frontier: &mut dyn Frontier, table: Table) -> Vec<Audited> {
+    let mut told = Vec::new();
+    frontier.audit(table, &mut |audited| told.push(audited)).unwrap();
+    told
+}
+
+/// The URLs that were seen, and where they are queued.
+pub(super) fn all_seen(frontier: &mut dyn Frontier) -> Vec<(Fingerprint, Option<Place>)> {
+    let url = |audited| match audited {
+        Audited::Seen(url, place) => (url, place),
+        other => panic!("it is of another table: {other:?}"),
+    };
+    audit(frontier, Table::Seen).into_iter().map(url).collect()
+}
+
+/// The queues, one after the other.
+pub(super) fn all_queued(frontier: &mut dyn Frontier) -> Vec<QueuedUrl> {
+    let url = |audited| match audited {
+        Audited::Queued(queued) => *queued,
+        other => panic!("it is of another table: {other:?}"),
+    };
+    audit(frontier, Table::Queue).into_iter().map(url).collect()
+}
 
 #[test]
 fn all_that_was_seen_is_told_once_in_order() {
@@ -12,17 +37,48 @@ fn all_that_was_seen_is_told_once_in_order() {
         frontier.commit(b"book").unwrap();
         frontier.conclude(&url("http://h1/1")).unwrap();
         frontier.sift(vec![found("http://h2/2", 0), found("http://new/", 0)]).unwrap();
-        let mut seen = Vec::new();
-        frontier.for_each_seen(&mut |fingerprint, known| seen.push((fingerprint, known))).unwrap();
+        let seen = all_seen(frontier);
         assert_eq!(seen.len(), 302);
         assert!(seen.is_sorted_by(|(a, _), (b, _)| a < b), "strictly ascending");
-        let mut done: Vec<_> = seen.iter().filter(|(_, known)| *known == Known::Done).map(|(it, _)| *it).collect();
+        let mut done: Vec<_> = seen.iter().filter(|(_, place)| place.is_none()).map(|(it, _)| *it).collect();
         let mut expected = ["http://x/", "http://h0/0", "http://h1/1"].map(|text| url(text).fingerprint());
         done.sort();
         expected.sort();
         assert_eq!(done, expected);
-        assert!(seen.contains(&(url("http://new/").fingerprint(), Known::Queued)));
+        let mut queued: Vec<_> = seen.iter().filter_map(|(url, place)| Some((*url, (*place)?))).collect();
+        let queue = all_queued(frontier);
+        assert!(queue.is_sorted_by_key(|queued| (queued.host().id(), queued.place)), "host by host, in order");
+        let mut expected: Vec<_> = queue.iter().map(|queued| (queued.url.fingerprint(), queued.place)).collect();
+        queued.sort();
+        expected.sort();
+        assert_eq!(
+            (queued.len() as u64, queued),
+            (frontier.n_queued(), expected),
+            "each is queued where it is seen to be"
+        );
         frontier.begin_pass(b"next").unwrap();
-        frontier.for_each_seen(&mut |_, _| panic!("nothing is known in a new pass")).unwrap();
+        assert!(all_seen(frontier).is_empty() && all_queued(frontier).is_empty(), "nothing is known in a new pass");
+    });
+}
+
+#[test]
+fn what_is_fine_is_told_of_without_damage() {
+    each(&OPTIONS, |frontier| {
+        frontier.sift(vec![found("http://a/1", 0), found("http://b:8080/2", 2)]).unwrap();
+        frontier.conclude(&url("http://a/1")).unwrap();
+        frontier.set_host(&HostRecord::new(url("http://a/").host())).unwrap();
+        let policy = Policy::allow_all(Timestamp(5), &crate::robots::Options::default());
+        for text in ["http://a/", "https://a:8443/"] {
+            frontier.set_robots(host("a"), &url(text).origin(), &policy).unwrap();
+        }
+        frontier.set_directory_pages(host("a"), DirectoryKey::of("http://a/d/"), 7).unwrap();
+        for why in [Refusal::DuplicateContent, Refusal::DirectoryPageLimit] {
+            let retired = Retired { directory: "http://a/d/".into(), why, rule: "rule".into() };
+            frontier.retire(host("a"), &retired).unwrap();
+        }
+        frontier.set_validators(url("http://a/1").fingerprint(), Some(&kept(1))).unwrap();
+        frontier.commit(b"book").unwrap();
+        let told = Table::ALL.map(|table| audit(frontier, table).len());
+        assert_eq!(told, [2, 1, 0, 0, 0, 0, 0]);
     });
 }

@@ -59,7 +59,7 @@ pub(super) type Key = u128;
 
 /// The tables. Their numbers are on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Table {
+pub enum Table {
     /// Fingerprint → whether it is done, or its place: numbers, eight bytes at most.
     Seen,
     /// (Host, place) → a queued URL.
@@ -77,14 +77,16 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Self; N_TABLES] =
+    /// All of them.
+    pub const ALL: [Self; N_TABLES] =
         [Self::Seen, Self::Queue, Self::Hosts, Self::Robots, Self::Directories, Self::Retired, Self::Validators];
 
     fn at(self) -> usize {
         self as usize
     }
 
-    fn name(self) -> &'static str {
+    /// In lower case.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Seen => "seen",
             Self::Queue => "queue",
@@ -108,6 +110,7 @@ impl Table {
     }
 }
 
+/// How many there are.
 const N_TABLES: usize = 7;
 
 /// What a table takes on disk.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Key, Scan, Store, Table, TableSize,
-    block::number,
+    block::{Block, number},
     keeper::View,
     run::{Lens, Run},
     scan::Merged,
@@ -103,6 +103,28 @@ impl Store {
             }
         };
         Table::ALL.into_iter().map(size).collect()
+    }
+
+    /// Reads every block of a table's runs, and tells of each that is not as it was written.
+    ///
+    /// # Errors
+    /// When one can't be read at all.
+    pub(in crate::frontier) fn for_each_damage(
+        &mut self,
+        table: Table,
+        tell: &mut dyn FnMut(FrontierError),
+    ) -> Result<(), FrontierError> {
+        self.refresh();
+        let (mut bytes, mut block) = (Vec::new(), Block::default());
+        for run in &self.sight.view.runs[table.at()] {
+            for n in 0..run.firsts.len() {
+                match run.read(n, &mut bytes, &mut block) {
+                    Err(damage @ FrontierError::Corrupted { .. }) => tell(damage),
+                    read => read?,
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A table from a key on, in order.

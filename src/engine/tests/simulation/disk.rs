@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use crate::{
     address::{CanonicalUrl, DirectoryKey, Fingerprint, HostId, Origin},
     frontier::{
-        self, Discovery, Frontier, FrontierError, HostRecord, Known, MemoryFrontier, Place, QueuedUrl, Retired, Sifted,
-        Status, Validators, Waiting,
+        self, Audited, Discovery, Frontier, FrontierError, HostRecord, MemoryFrontier, Place, QueuedUrl, Retired,
+        Sifted, Status, Table, Validators, Waiting,
     },
     robots::Policy,
     sink::{Mark, Sink, SinkError},
@@ -152,8 +152,8 @@ impl Frontier for Store {
     fn for_each_host(&mut self, each: &mut dyn FnMut(HostRecord)) -> Result<(), FrontierError> {
         self.step()?.for_each_host(each)
     }
-    fn for_each_seen(&mut self, each: &mut dyn FnMut(Fingerprint, Known)) -> Result<(), FrontierError> {
-        self.step()?.for_each_seen(each)
+    fn audit(&mut self, table: Table, tell: &mut dyn FnMut(Audited)) -> Result<(), FrontierError> {
+        self.step()?.audit(table, tell)
     }
     fn n_queued(&self) -> u64 {
         self.working.n_queued()
