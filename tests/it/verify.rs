@@ -1,15 +1,12 @@
 //! `dragline verify`, by the built binary: fine folders of every kind verify, and every kind of damage is
 //! named.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
-use dragline::vitro::{Options, Server, Web};
+use dragline::{
+    frontier::{self, DiskFrontier, Frontier, QueuedUrl},
+    vitro::{Options, Server, Web},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -60,22 +57,14 @@ impl Verdict {
 
 /// Verifies a folder, which stays as it is.
 async fn verify(ground: &Ground, folder: &Path) -> Verdict {
-    let before = outputs(folder);
+    let before = contents(folder);
     let folder_text = folder.to_str().unwrap();
     let ended = ground.run(&["verify", folder_text, "--json"]).await;
     let text = ground.run(&["verify", folder_text]).await;
     assert_eq!(text.code, ended.code);
-    assert!(outputs(folder) == before, "it changed something");
+    assert!(contents(folder) == before, "it changed something");
     let told = serde_json::from_str(&ended.stdout).unwrap_or(Value::Null);
     Verdict { code: ended.code.unwrap(), told, text: text.stdout + &text.stderr }
-}
-
-/// All files and their bytes.
-fn outputs(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = contents(folder);
-    // A store may mend itself when it is opened.
-    files.retain(|path, _| !path.to_string_lossy().contains("frontier"));
-    files
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -220,14 +209,7 @@ fn flip(path: &Path, mark: &[u8], behind: usize) {
 #[tokio::test]
 async fn every_kind_of_damage_to_receipt_and_state_is_named() {
     let bench = Bench::new(|config| config).await;
-    let edit = |change: fn(&mut Value)| {
-        move |folder: &Path| {
-            let path = folder.join("receipt.json");
-            let mut receipt: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-            change(&mut receipt);
-            fs::write(path, serde_json::to_vec(&receipt).unwrap()).unwrap();
-        }
-    };
+    let edit = |change: fn(&mut Value)| receipt(change);
     bench.after(edit(|_| {})).await.is_fine();
     let more = bench.after(edit(|receipt| receipt["totals"]["fetched"] = json!(1))).await;
     more.is_not(&["receipt-count"], &["receipt.json: totals.fetched is 1, and should be", "its parts are"]);
@@ -235,6 +217,8 @@ async fn every_kind_of_damage_to_receipt_and_state_is_named() {
     reason.is_not(&["receipt-count"], &["failed.timeout is 3, and should be 0"]);
     let host = bench.after(edit(|receipt| receipt["hosts"][0]["body_bytes"] = json!(3))).await;
     host.is_not(&["receipt-count"], &["hosts[0].body_bytes is 3"]);
+    let wire = bench.after(edit(|receipt| receipt["wire_bytes"] = json!(receipt["wire_bytes"].as_u64().unwrap() + 1)));
+    wire.await.is_not(&["receipt-count"], &["wire_bytes is"]);
     let pass = bench.after(edit(|receipt| receipt["pass"] = json!(3))).await;
     pass.is_not(&["receipt-count"], &["it is of pass 3"]);
     let broken = bench.after(|folder| fs::write(folder.join("receipt.json"), "{").unwrap()).await;
@@ -265,6 +249,228 @@ async fn every_kind_of_damage_to_receipt_and_state_is_named() {
         fs::remove_file(folder.join("receipt.json")).unwrap();
     });
     nothing.await.is_not(&["missing"], &["nothing says what there should be"]);
+}
+
+#[tokio::test]
+async fn what_a_receipt_makes_up_is_named() {
+    let bench = Bench::new(|config| config).await;
+    let host = json!({"host": "made.up", "fetched": 3, "not_modified": 0, "redirected": 0, "failed": 0, "refused": 0,
+        "body_bytes": 9});
+    let counts = json!({"fetched": 0, "not_modified": 0, "redirected": 0, "failed": 0, "refused": 0, "body_bytes": 0});
+    let mark = json!({"file": "pages-00077.jsonl", "bytes": 0, "records": 0});
+    let bucket = json!({"from": 1, "below": 2, "label": "made up", "count": 0});
+    for (at, line) in [
+        ("/hosts", host.clone()),
+        ("/outputs", mark),
+        ("/waited/hosts", json!({"host": "made.up", "seconds": 1.5})),
+        ("/waited/left", json!({"host": "made.up", "until": "2030-01-01T00:00:00Z", "why": "politeness"})),
+        ("/latency_ms", bucket),
+        ("/timeline/fetched", json!(0)),
+    ] {
+        let verdict = bench.after(receipt(|receipt| {
+            let (above, name) = at.rsplit_once('/').unwrap();
+            let above = receipt.pointer_mut(above).unwrap().as_object_mut().unwrap();
+            above.entry(name).or_insert_with(|| json!([])).as_array_mut().unwrap().push(line);
+        }));
+        let path = at[1..].replace('/', ".");
+        verdict.await.is_not(&["receipt-count"], &[&format!("receipt.json: {path}"), "and should not be there"]);
+    }
+    for (at, key, value) in [
+        ("", "other_hosts", counts),
+        ("", "retired", json!({"http://made.up/": "duplicate-content"})),
+        ("/waited/why", "backoff", json!(1.5)),
+        ("/waited/why", "weather", json!(1.5)),
+        ("", "made_up", json!(3)),
+        ("/totals", "made_up", json!("three")),
+    ] {
+        let verdict = bench.after(receipt(|receipt| receipt.pointer_mut(at).unwrap()[key] = value));
+        verdict.await.is_not(&["receipt-count"], &[&format!("{key} is "), "by the state"]);
+    }
+
+    // Without the state, whatever the records can tell.
+    let without = |folder: &Path, change: &dyn Fn(&mut Value)| {
+        fs::remove_dir_all(folder.join("state")).unwrap();
+        receipt(|it| change(it))(folder);
+    };
+    let named = host["host"].as_str().unwrap();
+    let more = bench.after(|it| without(it, &|receipt| receipt["hosts"].as_array_mut().unwrap().push(host.clone())));
+    more.await.is_not(&["receipt-count"], &[&format!("hosts, {named}: no record is of it")]);
+    let twice = |receipt: &mut Value| {
+        let hosts = receipt["hosts"].as_array_mut().unwrap();
+        let mut line = hosts[0].clone();
+        line["fetched"] = json!(77);
+        hosts.insert(0, line);
+    };
+    let twice = bench.after(|it| without(it, &twice)).await;
+    twice.is_not(&["receipt-count"], &["it is named twice"]);
+    let marked = |receipt: &mut Value| {
+        let mark = json!({"file": "pages-00077.jsonl", "bytes": 0, "records": 5});
+        receipt["outputs"].as_array_mut().unwrap().push(mark);
+    };
+    bench.after(|it| without(it, &marked)).await.is_not(&["missing"], &["pages-00077.jsonl: it is missing, with 5"]);
+}
+
+/// Changes the receipt of a folder.
+fn receipt(change: impl FnOnce(&mut Value)) -> impl FnOnce(&Path) {
+    move |folder| {
+        let path = folder.join("receipt.json");
+        let mut receipt: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        change(&mut receipt);
+        fs::write(path, serde_json::to_vec(&receipt).unwrap()).unwrap();
+    }
+}
+
+/// A crawl that was interrupted with most of its URLs queued, in runs of the store and in its log.
+async fn interrupted(change: impl FnOnce(Config) -> Config) -> Ground {
+    let latency = (Duration::from_millis(5), Duration::from_millis(20));
+    let (server, ground) = (serve_with(Options { latency, ..Options::bench(4, 900) }).await, Ground::new());
+    let config = Config::vitro(&server)
+        .set("frontier.buffer", "16 KiB")
+        .set("frontier.commit_every", "30ms")
+        .set("limits.pages_per_directory", 20);
+    let child = ground.start_crawl(&change(config));
+    until("requests", || server.log().n_seen() >= 300).await;
+    signal(&child, "INT").await;
+    finish(child).await.with(4);
+    // What the store was about to merge is no file of its own yet.
+    let mut store = open(&ground.out());
+    let book = store.book().to_vec();
+    // The first may make a run of all that is in the log, the second is in the log then.
+    (0..2).for_each(|_| store.commit(&book).unwrap());
+    store.settle().unwrap();
+    drop(store);
+    let store = open(&ground.out());
+    let queue = store.tables().into_iter().find(|table| table.name == "queue").unwrap();
+    assert!(queue.n_runs > 0 && store.n_queued() > 1000, "{queue:?}");
+    drop(store);
+    ground
+}
+
+fn open(out: &Path) -> DiskFrontier {
+    let options = frontier::Options { max_queued: None, seen_cache_bytes: 1 << 16, buffer_bytes: 16 << 10 };
+    DiskFrontier::open(&out.join("state/frontier"), &options).unwrap()
+}
+
+#[tokio::test]
+async fn damage_to_any_file_of_the_state_is_named() {
+    let ground = interrupted(|config| config).await;
+    verify(&ground, &ground.out()).await.is_fine();
+    let state = ground.out().join("state");
+    let mut kinds = BTreeMap::new();
+    for (path, bytes) in contents(&state).into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
+        let name = path.strip_prefix(ground.out()).unwrap().to_str().unwrap();
+        let last = bytes.len() - 1;
+        for at in [0, last / 3, last / 2, last - last / 5, last] {
+            let mut bad = bytes.clone();
+            bad[at] ^= 0x10;
+            fs::write(&path, bad).unwrap();
+            let ended = ground.run(&["verify", "out", "--json"]).await;
+            assert_eq!(ended.code, Some(8), "{name}, byte {at}: {ended:?}");
+            let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+            let is_named =
+                told["findings"].as_array().unwrap().iter().any(|it| it["kind"] == "state" && it["file"] == name);
+            assert!(is_named, "{name}, byte {at}: {told}");
+        }
+        fs::write(&path, bytes).unwrap();
+        let kind = name.rsplit('/').next().unwrap().split('-').next().unwrap().to_owned();
+        *kinds.entry(kind).or_insert(0) += 1;
+    }
+    assert!(["log", "manifest", "run", "seal"].iter().all(|kind| kinds.contains_key(*kind)), "{kinds:?}");
+    verify(&ground, &ground.out()).await.is_fine();
+
+    // Each damaged file is named, not the first alone.
+    let runs = contents(&state).into_iter().filter(|(path, _)| path.to_string_lossy().contains("run-"));
+    let runs: Vec<_> = runs.take(15).collect();
+    for (path, bytes) in &runs {
+        let mut bad = bytes.clone();
+        bad[0] ^= 1;
+        fs::write(path, bad).unwrap();
+    }
+    let told = verify(&ground, &ground.out()).await;
+    told.is_not(&["state"], &["the block at byte 0 is damaged"]);
+    for (path, _) in &runs {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(told.text.contains(&format!("state/frontier/{name}: ")), "{name} is not in {}", told.text);
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_contradicts_itself_is_named_whatever_is_recorded() {
+    for format in ["jsonl", "none"] {
+        let ground = interrupted(|config| config.set("outputs.format", format)).await;
+        verify(&ground, &ground.out()).await.is_fine();
+        let path = ground.out().join("state/frontier");
+        let runs = || contents(&path).into_iter().filter(|(path, _)| path.to_string_lossy().contains("run-"));
+        for (path, bytes) in runs() {
+            let mut bad = bytes.clone();
+            bad[40] ^= 1;
+            fs::write(&path, bad).unwrap();
+            let told = verify(&ground, &ground.out()).await;
+            assert_eq!((told.code, told.kinds().get("state")), (8, Some(&1)), "{format}: {}", told.text);
+            fs::write(&path, bytes).unwrap();
+        }
+
+        // One URL in another's place: nothing is miscounted, and one of the two would never be asked for.
+        let mut store = open(&ground.out());
+        let host = store.waiting_hosts(None, 1, None).unwrap().hosts[0];
+        let [lost, other] = <[QueuedUrl; 2]>::try_from(store.head(host, None, 2).unwrap()).unwrap();
+        store.postpone(&QueuedUrl { fingerprint: lost.fingerprint, place: lost.place, ..other.clone() }).unwrap();
+        let book = store.book().to_vec();
+        store.commit(&book).unwrap();
+        drop(store);
+        let fingerprint = format!("{:?}", lost.fingerprint);
+        verify(&ground, &ground.out()).await.is_not(
+            &["queue"],
+            &[&fingerprint, lost.host().as_str(), "stands in no queue", other.url.as_str(), "queues do not hold"],
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_jar_of_cookies_is_named() {
+    let site = Site::new().page("/", &[]).serve().await;
+    let ground = Ground::new();
+    ground.crawl(&Config::new(json!([site.url("/")]))).await.with(0);
+    let jar = ground.out().join("state/cookies.json");
+    fs::write(&jar, r#"{"version":1,"cookies":[],"xxh3":"0000000000000000"}"#).unwrap();
+    verify(&ground, &ground.out()).await.is_not(&["state"], &["state/cookies.json: ", "is damaged"]);
+    fs::write(&jar, r#"{"version":1,"cookies":[]}"#).unwrap();
+    verify(&ground, &ground.out()).await.is_fine();
+}
+
+#[tokio::test]
+async fn a_recrawl_that_died_while_it_set_the_last_pass_aside_verifies() {
+    let server = serve().await;
+    for point in ["folder=return(kill)", "move=return(kill)", "move=1*off->return(kill)", "move=2*off->return(kill)"] {
+        let ground = Ground::new();
+        ground.crawl(&Config::vitro(&server)).await.with(0);
+        for n in [1, 2] {
+            let mut command = ground.command(&["run", "crawl.toml", "--recrawl"]);
+            let ended = finish(command.env("FAILPOINTS", format!("pass.{point}")).spawn().unwrap()).await;
+            assert_eq!(ended.code, None, "{point}: {ended:?}");
+            let verdict = verify(&ground, &ground.out()).await;
+            verdict.is_fine();
+            assert_eq!((&verdict.told["end"], &verdict.told["pass"]), (&json!("killed"), &json!(n + 1)), "{point}");
+            let read = verdict.told["read"].as_array().unwrap();
+            assert!(read.iter().any(|it| it["pass"] == n && it["records"].as_u64() > Some(0)), "{point}: {read:?}");
+
+            // The receipt is judged as that of the pass it is of, wherever it is.
+            let folder = ground.path("damaged");
+            let _ = fs::remove_dir_all(&folder);
+            copy(&ground.out(), &folder);
+            let moved = folder.join("passes").join(n.to_string());
+            let holder = if moved.join("receipt.json").exists() { &moved } else { &folder };
+            receipt(|receipt| receipt["totals"]["fetched"] = json!(1))(holder);
+            let verdict = verify(&ground, &folder).await;
+            verdict.is_not(&["receipt-count"], &["receipt.json: totals.fetched is 1", "by the records"]);
+            assert!(verdict.told["findings"].as_array().unwrap().iter().all(|it| it["pass"] == n), "{}", verdict.text);
+            fs::remove_file(holder.join("receipt.json")).unwrap();
+            let gone = format!("nothing can be said of pass {n}");
+            verify(&ground, &folder).await.is_not(&["missing"], &[&gone]);
+            ground.run(&["run", "crawl.toml"]).await.with(0);
+            verify(&ground, &ground.out()).await.is_fine();
+        }
+    }
 }
 
 #[tokio::test]
