@@ -311,8 +311,8 @@ fn make_folder(path: &Path) -> io::Result<()> {
     }
     make_folder(above)?;
     match fs::create_dir(path) {
-        // Somebody else was quicker.
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        // Somebody else was quicker. Of what is no folder the system says so.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => fs::metadata(path.join(".")).map(drop),
         Err(e) => Err(e),
         Ok(()) => File::open(above)?.sync_all(),
     }
