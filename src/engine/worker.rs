@@ -72,20 +72,22 @@ impl Worker {
 
     /// Does it.
     pub(super) async fn work(&self, lease: Lease) -> (Returned, Visit) {
-        match lease.task {
+        let ticket = lease.ticket;
+        let (visit, errand) = match lease.task {
             Task::Visit(queued, signals) => {
                 let known = lease.recalled.and_then(|left| condition::Known::of(&queued, *left));
-                self.visit(lease.host, queued, signals.as_deref(), known, lease.may_retry).await
+                (self.visit(lease.host, queued, signals.as_deref(), known, lease.may_retry).await, None)
             }
             Task::Robots(errand) => self.get_robots(lease.host, errand).await,
-            Task::Refuse(queued, refused) => self.refuse(lease.host, &queued, &refused),
-        }
+            Task::Refuse(queued, refused) => (self.refuse(lease.host, &queued, &refused), None),
+        };
+        (Returned { host: visit.host.id(), ticket, conduct: visit.conduct, errand }, visit)
     }
 
     /// What there is to say when the work on a lease ended in a panic: the URL is not tried again,
     /// and its record says that the fault is ours.
     pub(super) fn failed(&self, lease: Lease) -> (Returned, Visit) {
-        let held_connection = lease.holds_connection();
+        let ticket = lease.ticket;
         let now = self.clock.now();
         let subject = match lease.task {
             Task::Visit(queued, _) | Task::Refuse(queued, _) => {
@@ -101,17 +103,16 @@ impl Worker {
         };
         // The host may have been asked: it is owed its interval.
         let timings = Timings { sent_at: now, ended_at: now, ..Timings::default() };
-        let conduct = held_connection.then(|| conduct(&timings, Signal::Fine, Fingerprint(0)));
-        let returned = Returned { host: lease.host.id(), held_connection, conduct, errand: None };
+        let conduct = ticket.map(|_| conduct(&timings, Signal::Fine, Fingerprint(0)));
+        let returned = Returned { host: lease.host.id(), ticket, conduct, errand: None };
         (returned, Visit { host: lease.host, conduct, subject, found: Vec::new() })
     }
 
-    fn refuse(&self, host: HostKey, queued: &QueuedUrl, refused: &Refused) -> (Returned, Visit) {
+    fn refuse(&self, host: HostKey, queued: &QueuedUrl, refused: &Refused) -> Visit {
         let now = self.clock.now();
         let record = write::refused_in_queue(queued, refused, now).to_line();
         let subject = Self::concluded_without_answer(queued, Outcome::Refused(refused.why), record, now);
-        let returned = Returned { host: host.id(), held_connection: false, conduct: None, errand: None };
-        (returned, Visit { host, conduct: None, subject, found: Vec::new() })
+        Visit { host, conduct: None, subject, found: Vec::new() }
     }
 
     fn conclude_without_answer(

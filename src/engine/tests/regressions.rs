@@ -158,6 +158,7 @@ async fn a_slow_recorder_holds_the_workers_back() {
             .try_send(Lease {
                 host: url.host(),
                 task: Task::Visit(queued.clone(), None),
+                ticket: None,
                 may_retry: true,
                 recalled: None,
             })

@@ -20,7 +20,7 @@ use crate::{
         FetchError, Request, Response, Truncation,
         retry::{self, ForHost, ForUrl, Purpose},
     },
-    frontier::{Discovery, Kind, QueuedUrl, workbench::Returned},
+    frontier::{Discovery, Kind, QueuedUrl},
     politeness::Conduct,
     robots::Signals,
     shutdown::blocking,
@@ -40,7 +40,7 @@ impl Worker {
         signals: Option<&Signals>,
         known: Option<Known>,
         may_retry: bool,
-    ) -> (Returned, Visit) {
+    ) -> Visit {
         let mut request = Request::get(queued.url.clone(), self.options.max_body_bytes);
         known.iter().for_each(|known| known.put_on(&mut request));
         let answer = self.fetcher.fetch(request).await;
@@ -48,8 +48,7 @@ impl Worker {
             Ok(response) => self.answered(&queued, &response, signals, known.as_ref(), may_retry),
             Err(error) => self.unanswered(&queued, &error, may_retry),
         };
-        let returned = Returned { host: host.id(), held_connection: true, conduct, errand: None };
-        (returned, Visit { host, conduct, subject, found })
+        Visit { host, conduct, subject, found }
     }
 
     fn answered(

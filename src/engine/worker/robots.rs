@@ -19,10 +19,7 @@ use crate::{
         redirect::{self, Next},
         retry::{self, ForUrl, Purpose},
     },
-    frontier::{
-        Discovery, Kind,
-        workbench::{Errand, Returned},
-    },
+    frontier::{Discovery, Kind, workbench::Errand},
     robots::{Answer, Policy},
     scope::Role,
     verdict::Refusal,
@@ -35,7 +32,8 @@ enum Step {
 }
 
 impl Worker {
-    pub(super) async fn get_robots(&self, host: HostKey, errand: Errand) -> (Returned, Visit) {
+    /// The visit, and where to look next if that was not all.
+    pub(super) async fn get_robots(&self, host: HostKey, errand: Errand) -> (Visit, Option<Errand>) {
         // One more than is read, so that a longer file is known to be longer.
         let request = Request::get(errand.url.clone(), self.options.robots.max_bytes.saturating_add(1));
         let fingerprint = errand.url.fingerprint();
@@ -57,9 +55,8 @@ impl Worker {
             Step::Next(next) => (None, Some(next)),
         };
         let found = self.sitemaps(&errand, policy.as_ref());
-        let returned = Returned { host: host.id(), held_connection: true, conduct, errand: next };
         let subject = Subject::Robots { origin: errand.origin, policy };
-        (returned, Visit { host, conduct, subject, found })
+        (Visit { host, conduct, subject, found }, next)
     }
 
     fn learn(&self, errand: &Errand, response: &Response, meaning: ForUrl) -> Step {

@@ -18,7 +18,10 @@ use crate::{
     address::{HostId, HostKey},
     clock::Timestamp,
     frontier::Validators,
-    politeness::{Gate, gate::Member},
+    politeness::{
+        Gate,
+        gate::{Member, Ticket},
+    },
 };
 
 /// The active hosts and their turns. See the module's essay.
@@ -145,13 +148,13 @@ impl Workbench {
             return Ok(None);
         };
         match placed.slot.turn(now, &self.options, self.flush) {
-            Turn::Do(task) => {
+            Turn::Do(task, ticket) => {
                 let key = placed.slot.key().cloned();
                 let (may_retry, recalled) = (placed.slot.may_retry(), placed.slot.take_recalled(&task));
                 // Behind the others, so that one host can't starve them.
                 self.ready.rotate_left(1);
                 self.want(host);
-                Ok(Some(self.lease(key, task, may_retry, recalled)))
+                Ok(Some(self.lease(key, task, ticket, may_retry, recalled)))
             }
             Turn::Everyone(at) => Err(at),
             Turn::Wait(at, why) => {
@@ -181,21 +184,28 @@ impl Workbench {
         }
     }
 
-    fn lease(&mut self, key: Option<HostKey>, task: Task, may_retry: bool, recalled: Option<Box<Validators>>) -> Lease {
+    fn lease(
+        &mut self,
+        key: Option<HostKey>,
+        task: Task,
+        ticket: Option<Ticket>,
+        may_retry: bool,
+        recalled: Option<Box<Validators>>,
+    ) -> Lease {
         self.n_out += 1;
-        self.in_flight += usize::from(!matches!(task, Task::Refuse(..)));
+        self.in_flight += usize::from(ticket.is_some());
         let host = key.unwrap_or_else(|| match &task {
             Task::Visit(queued, _) | Task::Refuse(queued, _) => queued.host(),
             Task::Robots(errand) => errand.url.host(),
         });
-        Lease { host, task, may_retry, recalled }
+        Lease { host, task, ticket, may_retry, recalled }
     }
 
     /// A lease comes back.
     pub fn returned(&mut self, returned: Returned) {
-        self.in_flight -= usize::from(returned.held_connection);
+        self.in_flight -= usize::from(returned.ticket.is_some());
         if let Some(placed) = self.slots.get_mut(&returned.host) {
-            placed.slot.returned(returned.held_connection, returned.conduct.as_ref());
+            placed.slot.returned(returned.ticket, returned.conduct.as_ref());
             self.wake(returned.host);
         }
         if let Some(errand) = returned.errand {

@@ -50,7 +50,10 @@ use super::{HostRecord, Place, QueuedUrl, Retired, Validators, Waiting};
 use crate::{
     address::{CanonicalUrl, Fingerprint, HostId, HostKey, Origin},
     clock::Timestamp,
-    politeness::{self, Conduct, gate},
+    politeness::{
+        self, Conduct,
+        gate::{self, Ticket},
+    },
     robots::{Policy, Signals},
     verdict::{Refusal, Refused},
 };
@@ -163,17 +166,12 @@ pub struct Lease {
     pub host: HostKey,
     /// What to do.
     pub task: Task,
+    /// The gate's leave, if one of the host's connections is held for it.
+    pub ticket: Option<Ticket>,
     /// Whether its host's budget allows another attempt, should this one fail.
     pub may_retry: bool,
     /// What an earlier pass left of the page.
     pub recalled: Option<Box<Validators>>,
-}
-
-impl Lease {
-    /// Whether one of the host's connections is held for it.
-    pub fn holds_connection(&self) -> bool {
-        !matches!(self.task, Task::Refuse(..))
-    }
 }
 
 /// What a lease is for.
@@ -352,8 +350,8 @@ pub enum Fate {
 pub struct Returned {
     /// Which host's.
     pub host: HostId,
-    /// Whether one of its connections was held.
-    pub held_connection: bool,
+    /// The lease's.
+    pub ticket: Option<Ticket>,
     /// How the request went, if the host was contacted at all.
     pub conduct: Option<Conduct>,
     /// A robots.txt to be looked for elsewhere, or again.

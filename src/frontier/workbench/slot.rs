@@ -18,7 +18,7 @@ use crate::{
     clock::Timestamp,
     politeness::{
         Conduct, HostState, Policy,
-        gate::{Denied, Hold, Member},
+        gate::{Denied, Hold, Member, Ticket},
     },
     robots,
     verdict::{Refusal, Refused},
@@ -26,9 +26,10 @@ use crate::{
 
 /// What a host's turn came to.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives for one turn, and nobody keeps more than one")]
 pub(super) enum Turn {
-    /// This may be done now.
-    Do(Task),
+    /// This may be done now, with the gate's leave if somebody is asked.
+    Do(Task, Option<Ticket>),
     /// Nothing before that time.
     Wait(Timestamp, Why),
     /// Nothing of any host: all together are at their limit, until that time or until something is over.
@@ -125,15 +126,15 @@ impl Slot {
         }
         self.queue.ripen(now);
         if !self.errands.is_empty() {
-            return self.paced(now, options).unwrap_or_else(|| self.lease_errand());
+            return self.when_paced(now, options, Self::lease_errand);
         }
         let Some(first) = self.queue.first() else { return self.nothing_queued() };
         let place = first.place;
         match self.judge(first, now, options, flush) {
             // The store is not asked between a host's turn and the request: it may be busy for a while.
             Judgement::Fetch if options.recalls && !self.recall.has(first.fingerprint) => Turn::Rest(Some(Why::Disk)),
-            Judgement::Fetch => self.paced(now, options).unwrap_or_else(|| self.lease(place, None)),
-            Judgement::Refuse(refused) => self.lease(place, Some(refused)),
+            Judgement::Fetch => self.when_paced(now, options, |slot, ticket| slot.lease(place, ticket)),
+            Judgement::Refuse(refused) => self.refuse(place, refused),
             // What is delayed may be the very thing that the first one has to wait for.
             Judgement::Rest(why) => {
                 // The gate may have no place for the host whose robots.txt this one waits for.
@@ -144,13 +145,12 @@ impl Slot {
             }
             Judgement::AskRobots => {
                 let (origin, url) = (first.url.origin(), first.url.robots_txt());
-                // Before it counts as asked for: a host that is to be asked in hours may leave until then.
-                if let Some(later) = self.paced(now, options) {
-                    return later;
-                }
-                let known = self.origins.ask(origin.clone());
-                self.errands.push_back(Errand { origin, url, redirects: 0, attempts: 0, known });
-                self.lease_errand()
+                // Not before: a host that is to be asked in hours may leave until then.
+                self.when_paced(now, options, |slot, ticket| {
+                    let known = slot.origins.ask(origin.clone());
+                    slot.errands.push_back(Errand { origin, url, redirects: 0, attempts: 0, known });
+                    slot.lease_errand(ticket)
+                })
             }
         }
     }
@@ -170,23 +170,23 @@ impl Slot {
         self.retired.add(retired);
     }
 
-    /// `None` when the host may be asked now, and then it counts as asked.
-    fn paced(&mut self, now: Timestamp, options: &Options) -> Option<Turn> {
+    /// Does it if the host may be asked now, and then it counts as asked.
+    fn when_paced(&mut self, now: Timestamp, options: &Options, lease: impl FnOnce(&mut Self, Ticket) -> Turn) -> Turn {
         if self.key.is_none() {
             let errand = self.errands.front().map(|errand| errand.url.host());
-            let key = errand.or_else(|| self.queue.first().map(QueuedUrl::host))?;
-            self.name(key, options);
+            let key = errand.or_else(|| self.queue.first().map(QueuedUrl::host));
+            key.into_iter().for_each(|key| self.name(key, options));
         }
         match self.enter(now) {
-            Ok(()) => None,
-            Err(Denied::Until(at, Hold::AllHosts)) => Some(Turn::Everyone(Some(at))),
-            Err(Denied::Busy(Hold::AllHosts)) => Some(Turn::Everyone(None)),
-            Err(Denied::Until(at, hold)) => Some(Turn::Wait(at, hold.into())),
-            Err(Denied::Busy(hold)) => Some(Turn::Busy(hold.into())),
+            Ok(ticket) => lease(self, ticket),
+            Err(Denied::Until(at, Hold::AllHosts)) => Turn::Everyone(Some(at)),
+            Err(Denied::Busy(Hold::AllHosts)) => Turn::Everyone(None),
+            Err(Denied::Until(at, hold)) => Turn::Wait(at, hold.into()),
+            Err(Denied::Busy(hold)) => Turn::Busy(hold.into()),
         }
     }
 
-    fn enter(&mut self, now: Timestamp) -> Result<(), Denied> {
+    fn enter(&mut self, now: Timestamp) -> Result<Ticket, Denied> {
         if let Some(key) = self.key.as_ref().filter(|_| !self.is_open) {
             self.gate.open(key, &self.policy, Some(&self.state), now)?;
             self.is_open = true;
@@ -201,38 +201,37 @@ impl Slot {
         }
     }
 
-    fn lease(&mut self, place: Place, refusal: Option<Refused>) -> Turn {
+    fn lease(&mut self, place: Place, ticket: Ticket) -> Turn {
         let Some(queued) = self.queue.take(place) else { return Turn::Rest(None) };
         self.n_leases += 1;
-        Turn::Do(match refusal {
-            Some(refused) => {
-                if matches!(refused.why, Refusal::RobotsDenied | Refusal::RobotsUnreachable) {
-                    self.origins.used(&queued.url.origin());
-                }
-                Task::Refuse(queued, Box::new(refused))
-            }
-            None => {
-                self.in_flight += 1;
-                self.origins.used(&queued.url.origin());
-                let signals = self.origins.signals(&queued.url);
-                Task::Visit(queued, signals)
-            }
-        })
+        self.in_flight += 1;
+        self.origins.used(&queued.url.origin());
+        let signals = self.origins.signals(&queued.url);
+        Turn::Do(Task::Visit(queued, signals), Some(ticket))
     }
 
-    fn lease_errand(&mut self) -> Turn {
+    fn refuse(&mut self, place: Place, refused: Refused) -> Turn {
+        let Some(queued) = self.queue.take(place) else { return Turn::Rest(None) };
+        self.n_leases += 1;
+        if matches!(refused.why, Refusal::RobotsDenied | Refusal::RobotsUnreachable) {
+            self.origins.used(&queued.url.origin());
+        }
+        Turn::Do(Task::Refuse(queued, Box::new(refused)), None)
+    }
+
+    fn lease_errand(&mut self, ticket: Ticket) -> Turn {
         let Some(errand) = self.errands.pop_front() else { return Turn::Rest(None) };
         self.in_flight += 1;
-        Turn::Do(Task::Robots(errand))
+        Turn::Do(Task::Robots(errand), Some(ticket))
     }
 
-    pub(super) fn returned(&mut self, held_connection: bool, conduct: Option<&Conduct>) {
-        self.in_flight -= u32::from(held_connection);
+    pub(super) fn returned(&mut self, ticket: Option<Ticket>, conduct: Option<&Conduct>) {
         if let Some(conduct) = conduct {
             self.state.settle(conduct, &self.policy);
         }
-        if held_connection {
-            self.gate.leave(self.host, conduct);
+        if let Some(ticket) = ticket {
+            self.in_flight -= 1;
+            self.gate.leave(self.host, ticket, conduct);
         }
     }
 

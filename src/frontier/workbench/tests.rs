@@ -189,10 +189,10 @@ impl World {
         };
         let policy = self.politeness.policy(lease.host.as_str()).clone();
         let record = self.hosts.entry(host).or_insert_with(|| HostRecord::new(lease.host.clone()));
-        let held_connection = !matches!(lease.task, Task::Refuse(..));
-        let conduct = held_connection.then_some(conduct);
+        let ticket = lease.ticket;
+        let conduct = ticket.map(|_| conduct);
         conduct.iter().for_each(|conduct| record.state.settle(conduct, &policy));
-        self.bench.returned(Returned { host, held_connection, conduct, errand: None });
+        self.bench.returned(Returned { host, ticket, conduct, errand: None });
         let news = match lease.task {
             Task::Visit(queued, _) | Task::Refuse(queued, _) => {
                 let taken = self.queues.get_mut(&host).and_then(|queue| queue.remove(&queued.place));

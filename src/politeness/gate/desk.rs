@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     super::{Conduct, HostState, Pacer, Policy},
-    Denied, GroupLimit, Hold, Limits, Options,
+    Denied, GroupLimit, Hold, Limits, Options, Ticket,
     group::{Asker, Group},
     host::{Charge, Host},
 };
@@ -27,6 +27,7 @@ pub(super) struct Desk {
     options: Options,
     members: HashMap<u64, Guest>,
     next_member: u64,
+    next_ticket: u64,
     hosts: HashMap<HostId, Host>,
     /// Hosts that nobody has open, by when they may be forgotten.
     free: BTreeSet<(Timestamp, HostId)>,
@@ -43,8 +44,8 @@ pub(super) struct Desk {
     sweep_at: usize,
     /// The latest time that anybody has told.
     latest: Timestamp,
-    /// Hosts that somebody went away from in the middle of a request, since a time was told last.
-    undated: Vec<HostId>,
+    /// Requests in the middle of which somebody went away since a time was told last.
+    undated: Vec<(HostId, Charge)>,
 }
 
 /// A member, seen from behind the lock.
@@ -69,6 +70,7 @@ impl Desk {
             options,
             members: HashMap::new(),
             next_member: 0,
+            next_ticket: 0,
             hosts: HashMap::new(),
             free: BTreeSet::new(),
             addresses: HashMap::new(),
@@ -87,9 +89,15 @@ impl Desk {
     /// until now: that is the date of it.
     pub(super) fn tell(&mut self, now: Timestamp) {
         self.latest = self.latest.max(now);
-        for id in std::mem::take(&mut self.undated) {
-            if let Some(host) = self.hosts.get_mut(&id) {
-                host.distrust(self.latest);
+        for (id, charge) in std::mem::take(&mut self.undated) {
+            let Some(host) = self.hosts.get_mut(&id) else { continue };
+            host.distrust(self.latest);
+            if let Some(group) = charge.address.and_then(|address| self.addresses.get_mut(&address)) {
+                group.hold_until(self.latest + self.address_limit.interval);
+            }
+            let domain = host.domain.as_ref().filter(|_| charge.domain);
+            if let Some(group) = domain.and_then(|domain| self.domains.get_mut(domain)) {
+                group.hold_until(self.latest + self.domain_limit.interval);
             }
             self.file(id);
         }
@@ -113,9 +121,7 @@ impl Desk {
         let open: Vec<HostId> =
             self.hosts.iter().filter(|(_, host)| host.is_open_to(member)).map(|(id, _)| *id).collect();
         for id in open {
-            while self.hosts.get(&id).is_some_and(|host| host.in_flight_of(member) > 0) {
-                self.abandon(member, id);
-            }
+            self.abandon_all_of(member, id);
             while self.hosts.get(&id).is_some_and(|host| host.is_open_to(member)) {
                 self.close(member, id);
             }
@@ -167,9 +173,8 @@ impl Desk {
     }
 
     pub(super) fn close(&mut self, member: u64, id: HostId) {
-        // Who goes away in the middle of a request tells nobody how it went.
-        while self.hosts.get(&id).is_some_and(|host| host.n_open_of(member) == 1 && host.in_flight_of(member) > 0) {
-            self.abandon(member, id);
+        if self.hosts.get(&id).is_some_and(|host| host.n_open_of(member) == 1) {
+            self.abandon_all_of(member, id);
         }
         let Some(host) = self.hosts.get_mut(&id) else { return };
         if host.close(member, self.latest) {
@@ -190,7 +195,7 @@ impl Desk {
     }
 
     /// Whether the member may send a request to the host now; if so, it is counted as sent.
-    pub(super) fn try_enter(&mut self, member: u64, id: HostId, now: Timestamp) -> Result<(), Denied> {
+    pub(super) fn try_enter(&mut self, member: u64, id: HostId, now: Timestamp) -> Result<Ticket, Denied> {
         self.tell(now);
         // Never opened, because nothing more could be remembered then.
         let Some(host) = self.hosts.get_mut(&id).filter(|host| host.is_open_to(member)) else {
@@ -224,25 +229,24 @@ impl Desk {
         guest.till.take(now);
         self.all.take(now);
         self.in_flight += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
         let address = host.address.filter(|_| !address_limit.is_none());
-        host.enter(member, Charge { address, domain: domain.is_some() }, now);
+        host.enter(member, ticket, Charge { address, domain: domain.is_some() }, now);
         if let Some(group) = address.and_then(|address| self.addresses.get_mut(&address)) {
             group.enter(asker, address_limit, now);
         }
         if let Some(group) = domain.and_then(|domain| self.domains.get_mut(&domain)) {
             group.enter(asker, self.domain_limit, now);
         }
-        Ok(())
+        Ok(ticket)
     }
 
-    /// A request is over.
-    pub(super) fn leave(&mut self, member: u64, id: HostId, conduct: Option<&Conduct>) {
-        let Some(host) = self.hosts.get_mut(&id) else { return };
-        if host.in_flight_of(member) == 0 {
-            return;
-        }
+    /// A request is over. Answers with whose counts it was added to; `None` when it was over before.
+    pub(super) fn leave(&mut self, id: HostId, ticket: Ticket, conduct: Option<&Conduct>) -> Option<Charge> {
+        let host = self.hosts.get_mut(&id)?;
+        let charged = host.leave(ticket, conduct)?;
         self.in_flight = self.in_flight.saturating_sub(1);
-        let charged = host.leave(member, conduct);
         let domain = host.domain.clone();
         if let Some(conduct) = conduct {
             self.latest = self.latest.max(conduct.ended_at);
@@ -269,13 +273,20 @@ impl Desk {
         woken.into_iter().for_each(|(member, host)| self.wake(member, host));
         self.wake_members_of(id);
         self.file(id);
+        Some(charged)
     }
 
-    /// A request that nobody will tell the end of. The host is owed something for it from the time on that is
-    /// told next.
-    pub(super) fn abandon(&mut self, member: u64, id: HostId) {
-        self.undated.push(id);
-        self.leave(member, id, None);
+    /// A request that nobody will tell the end of. Something is owed for it from the time on that is told next.
+    pub(super) fn abandon(&mut self, id: HostId, ticket: Ticket) {
+        let charged = self.leave(id, ticket, None);
+        self.undated.extend(charged.map(|charge| (id, charge)));
+    }
+
+    /// Who goes away in the middle of requests tells nobody how they went.
+    fn abandon_all_of(&mut self, member: u64, id: HostId) {
+        while let Some(ticket) = self.hosts.get(&id).and_then(|host| host.flight_of(member)) {
+            self.abandon(id, ticket);
+        }
     }
 
     /// An answer from an address: what is behind it is owed its interval from then on, also after an

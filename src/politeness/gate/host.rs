@@ -1,10 +1,10 @@
 //! One host, as all members know it: how things stand with it, and who has it open.
 
-use std::{collections::VecDeque, net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     super::{Conduct, HostState, Pacer, Policy},
-    Denied, Hold,
+    Denied, Hold, Ticket,
 };
 use crate::clock::Timestamp;
 
@@ -22,9 +22,16 @@ struct Share {
     n_open: u32,
     policy: Policy,
     crawl_delay: Option<Duration>,
-    in_flight: u32,
     /// It was told to wait, and has not been let in since.
     waits: bool,
+}
+
+/// A request in flight.
+#[derive(Debug)]
+struct Flight {
+    ticket: Ticket,
+    member: u64,
+    charge: Charge,
 }
 
 /// To whose counts a request in flight was added, besides the host's.
@@ -47,9 +54,7 @@ pub(super) struct Host {
     /// stricter count from there.
     heard_at: Timestamp,
     ended_at: Timestamp,
-    in_flight: u32,
-    /// To whose counts each request in flight was added, oldest first.
-    charged: VecDeque<Charge>,
+    flights: Vec<Flight>,
     pub(super) address: Option<IpAddr>,
     pub(super) domain: Option<Arc<str>>,
     /// Where the desk has it among those that nobody has open.
@@ -68,8 +73,7 @@ impl Host {
             full_at: Timestamp::default(),
             heard_at: Timestamp::default(),
             ended_at: Timestamp::default(),
-            in_flight: 0,
-            charged: VecDeque::new(),
+            flights: Vec::new(),
             address: None,
             domain,
             filed_at: None,
@@ -90,7 +94,7 @@ impl Host {
             }
             None => {
                 let policy = policy.clone();
-                self.shares.push(Share { member, n_open: 1, policy, crawl_delay, in_flight: 0, waits: false });
+                self.shares.push(Share { member, n_open: 1, policy, crawl_delay, waits: false });
             }
         }
         if let Some(known) = known {
@@ -145,7 +149,7 @@ impl Host {
     fn judge(&mut self, member: u64, now: Timestamp) -> Result<(), Denied> {
         let quiet = self.share(member).and_then(|share| share.policy.quiet.until(now));
         let (interval, burst, connections) = self.state.pace(&self.policy);
-        if self.in_flight >= connections.get() {
+        if self.in_flight() >= connections.get() {
             return Err(Denied::Busy(Hold::Connections));
         }
         if now < self.state.not_before {
@@ -155,7 +159,7 @@ impl Host {
         if let Some(until) = quiet {
             return Err(Denied::Until(until, Hold::Quiet));
         }
-        if (self.state.backing_off || self.state.on_trial) && self.in_flight > 0 {
+        if (self.state.backing_off || self.state.on_trial) && self.in_flight() > 0 {
             return Err(Denied::Busy(Hold::Probe));
         }
         self.stand_back(member, now)?;
@@ -179,14 +183,12 @@ impl Host {
     }
 
     /// The member sends one request.
-    pub(super) fn enter(&mut self, member: u64, charge: Charge, now: Timestamp) {
+    pub(super) fn enter(&mut self, member: u64, ticket: Ticket, charge: Charge, now: Timestamp) {
         self.pacer.iter_mut().for_each(|pacer| pacer.take(now));
-        self.in_flight += 1;
-        self.charged.push_back(charge);
+        self.flights.push(Flight { ticket, member, charge });
         self.last = Some(member);
         self.stands_back_until = None;
         if let Some(share) = self.share(member) {
-            share.in_flight += 1;
             share.waits = false;
         }
         // Requests that don't wait for each other's answers are kept apart from here on, whatever tokens
@@ -199,18 +201,16 @@ impl Host {
         self.heard_at = self.heard_at.max(now);
     }
 
-    /// A request of the member's is over. Answers with whose counts it was added to.
-    pub(super) fn leave(&mut self, member: u64, conduct: Option<&Conduct>) -> Charge {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(share) = self.share(member) {
-            share.in_flight = share.in_flight.saturating_sub(1);
-        }
+    /// A request is over. Answers with whose counts it was added to; `None` when it was over before.
+    pub(super) fn leave(&mut self, ticket: Ticket, conduct: Option<&Conduct>) -> Option<Charge> {
+        let at = self.flights.iter().position(|flight| flight.ticket == ticket)?;
+        let flight = self.flights.swap_remove(at);
         if let Some(conduct) = conduct {
             self.heard_at = self.heard_at.max(conduct.heard_at());
             self.ended_at = self.ended_at.max(conduct.ended_at);
             self.state.settle(conduct, &self.policy);
         }
-        self.charged.pop_front().unwrap_or_default()
+        Some(flight.charge)
     }
 
     /// Somebody went away in the middle of a request: the host may have been asked just now.
@@ -243,7 +243,7 @@ impl Host {
 
     /// When it may be forgotten, as far as is known, and there is room until then; `None` while it is open.
     pub(super) fn forgettable_at(&self) -> Option<Timestamp> {
-        let is_free = self.shares.is_empty() && self.in_flight == 0;
+        let is_free = self.shares.is_empty() && self.flights.is_empty();
         // Its backoff grows with each failure in a row, whichever job meets the next one.
         let trouble = if self.state.errors_in_row > 0 { TROUBLE_KEPT } else { Duration::ZERO };
         is_free.then(|| self.owed_until() + trouble)
@@ -259,13 +259,13 @@ impl Host {
         self.shares.iter().find(|share| share.member == member).map_or(0, |share| share.n_open)
     }
 
-    /// Requests of the member in flight.
-    pub(super) fn in_flight_of(&self, member: u64) -> u32 {
-        self.shares.iter().find(|share| share.member == member).map_or(0, |share| share.in_flight)
+    /// A request of the member in flight.
+    pub(super) fn flight_of(&self, member: u64) -> Option<Ticket> {
+        self.flights.iter().find(|flight| flight.member == member).map(|flight| flight.ticket)
     }
 
     pub(super) fn in_flight(&self) -> u32 {
-        self.in_flight
+        u32::try_from(self.flights.len()).unwrap_or(u32::MAX)
     }
 
     /// Who has it open.

@@ -61,7 +61,7 @@ impl World {
 
     /// As dispatcher and workbench do it: look at what changes, ask, and do not ask again until it is said that
     /// something has changed about this very host.
-    async fn enter(&self, member: &Member, host: &HostKey) -> Timestamp {
+    async fn enter(&self, member: &Member, host: &HostKey) -> (Ticket, Timestamp) {
         let mut changes = member.changes();
         let mut may_ask = true;
         loop {
@@ -70,7 +70,7 @@ impl World {
             if std::mem::take(&mut may_ask) {
                 let now = self.now();
                 match member.try_enter(host.id(), now) {
-                    Ok(()) => return now,
+                    Ok(ticket) => return (ticket, now),
                     Err(Denied::Until(at, _)) => {
                         self.now.fetch_max(at.0 - T.0, Ordering::SeqCst);
                         yield_now().await;
@@ -84,11 +84,11 @@ impl World {
         }
     }
 
-    fn leave(&self, member: &Member, host: &HostKey, sent_at: Timestamp) {
+    fn leave(&self, member: &Member, host: &HostKey, (ticket, sent_at): (Ticket, Timestamp)) {
         let ended_at = self.now();
         let (signal, first_byte_at) = (Signal::Fine, Some(ended_at));
         let conduct = Conduct { sent_at, first_byte_at, ended_at, signal, jitter: 0.5, remote: None };
-        member.leave(host.id(), Some(&conduct));
+        member.leave(host.id(), ticket, Some(&conduct));
         self.n_answered.fetch_add(1, Ordering::SeqCst);
     }
 }
@@ -117,11 +117,11 @@ impl Job {
             let member = gate.join(self.limits, T);
             member.open(&host, &self.policy, None, T).expect("room");
             for _ in 0..self.n_requests {
-                let sent_at = world.enter(&member, &host).await;
-                let request = world.request(sent_at, most);
+                let entered = world.enter(&member, &host).await;
+                let request = world.request(entered.1, most);
                 yield_now().await;
                 drop(request);
-                world.leave(&member, &host, sent_at);
+                world.leave(&member, &host, entered);
             }
             if !self.stays {
                 member.close(host.id());
@@ -234,25 +234,28 @@ fn who_waits_because_of_a_stricter_job_is_woken_when_that_one_closes_or_is_dropp
             let (member, host) = (gate.join(Limits::default(), T), host("a.test"));
             member.open(&host, &policy(0, 2), None, T).expect("room");
             future::block_on(async {
-                let first_at = world.enter(&member, &host).await;
-                let first = world.request(first_at, 2);
+                let entered = world.enter(&member, &host).await;
+                let first = world.request(entered.1, 2);
                 // Not as `World::enter`: what was open before it asked and is so still was open all the time.
                 let mut changes = member.changes();
-                loop {
+                let ticket = loop {
                     changes.borrow_and_update();
                     let was_open = is_open.load(Ordering::SeqCst);
                     let may = member.try_enter(host.id(), world.now());
                     let is_open = was_open && is_open.load(Ordering::SeqCst);
                     match may {
-                        Ok(()) => break assert!(!is_open, "more than the stricter job allows"),
+                        Ok(ticket) => {
+                            assert!(!is_open, "more than the stricter job allows");
+                            break ticket;
+                        }
                         Err(Denied::Busy(_)) => changes.changed().await.expect("the gate is there"),
                         Err(denied) => panic!("{denied:?}"),
                     }
-                }
+                };
                 let second = world.request(world.now(), 2);
                 drop((first, second));
-                world.leave(&member, &host, first_at);
-                world.leave(&member, &host, first_at);
+                world.leave(&member, &host, entered);
+                world.leave(&member, &host, (ticket, entered.1));
             });
             future::block_on(strict).expect("not cancelled");
         });

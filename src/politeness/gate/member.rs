@@ -6,7 +6,7 @@ use tokio::{sync::watch, time::sleep_until};
 
 use super::{
     super::{Conduct, HostState, Policy},
-    Denied, Gate, Hold, Limits,
+    Denied, Gate, Hold, Limits, Ticket,
 };
 use crate::{
     address::{HostId, HostKey},
@@ -58,17 +58,18 @@ impl Member {
     }
 
     /// Whether one request may be sent to an open host *at once*; if so, it counts as sent, and
-    /// [`Member::leave`] must follow.
+    /// [`Member::leave`] must follow with the ticket.
     ///
     /// # Errors
     /// Why not, and until when.
-    pub fn try_enter(&self, host: HostId, now: Timestamp) -> Result<(), Denied> {
+    pub fn try_enter(&self, host: HostId, now: Timestamp) -> Result<Ticket, Denied> {
         self.0.gate.desk().try_enter(self.0.number, host, now)
     }
 
-    /// A request is over, and this is how it went; `None` when nobody was asked after all.
-    pub fn leave(&self, host: HostId, conduct: Option<&Conduct>) {
-        self.0.gate.desk().leave(self.0.number, host, conduct);
+    /// A request is over, and this is how it went; `None` when nobody was asked after all. What was given back
+    /// before, as by closing the host, is over already.
+    pub fn leave(&self, host: HostId, ticket: Ticket, conduct: Option<&Conduct>) {
+        self.0.gate.desk().leave(host, ticket, conduct);
     }
 
     /// What robots.txt says to this member about the time between requests, and when that was heard.
@@ -109,7 +110,7 @@ impl Member {
         loop {
             changes.borrow_and_update();
             let denied = match self.ask(&mut visit, host, policy, clock) {
-                Ok(visit) => return Ok(Permit { visit, clock, is_settled: false }),
+                Ok((visit, ticket)) => return Ok(Permit { visit, ticket, clock, is_settled: false }),
                 Err(denied) => denied,
             };
             let at = if let Denied::Until(at, _) = denied { Some(at) } else { None };
@@ -128,14 +129,20 @@ impl Member {
         }
     }
 
-    fn ask(&self, visit: &mut Option<Visit>, host: &HostKey, policy: &Policy, clock: Clock) -> Result<Visit, Denied> {
+    fn ask(
+        &self,
+        visit: &mut Option<Visit>,
+        host: &HostKey,
+        policy: &Policy,
+        clock: Clock,
+    ) -> Result<(Visit, Ticket), Denied> {
         let now = clock.now();
         if visit.is_none() {
             self.open(host, policy, None, now)?;
             *visit = Some(Visit { member: self.clone(), host: host.id() });
         }
-        self.try_enter(host.id(), now)?;
-        visit.take().ok_or(Denied::Busy(Hold::Memory))
+        let ticket = self.try_enter(host.id(), now)?;
+        visit.take().map(|visit| (visit, ticket)).ok_or(Denied::Busy(Hold::Memory))
     }
 }
 
@@ -156,6 +163,7 @@ impl Drop for Visit {
 #[derive(Debug)]
 pub struct Permit {
     visit: Visit,
+    ticket: Ticket,
     clock: Clock,
     is_settled: bool,
 }
@@ -164,7 +172,7 @@ impl Permit {
     /// How the request went; `None` when nobody was asked.
     pub fn settle(mut self, conduct: Option<&Conduct>) {
         self.is_settled = true;
-        self.visit.member.leave(self.visit.host, conduct);
+        self.visit.member.leave(self.visit.host, self.ticket, conduct);
     }
 
     /// What robots.txt, which this request may have been for, says about the time between requests.
@@ -176,9 +184,8 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if !self.is_settled {
-            let membership = &self.visit.member.0;
-            let mut desk = membership.gate.desk();
-            desk.abandon(membership.number, self.visit.host);
+            let mut desk = self.visit.member.0.gate.desk();
+            desk.abandon(self.visit.host, self.ticket);
             desk.tell(self.clock.now());
         }
     }

@@ -104,6 +104,10 @@ impl GroupLimit {
     }
 }
 
+/// Leave to send one request, which is in flight until the ticket is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket(u64);
+
 /// Not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {

@@ -1,13 +1,13 @@
 //! The gate, asked synchronously over handed-in time and waited for under paused time.
 
-use std::net::IpAddr;
+use std::{cell::RefCell, collections::VecDeque, net::IpAddr};
 
 use super::{
     super::{Quiet, Signal},
     *,
 };
 use crate::{
-    address::{Canonicalizer, HostKey},
+    address::{Canonicalizer, HostId, HostKey},
     clock::Clock,
     politeness::{Conduct, HostState, Policy},
 };
@@ -39,11 +39,16 @@ fn from(address: &str, at: Timestamp) -> Conduct {
     Conduct { remote: Some(address.parse::<IpAddr>().expect("an address")), ..conduct(at, Signal::Fine) }
 }
 
-struct Job(Member);
+/// A member, and the tickets of what it has under way, oldest first.
+struct Job(Member, RefCell<VecDeque<(HostId, Ticket)>>);
 
 impl Job {
     fn new(gate: &Gate) -> Self {
-        Self(gate.join(Limits::default(), T))
+        Self::of(gate.join(Limits::default(), T))
+    }
+
+    fn of(member: Member) -> Self {
+        Self(member, RefCell::default())
     }
 
     fn open(self, names: &[&str], policy: &Policy) -> Self {
@@ -52,11 +57,17 @@ impl Job {
     }
 
     fn ask(&self, name: &str, at: Timestamp) -> Result<(), Denied> {
-        self.0.try_enter(host(name).id(), at)
+        let id = host(name).id();
+        let ticket = self.0.try_enter(id, at)?;
+        self.1.borrow_mut().push_back((id, ticket));
+        Ok(())
     }
 
+    /// Its oldest request to the host is over.
     fn leave(&self, name: &str, conduct: &Conduct) {
-        self.0.leave(host(name).id(), Some(conduct));
+        let (id, mut out) = (host(name).id(), self.1.borrow_mut());
+        let oldest = out.iter().position(|(other, _)| *other == id).and_then(|at| out.remove(at));
+        self.0.leave(id, oldest.expect("it has asked").1, Some(conduct));
     }
 
     /// Asks and is answered at once.
@@ -220,6 +231,28 @@ fn whoever_goes_away_without_a_word_may_have_asked_until_just_then() {
     }
 }
 
+#[test]
+fn what_was_broken_off_counts_for_its_domain_and_its_address_too() {
+    let limit = GroupLimit { interval: ms(500), connections: None };
+    for (limits, hold) in [
+        (Limits { domain: limit, ..Limits::default() }, Hold::Domain),
+        (Limits { address: limit, ..Limits::default() }, Hold::Address),
+    ] {
+        let gate = Gate::default();
+        let names = ["a.example.com", "b.example.com"];
+        let join = || Job::of(gate.join(limits.clone(), T)).open(&names, &policy(ms(1), 1));
+        let (one, two) = (join(), join());
+        for (name, at) in names.into_iter().zip([T, T + ms(500)]) {
+            assert_eq!(two.ask(name, at), Ok(()));
+            two.leave(name, &from("192.0.2.1", at));
+        }
+        assert_eq!(one.ask("a.example.com", T + ms(1000)), Ok(()));
+        drop(one);
+        let at = T + ms(20_000);
+        assert_eq!(two.ask("b.example.com", at), Err(Denied::Until(at + ms(500), hold)));
+    }
+}
+
 /// What broke: a change of terms made a full bucket of one that was empty.
 #[test]
 fn a_change_of_terms_gives_no_tokens_back() {
@@ -301,7 +334,7 @@ fn a_request_that_waits_for_something_else_holds_no_token() {
     // And of the limit of all hosts, one came just before the next.
     let gate = Gate::new(Options { interval: ms(1500), ..Options::default() }, T);
     let limits = Limits { interval: ms(1000), ..Limits::default() };
-    let job = Job(gate.join(limits, T)).open(&["a.test", "b.test", "c.test"], &policy(ms(0), 1));
+    let job = Job::of(gate.join(limits, T)).open(&["a.test", "b.test", "c.test"], &policy(ms(0), 1));
     assert_eq!(job.ask("a.test", T), Ok(()));
     assert!(job.ask("b.test", T + ms(1001)).is_err(), "the process has its own limit");
     assert_eq!(job.ask("b.test", T + ms(1501)), Ok(()));
@@ -313,7 +346,7 @@ fn a_request_that_waits_for_something_else_holds_no_token() {
 fn an_address_has_a_limit_of_its_own_from_the_first_answer_on() {
     let gate = Gate::default();
     let address = GroupLimit { interval: ms(500), connections: Some(n(1)) };
-    let job = Job(gate.join(Limits { address, ..Limits::default() }, T));
+    let job = Job::of(gate.join(Limits { address, ..Limits::default() }, T));
     let names = ["a.test", "b.test", "c.test"];
     let job = job.open(&names, &policy(ms(1), 4));
     for name in names {
@@ -338,7 +371,7 @@ fn an_address_has_a_limit_of_its_own_from_the_first_answer_on() {
 fn those_who_wait_for_an_address_have_their_turns() {
     let gate = Gate::default();
     let address = GroupLimit { interval: ms(100), connections: None };
-    let job = Job(gate.join(Limits { address, ..Limits::default() }, T));
+    let job = Job::of(gate.join(Limits { address, ..Limits::default() }, T));
     let names: Vec<String> = (0..5).map(|n| format!("h{n}.test")).collect();
     let refs: Vec<&str> = names.iter().map(String::as_str).collect();
     let job = job.open(&refs, &policy(ms(1), 1));
@@ -376,8 +409,8 @@ fn who_waited_for_an_address_and_went_away_leaves_no_gap() {
     let limits = Limits { address, ..Limits::default() };
     let names: Vec<String> = (0..50).map(|n| format!("h{n}.test")).collect();
     let refs: Vec<&str> = names.iter().map(String::as_str).collect();
-    let many = Job(gate.join(limits.clone(), T)).open(&refs, &policy(ms(1), 1));
-    let one = Job(gate.join(limits, T)).open(&["one.test"], &policy(ms(1), 1));
+    let many = Job::of(gate.join(limits.clone(), T)).open(&refs, &policy(ms(1), 1));
+    let one = Job::of(gate.join(limits, T)).open(&["one.test"], &policy(ms(1), 1));
     for (job, name) in refs.iter().map(|name| (&many, *name)).chain([(&one, "one.test")]) {
         assert_eq!(job.ask(name, T), Ok(()));
         job.leave(name, &from("192.0.2.1", T));
@@ -393,7 +426,7 @@ fn who_waited_for_an_address_and_went_away_leaves_no_gap() {
 fn a_host_that_moves_leaves_nothing_at_its_old_address() {
     let gate = Gate::default();
     let address = GroupLimit { interval: ms(100), connections: None };
-    let job = Job(gate.join(Limits { address, ..Limits::default() }, T)).open(&["a.test"], &policy(ms(1), 2));
+    let job = Job::of(gate.join(Limits { address, ..Limits::default() }, T)).open(&["a.test"], &policy(ms(1), 2));
     assert_eq!(job.ask("a.test", T), Ok(()));
     job.leave("a.test", &from("192.0.2.1", T));
     assert_eq!(job.ask("a.test", T + ms(200)), Ok(()));
@@ -403,6 +436,36 @@ fn a_host_that_moves_leaves_nothing_at_its_old_address() {
     job.0.close(host("a.test").id());
     gate.desk().sweep(T + ms(10_000));
     assert_eq!((gate.n_hosts(), gate.desk().n_groups()), (0, 0));
+}
+
+/// What broke: the counts of addresses were taken back in the order in which requests were sent, and not in that in which
+/// they ended.
+#[test]
+fn a_request_that_ends_is_taken_back_from_its_own_address() {
+    let gate = Gate::default();
+    let address = GroupLimit { interval: Duration::ZERO, connections: Some(n(2)) };
+    let limits = Limits { address, ..Limits::default() };
+    let job = Job::of(gate.join(limits, T)).open(&["a.test", "b.test", "c.test"], &policy(Duration::ZERO, 9));
+    for (name, address) in [("a.test", "192.0.2.1"), ("b.test", "192.0.2.1"), ("c.test", "192.0.2.2")] {
+        assert_eq!(job.ask(name, T), Ok(()));
+        job.leave(name, &from(address, T));
+    }
+    let id = host("a.test").id();
+    let enter = || job.0.try_enter(id, T);
+    let (first, moving) = (enter().expect("one"), enter().expect("two"));
+    job.0.leave(id, moving, Some(&from("192.0.2.2", T)));
+    let second = enter().expect("it is elsewhere now");
+    job.0.leave(id, second, Some(&from("192.0.2.2", T)));
+    // One is under way at the first address, and none at the second.
+    assert_eq!(job.ask("b.test", T), Ok(()));
+    assert_eq!(job.ask("b.test", T), Err(Denied::Busy(Hold::Address)));
+    assert_eq!((job.ask("c.test", T), job.ask("c.test", T)), (Ok(()), Ok(())));
+    // What is over is over: to say so twice frees nobody else's place.
+    job.0.leave(id, second, None);
+    job.0.leave(id, first, None);
+    job.0.leave(id, first, None);
+    assert_eq!(job.ask("b.test", T), Ok(()));
+    assert_eq!(job.ask("b.test", T), Err(Denied::Busy(Hold::Address)));
 }
 
 #[test]
@@ -419,7 +482,7 @@ fn a_stricter_policy_holds_also_while_the_host_is_open_under_another() {
 fn a_domain_has_a_limit_of_its_own() {
     let gate = Gate::default();
     let domain = GroupLimit { interval: ms(200), connections: None };
-    let job = Job(gate.join(Limits { domain, ..Limits::default() }, T));
+    let job = Job::of(gate.join(Limits { domain, ..Limits::default() }, T));
     let job = job.open(&["a.example.com", "b.example.com", "example.org", "192.0.2.1"], &policy(ms(1), 1));
     job.visit("a.example.com", T);
     assert_eq!(job.ask("b.example.com", T), Err(Denied::Until(T + ms(200), Hold::Domain)));
@@ -487,8 +550,8 @@ fn memory_follows_what_is_open_or_owed() {
     for number in 0..10_000u64 {
         let (key, at) = (host(&format!("h{number}.test")), T + ms(number));
         job.open(&key, &policy, None, at).expect("room");
-        assert_eq!(job.try_enter(key.id(), at), Ok(()));
-        job.leave(key.id(), Some(&conduct(at, Signal::Fine)));
+        let ticket = job.try_enter(key.id(), at).expect("it is new");
+        job.leave(key.id(), ticket, Some(&conduct(at, Signal::Fine)));
         job.close(key.id());
     }
     assert!(gate.n_hosts() <= 2 * 1024 + 1, "{}", gate.n_hosts());
@@ -498,7 +561,8 @@ fn memory_follows_what_is_open_or_owed() {
 fn the_address_of_a_host_that_was_closed_is_not_forgotten_too_soon() {
     let gate = Gate::default();
     let address = GroupLimit { interval: ms(60_000), connections: None };
-    let job = Job(gate.join(Limits { address, ..Limits::default() }, T)).open(&["a.test", "b.test"], &policy(ms(1), 1));
+    let job =
+        Job::of(gate.join(Limits { address, ..Limits::default() }, T)).open(&["a.test", "b.test"], &policy(ms(1), 1));
     for (name, at) in [("a.test", T), ("b.test", T)] {
         assert_eq!(job.ask(name, at), Ok(()));
         job.leave(name, &from("192.0.2.1", at));
@@ -545,8 +609,8 @@ fn a_host_too_many_waits_and_nothing_is_forgotten_for_it() {
     for name in ["a.test", "b.test"] {
         let key = host(name);
         job.open(&key, &policy, None, T).expect("room");
-        assert_eq!(job.try_enter(key.id(), T), Ok(()));
-        job.leave(key.id(), Some(&conduct(T, Signal::Fine)));
+        let ticket = job.try_enter(key.id(), T).expect("it is new");
+        job.leave(key.id(), ticket, Some(&conduct(T, Signal::Fine)));
         job.close(key.id());
     }
     let late = host("late.test");
@@ -665,7 +729,7 @@ const HOSTS: [&str; 4] = ["a.x.test", "b.x.test", "c.y.test", "192.0.2.9"];
 fn simulate(jobs: &mut [Hungry], takes: &[u64], signals: &[Signal]) -> Log {
     let mut now = T;
     let mut log = Log::new();
-    let mut out: Vec<(Timestamp, usize, usize, Timestamp)> = Vec::new();
+    let mut out: Vec<(Timestamp, usize, usize, Ticket, Timestamp)> = Vec::new();
     let mut n_sent = 0;
     loop {
         // Those who are due ask, until nobody gets anything any more.
@@ -685,14 +749,14 @@ fn simulate(jobs: &mut [Hungry], takes: &[u64], signals: &[Signal]) -> Log {
                         hungry.job.0.open(&host(want.name), &hungry.policy, None, now).expect("room");
                         log.push((now, number, want.name, Event::Opened));
                     }
-                    match hungry.job.ask(want.name, now) {
-                        Ok(()) => {
+                    match hungry.job.0.try_enter(host(want.name).id(), now) {
+                        Ok(ticket) => {
                             (want.left, want.share, want.in_flight) =
                                 (want.left - 1, want.share - 1, want.in_flight + 1);
                             progress = true;
                             let ended_at = now + ms(takes[n_sent % takes.len()]);
                             n_sent += 1;
-                            out.push((ended_at, number, i, now));
+                            out.push((ended_at, number, i, ticket, now));
                             log.push((now, number, want.name, Event::Sent));
                         }
                         Err(Denied::Until(at, _)) => {
@@ -713,13 +777,13 @@ fn simulate(jobs: &mut [Hungry], takes: &[u64], signals: &[Signal]) -> Log {
         now = next.expect("somebody waits for ever").max(now);
         out.sort_unstable_by_key(|(at, ..)| *at);
         while out.first().is_some_and(|(at, ..)| *at <= now) {
-            let (ended_at, number, i, sent_at) = out.remove(0);
+            let (ended_at, number, i, ticket, sent_at) = out.remove(0);
             let hungry = &mut jobs[number];
             let want = &mut hungry.wants[i];
             let address = if want.name.ends_with("x.test") { "192.0.2.1" } else { "192.0.2.9" };
             let signal = signals[log.len() % signals.len()];
             let conduct = Conduct { first_byte_at: Some(ended_at), ended_at, signal, ..from(address, sent_at) };
-            hungry.job.leave(want.name, &conduct);
+            hungry.job.0.leave(host(want.name).id(), ticket, Some(&conduct));
             log.push((now, number, want.name, Event::Answered));
             want.in_flight -= 1;
             if want.in_flight == 0 && (want.share == 0 || want.left == 0) {
@@ -817,7 +881,7 @@ mod random {
             let limits = Limits { address: limit(address), domain: limit(domain), ..Limits::default() };
             let jobs = policies.into_iter().zip(sessions).zip(&wants);
             let mut jobs: Vec<Hungry> = jobs.map(|((policy, (length, pause, from)), wants)| {
-                Hungry::new(Job(gate.join(limits.clone(), T)), policy, (length, ms(pause)), wants, T + ms(from))
+                Hungry::new(Job::of(gate.join(limits.clone(), T)), policy, (length, ms(pause)), wants, T + ms(from))
             }).collect();
             let log = simulate(&mut jobs, &takes, &signals);
             prop_assert_eq!(gate.n_hosts(), HOSTS.len());
@@ -885,9 +949,9 @@ proptest::proptest! {
                 Step::Close(who, whom) => members[who].close(host(&format!("h{whom}")).id()),
                 Step::Visit(who, whom, took, told) => {
                     let id = host(&format!("h{whom}")).id();
-                    if members[who].try_enter(id, now).is_ok() {
+                    if let Ok(ticket) = members[who].try_enter(id, now) {
                         now = now + ms(took);
-                        members[who].leave(id, told.then(|| conduct(now, Signal::Trouble)).as_ref());
+                        members[who].leave(id, ticket, told.then(|| conduct(now, Signal::Trouble)).as_ref());
                     }
                 }
                 Step::Learn(who, whom) => {

@@ -158,7 +158,7 @@ impl Job {
     ) {
         assert!(!self.is_drained, "a lease after the end: {lease:?}");
         self.count_passed_by(lease.host.id(), ready);
-        let asked = lease.holds_connection().then(|| promises.asked(web, web.host(&lease.host), now));
+        let asked = lease.ticket.map(|_| promises.asked(web, web.host(&lease.host), now));
         match &lease.task {
             Task::Robots(errand) => {
                 assert!(self.options.obey_robots);
@@ -236,7 +236,7 @@ impl Job {
                 remote,
             }
         });
-        let returned = Returned { host: lease.host.id(), held_connection: asked.is_some(), conduct, errand };
+        let returned = Returned { host: lease.host.id(), ticket: lease.ticket, conduct, errand };
         self.to_bench.push_back(ToBench::Returned(Box::new(returned), asked.map(|asked| asked.host)));
         let visit = Visit { lease, conduct, end };
         if chance.percent(20) {
