@@ -8,12 +8,13 @@
 //!
 //! Then: each URL that can be reached has one record, and no other has any; the receipt, the records, the counts of hosts
 //! and the store agree; nothing is committed that is not on disk; no task and no request is left; nobody was asked
-//! too soon, too much or against robots.txt; and no wake-up was missed, which would cost an hour.
+//! too soon, too much (`promise`) or against robots.txt; and no wake-up was missed, which would cost an hour.
 //!
 //! Not here: sockets, real disks and kills (`tests/fire`), threads (`lock.rs`), and the workbench step by step
 //! (`frontier/workbench/tests/simulation`).
 
 mod disk;
+mod promise;
 mod web;
 
 use std::collections::BTreeSet;
@@ -53,12 +54,12 @@ fn simulate(seed: u64) -> Arc<Web> {
         let mut jobs: Vec<Simulated> = (0..n_jobs).map(|_| Simulated::new(&mut chance, &web)).collect();
         let mut gate = new_gate(&mut chance, clock);
         for life in 0..=MAX_LIVES {
-            *web.life.lock().unwrap() = life;
             let is_last = life == MAX_LIVES;
             if chance.percent(50) {
                 // A new process. What another job asked of a host, a job that has no state yet can't know.
                 tokio::time::sleep(if n_jobs > 1 { web.policy.interval } else { Duration::ZERO }).await;
                 gate = new_gate(&mut chance, clock);
+                *web.process.lock().unwrap() += 1;
             }
             let runs =
                 jobs.iter_mut().filter(|job| !job.is_over).map(|job| job.live(&mut chance, &web, &gate, is_last));
@@ -73,7 +74,7 @@ fn simulate(seed: u64) -> Arc<Web> {
             tokio::time::sleep(chance.millis(400)).await;
         }
         jobs.iter().for_each(|job| job.check(&web));
-        web.check();
+        web.check(n_jobs == 1);
         web
     })
 }

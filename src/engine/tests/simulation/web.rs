@@ -10,8 +10,9 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, header};
 
+use super::promise::{self, Arrival, Told};
 use crate::{
-    clock::{Clock, Timestamp},
+    clock::Clock,
     fetch::{ErrorKind, FetchError, Fetcher, Phase, Request, Response, Timings, Truncation},
     politeness,
     seeds::Chance,
@@ -29,18 +30,6 @@ pub(super) struct Page {
     panics: bool,
 }
 
-#[derive(Debug, Clone)]
-struct Arrival {
-    host: String,
-    url: String,
-    at: Timestamp,
-    ended: Option<Timestamp>,
-    is_answered: bool,
-    pause: Duration,
-    /// Which life of the process asked.
-    life: usize,
-}
-
 pub(super) struct Web {
     pub(super) pages: BTreeMap<String, Page>,
     robots: BTreeMap<String, (u16, &'static str)>,
@@ -50,7 +39,8 @@ pub(super) struct Web {
     chance: Mutex<Chance>,
     log: Arc<Mutex<Vec<Arrival>>>,
     pub(super) clock: Clock,
-    pub(super) life: Mutex<usize>,
+    /// Which process asks.
+    pub(super) process: Mutex<usize>,
 }
 
 impl Web {
@@ -94,7 +84,7 @@ impl Web {
             chance: Mutex::new(Chance::new(chance.below(u64::MAX))),
             log: Arc::default(),
             clock,
-            life: Mutex::new(0),
+            process: Mutex::new(0),
         }
     }
 
@@ -113,34 +103,18 @@ impl Web {
     }
 
     /// Holds the log against what was promised.
-    pub(super) fn check(&self) {
+    pub(super) fn check(&self, is_one_job: bool) {
         let log = self.log.lock().unwrap();
         let hosts: BTreeSet<&str> = log.iter().map(|arrival| arrival.host.as_str()).collect();
         for host in hosts {
             let of_host: Vec<&Arrival> = log.iter().filter(|arrival| arrival.host == host).collect();
-            self.check_host(&of_host);
+            promise::check(&self.policy, is_one_job, &of_host);
         }
         if self.obey_robots {
             let denied = |arrival: &&Arrival| {
                 self.robots.get(&arrival.host).is_some_and(|robots| robots.1 == DENYING) && arrival.url.contains("/no/")
             };
             assert_eq!(log.iter().find(denied).map(|arrival| &arrival.url), None, "robots.txt denies it");
-        }
-    }
-
-    fn check_host(&self, log: &[&Arrival]) {
-        let policy = &self.policy;
-        let one_at_a_time = policy.connections.get() == 1;
-        for (i, next) in log.iter().enumerate() {
-            let under_way = log[..i].iter().filter(|before| before.ended.is_none_or(|ended| ended > next.at)).count();
-            assert!(under_way < policy.connections.get() as usize, "too many at once: {next:?}");
-            let Some(before) = i.checked_sub(1).map(|i| log[i]) else { continue };
-            assert!(next.at.since(before.at) >= policy.interval, "too soon: {before:?} {next:?}");
-            let ended = before.ended.expect("it is over");
-            if one_at_a_time && before.is_answered && before.life == next.life {
-                let pause = policy.interval.max(policy.delay).max(before.pause.min(policy.max_delay));
-                assert!(next.at.since(ended) >= pause, "no pause: {before:?} {next:?}");
-            }
         }
     }
 
@@ -199,6 +173,23 @@ fn html(status: u16, text: &str) -> Response {
     response
 }
 
+/// What an answer says about its host, as `docs/POLITENESS.md` has it.
+fn told(answer: &Result<Response, (ErrorKind, Phase)>, is_robots: bool) -> Told {
+    match answer {
+        Ok(response) => match response.status {
+            429 | 503 => {
+                let asked = response.header(header::RETRY_AFTER).and_then(|text| text.parse().ok());
+                Told::Trouble(asked.map(Duration::from_secs))
+            }
+            500 if !is_robots => Told::Error,
+            500.. => Told::Trouble(None),
+            _ => Told::Well,
+        },
+        Err((ErrorKind::Closed, _)) if !is_robots => Told::Error,
+        Err(_) => Told::Trouble(None),
+    }
+}
+
 /// A request is over when its future is gone, however that came.
 struct OnTheWire {
     log: Arc<Mutex<Vec<Arrival>>>,
@@ -208,7 +199,11 @@ struct OnTheWire {
 
 impl Drop for OnTheWire {
     fn drop(&mut self) {
-        self.log.lock().unwrap()[self.number].ended = Some(self.clock.now());
+        let arrival = &mut self.log.lock().unwrap()[self.number];
+        arrival.ended = Some(self.clock.now());
+        if std::thread::panicking() {
+            arrival.told = Some(Told::Panicked);
+        }
     }
 }
 
@@ -217,9 +212,9 @@ impl Fetcher for Web {
         async move {
             let (clock, sent_at) = (self.clock, self.clock.now());
             let (url, host) = (request.url.as_str().to_owned(), request.url.host().as_str().to_owned());
-            let (at, life, pause) = (sent_at, *self.life.lock().unwrap(), Duration::ZERO);
+            let process = *self.process.lock().unwrap();
             let arrival =
-                Arrival { host: host.clone(), url: url.clone(), at, ended: None, is_answered: false, pause, life };
+                Arrival { host: host.clone(), url: url.clone(), at: sent_at, ended: None, told: None, process };
             let number = {
                 let mut log = self.log.lock().unwrap();
                 log.push(arrival);
@@ -229,12 +224,7 @@ impl Fetcher for Web {
             let (latency, answer) = self.answer(&url, &host);
             tokio::time::sleep(latency).await;
             let ended_at = clock.now();
-            if let Ok(response) = &answer {
-                let pause = response.header(header::RETRY_AFTER).and_then(|text| text.parse().ok());
-                let mut log = self.log.lock().unwrap();
-                log[number].is_answered = true;
-                log[number].pause = Duration::from_secs(pause.unwrap_or_default());
-            }
+            self.log.lock().unwrap()[number].told = Some(told(&answer, url.ends_with("/robots.txt")));
             drop(on_the_wire);
             let timings = Timings { sent_at, first_byte_at: Some(ended_at), ended_at, ..Timings::default() };
             match answer {

@@ -407,7 +407,7 @@ impl Job {
     /// The process of this job is killed, and another one goes on from the last commit.
     pub(super) fn crash(&mut self, web: &Web, promises: &mut Promises, gate: &Gate, now: Timestamp) {
         for (_, asked) in self.flying.drain(..) {
-            asked.into_iter().for_each(|asked| promises.over(asked));
+            asked.into_iter().for_each(|asked| promises.broken_off(web, asked, now));
         }
         self.stalled.clear();
         self.to_store.clear();
@@ -428,6 +428,8 @@ impl Job {
             let known = self.store.host(host.id()).expect("in memory");
             promises.forgotten_crawl_delay(i, known.and_then(|known| known.state.crawl_delay));
         }
+        // It is gone before the next one comes and tells the time.
+        self.bench = Workbench::new(self.options.clone(), &Gate::default(), self.n_fetched, now);
         self.bench = Workbench::new(self.options.clone(), gate, self.n_fetched, now).resumed(now);
         self.changes = self.bench.changes();
         self.recall(web);

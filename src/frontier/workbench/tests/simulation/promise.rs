@@ -22,7 +22,11 @@ struct Seen {
     last_sent: Option<Timestamp>,
     not_before: Timestamp,
     /// Failed, and no request that was sent since then has gone well.
-    troubled_at: Option<Timestamp>,
+    in_trouble: bool,
+    /// When the last failure was over that was no part of one before.
+    troubled_at: Timestamp,
+    /// Failures since the last good answer, of all jobs.
+    errors_in_row: u32,
     /// `Crawl-delay`, as heard.
     crawl_delay: Option<Duration>,
     /// The first time that it is owed.
@@ -48,6 +52,9 @@ pub(super) struct Promises {
     /// With several, what one of them has heard of a crawl-delay holds only while it has the host open, and
     /// that is its own affair.
     is_one_job: bool,
+    /// The gate has no room for all hosts, and forgets those that nobody has open and that have rested. Then a job
+    /// knows what its own store does, which after a kill may be less than what was heard.
+    forgets: bool,
 }
 
 impl Promises {
@@ -58,6 +65,7 @@ impl Promises {
             domains: some(3),
             all: Seen::default(),
             limits,
+            forgets: process.max_hosts < web.hosts.len(),
             process,
             is_one_job: n_jobs == 1,
         }
@@ -72,9 +80,9 @@ impl Promises {
         let what = format!("host {host} at {now:?}: {seen:?} under {policy:?}");
         assert!(seen.in_flight < connections, "too many at once: {what}");
         assert!(now >= seen.not_before.max(seen.heard_until), "too soon: {what}");
-        // A gate forgets hosts that nobody has open; one job remembers what it was told.
-        let forgets = !self.is_one_job;
-        assert!(seen.troubled_at.is_none() || seen.in_flight == 0 || forgets, "more than one probe: {what}");
+        // One job remembers itself what it was told.
+        let forgets = self.forgets && !self.is_one_job;
+        assert!(!seen.in_trouble || seen.in_flight == 0 || forgets, "more than one probe: {what}");
         if policy.burst.get() == 1 {
             seen.not_before = seen.not_before.max(now + crawl_delay.unwrap_or(policy.interval));
         } else {
@@ -88,7 +96,14 @@ impl Promises {
         Asked { host, at: now }
     }
 
-    /// The server is done with it, or its client went away.
+    /// Its client went away without a word: the server may have been at work until now.
+    pub(super) fn broken_off(&mut self, web: &Web, asked: Asked, now: Timestamp) {
+        self.over(asked);
+        let policy = &web.policies[asked.host];
+        self.hosts[asked.host].hold(now + policy.interval.max(policy.delay));
+    }
+
+    /// The server is done with it.
     pub(super) fn over(&mut self, asked: Asked) {
         self.hosts[asked.host].in_flight -= 1;
         self.all.in_flight -= 1;
@@ -103,14 +118,27 @@ impl Promises {
         }
         seen.hold(conduct.ended_at + policy.delay);
         match conduct.signal {
-            Signal::Fine => {
-                if seen.troubled_at.is_some_and(|at| conduct.sent_at >= at) {
-                    seen.troubled_at = None;
-                }
+            Signal::Fine | Signal::Later(_) => {
+                seen.errors_in_row = 0;
+                seen.in_trouble &= conduct.sent_at < seen.troubled_at;
             }
-            Signal::Trouble | Signal::SlowDown(None) => seen.trouble(conduct, policy.backoff_base / 2),
-            Signal::SlowDown(Some(asked)) => seen.trouble(conduct, asked.min(policy.max_delay)),
-            Signal::Faulty | Signal::Later(_) => {}
+            Signal::Faulty => seen.errors_in_row += 1,
+            Signal::Trouble | Signal::SlowDown(_) => {
+                // What was under way together fails together, and is one failure.
+                if conduct.sent_at >= seen.troubled_at {
+                    seen.errors_in_row += 1;
+                    seen.troubled_at = conduct.ended_at;
+                }
+                seen.in_trouble = true;
+                let errors = if self.forgets { 1 } else { seen.errors_in_row.max(1) };
+                // Half of the pause is certain, and it doubles.
+                let doubled = policy.backoff_base * 2u32.saturating_pow(errors - 1).min(1 << 20);
+                let pause = match conduct.signal {
+                    Signal::SlowDown(Some(asked)) => asked.min(policy.max_delay),
+                    _ => doubled.min(policy.backoff_max) / 2,
+                };
+                seen.hold(conduct.ended_at + pause);
+            }
         }
     }
 
@@ -135,13 +163,6 @@ impl Promises {
 impl Seen {
     fn hold(&mut self, at: Timestamp) {
         self.not_before = self.not_before.max(at);
-    }
-
-    fn trouble(&mut self, conduct: &Conduct, pause: Duration) {
-        if self.troubled_at.is_none_or(|at| conduct.sent_at >= at) {
-            self.troubled_at = Some(conduct.ended_at);
-        }
-        self.hold(conduct.ended_at + pause);
     }
 
     /// Takes a token from a bucket that is filled by one each interval, up to the burst.
