@@ -48,7 +48,19 @@ mod tests {
     #[test]
     fn a_modest_wish_is_granted() {
         assert_eq!(concurrency(1), 1);
-        assert_eq!((idle_connections(1, 1), idle_connections(usize::MAX, 1 << 40)), (1, 0));
+        assert_eq!(idle_connections(1, 1), 1);
         assert_eq!(getrlimit(Resource::Nofile).current, getrlimit(Resource::Nofile).maximum);
+    }
+
+    #[test]
+    fn requests_and_kept_connections_share_what_there_is() {
+        let check = |files, wanted: usize, requests, idle| {
+            assert_eq!((most_requests(files).min(wanted), kept(files, 2048, wanted)), (requests, idle), "{files:?}");
+        };
+        check(None, 64, 64, 2048);
+        check(Some(1 << 20), 64, 64, 2048);
+        check(Some(1024), 64, 64, 704);
+        check(Some(1024), 2000, 768, 0);
+        check(Some(100), 64, 50, 0);
     }
 }

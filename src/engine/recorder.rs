@@ -152,7 +152,7 @@ impl Recorder {
                 ToRecorder::Ask(ask) => news.push(self.answer(ask)?),
                 ToRecorder::Waited(waits) => {
                     waits.into_iter().for_each(|waited| self.tell(&CrawlEvent::Waited(waited)));
-                } // Whoever asked may have been dropped meanwhile.
+                }
             }
         }
         let is_due = self.clock.now() >= self.commit_due();
