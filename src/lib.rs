@@ -53,6 +53,7 @@ pub mod engine;
 // Edges.
 pub mod cli;
 pub mod config;
+mod job;
 pub mod report;
 pub mod telemetry;
 pub mod vitro;

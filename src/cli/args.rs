@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 use clap_complete::Shell;
 
 use super::{Exit, Start, fetch::FetchArgs, inspect::InspectCommand};
-use crate::config::Flags;
+use crate::{config::Flags, job::Beginning};
 
 /// A polite, crash-proof web crawler.
 ///
@@ -98,7 +98,7 @@ impl StartArgs {
     }
 
     pub(crate) fn start(&self) -> Start {
-        Start { fresh: self.fresh, recrawl: self.recrawl, quiet: self.quiet }
+        Start { beginning: Beginning { fresh: self.fresh, recrawl: self.recrawl }, quiet: self.quiet }
     }
 }
 

@@ -6,12 +6,12 @@ use super::{
     Exit, Start,
     args::DemoArgs,
     complain,
-    folder::FolderError,
     run::{self, Failure},
     with_config,
 };
 use crate::{
     config::{Flags, Settings, Sources},
+    job::{Beginning, JobError, folder::FolderError},
     telemetry::Terminal,
     vitro::{self, Server, Web},
 };
@@ -39,7 +39,7 @@ pub(super) fn execute(args: &DemoArgs) -> Exit {
     let sources = Sources { flags: flags(&server, args), ..Sources::default() };
     with_config(&sources, |loaded| {
         let start = args.start.start();
-        let terminal = match run::init_telemetry(&loaded.settings, start) {
+        let terminal = match run::init_telemetry(&loaded.settings, start.quiet) {
             Ok(terminal) => terminal,
             Err(exit) => return exit,
         };
@@ -55,8 +55,9 @@ pub(super) fn execute(args: &DemoArgs) -> Exit {
 /// Starts over by itself in the demo's own folder only: any other may hold somebody's crawl.
 async fn crawl(settings: &Settings, start: Start, terminal: &Terminal, own_folder: bool) -> Result<Exit, Failure> {
     match run::crawl(settings, start, terminal).await {
-        Err(Failure::Folder(FolderError::Finished(_) | FolderError::Other { .. })) if own_folder => {
-            run::crawl(settings, Start { fresh: true, ..start }, terminal).await
+        Err(Failure::Job(JobError::Folder(FolderError::Finished(_) | FolderError::Other { .. }))) if own_folder => {
+            let beginning = Beginning { fresh: true, ..start.beginning };
+            run::crawl(settings, Start { beginning, ..start }, terminal).await
         }
         crawled => crawled,
     }

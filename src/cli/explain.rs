@@ -7,13 +7,7 @@ use std::io::empty;
 
 use serde_json::Value as Json;
 
-use super::{
-    Exit,
-    args::ExplainArgs,
-    assemble, complain,
-    folder::{Folder, FolderError, Seen},
-    print, with_config,
-};
+use super::{Exit, args::ExplainArgs, complain, print, with_config};
 use crate::{
     address::{Canonicalizer, without_userinfo},
     clock::{Clock, Timestamp},
@@ -21,6 +15,10 @@ use crate::{
     engine::{
         Book,
         explain::{Explanation, Inquiry, explain},
+    },
+    job::{
+        assemble,
+        folder::{Folder, FolderError, Seen},
     },
     scope::Scope,
     sink::{SinkError, read_records},

@@ -10,17 +10,13 @@
 //! to people goes to standard error.
 
 mod args;
-mod assemble;
 mod check;
 mod completions;
-mod cookies;
 mod crawl;
 mod demo;
 mod exit;
 mod explain;
 mod fetch;
-mod files;
-mod folder;
 mod human;
 mod inspect;
 mod man;
@@ -29,7 +25,6 @@ mod run;
 mod summary;
 mod verify;
 mod waits;
-mod whole;
 
 pub use args::Cli;
 pub use exit::Exit;
@@ -44,16 +39,15 @@ use clap::Parser;
 use crate::{
     config::{Flags, Loaded, Sources},
     fault,
+    job::Beginning,
 };
 use args::Command;
 
 /// How a crawl is started, besides its configuration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
-    /// Do away with what the output folder holds of an earlier run.
-    pub(crate) fresh: bool,
-    /// Do a crawl that is over again.
-    pub(crate) recrawl: bool,
+    /// What is done with what the output folder holds of an earlier run.
+    pub(crate) beginning: Beginning,
     /// Say nothing but errors.
     pub(crate) quiet: bool,
 }

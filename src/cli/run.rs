@@ -1,34 +1,29 @@
 //! `dragline run` and the end of `dragline crawl`: a checked configuration is crawled.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::io;
 
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
-    sync::watch,
 };
 
 use super::{
-    Exit, Start, assemble, complain,
-    cookies::Keeper,
-    folder::{Folder, FolderError, Opened},
+    Exit, Start, complain,
     progress::{Display, Mode},
     summary,
 };
 use crate::{
     clock::Clock,
-    config::{self, LogFormat, Settings, Store},
-    engine::{self, End, EngineError, Finished, Job, stats::Progress, vitals},
-    fetch::cookies::CookieJar,
-    politeness::Gate,
-    report::{self, Receipt},
+    config::{LogFormat, Settings},
+    engine::{End, EngineError},
+    job::{self, Concluded, JobError, assemble},
     shutdown::{Shutdown, Tasks},
     telemetry::{self, Terminal},
 };
 
 /// Crawls as `settings` say, or tells why it can't.
 pub(super) fn execute(settings: &Settings, start: Start) -> Exit {
-    let ready = init_telemetry(settings, start).and_then(|terminal| Ok((terminal, runtime()?)));
+    let ready = init_telemetry(settings, start.quiet).and_then(|terminal| Ok((terminal, runtime()?)));
     match ready {
         Ok((terminal, runtime)) => {
             let crawled = runtime.block_on(crawl(settings, start, &terminal));
@@ -38,8 +33,8 @@ pub(super) fn execute(settings: &Settings, start: Start) -> Exit {
     }
 }
 
-pub(super) fn init_telemetry(settings: &Settings, start: Start) -> Result<Terminal, Exit> {
-    let log = if start.quiet { "error" } else { &settings.telemetry.log };
+pub(super) fn init_telemetry(settings: &Settings, quiet: bool) -> Result<Terminal, Exit> {
+    let log = if quiet { "error" } else { &settings.telemetry.log };
     telemetry::init(log_format(settings.telemetry.format), log).map_err(|error| {
         complain(&format!("error: {error}"));
         Exit::Usage
@@ -67,15 +62,7 @@ pub(super) fn end(runtime: Runtime, crawled: Result<Exit, Failure>) -> Exit {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
-    Folder(#[from] FolderError),
-    #[error("{0}")]
-    Seeds(#[from] config::SeedError),
-    #[error("there is nothing to begin with: files of seeds and standard input held no URL")]
-    NoSeeds,
-    #[error("{0}")]
-    Stack(#[from] assemble::StackError),
-    #[error("{source}\nwhat was committed is safe: mend this and run the same command again to resume in {}", .out.display())]
-    Engine { source: Box<EngineError>, out: PathBuf },
+    Job(#[from] JobError),
     #[error("no signal handlers: {0}")]
     Signals(io::Error),
 }
@@ -83,49 +70,24 @@ pub(super) enum Failure {
 impl Failure {
     fn exit(&self) -> Exit {
         match self {
-            Self::Folder(_) => Exit::OutputRefused,
-            Self::Engine { source, .. } => match **source {
+            Self::Job(JobError::Folder(_)) => Exit::OutputRefused,
+            Self::Job(JobError::Engine { source, .. }) => match **source {
                 EngineError::Frontier(_) | EngineError::Sink(_) | EngineError::Book(_) => Exit::OutputRefused,
                 EngineError::Task(_) => Exit::Internal,
             },
-            Self::Seeds(_) | Self::NoSeeds => Exit::Usage,
-            Self::Stack(_) | Self::Signals(_) => Exit::Internal,
+            Self::Job(JobError::Seeds(_) | JobError::NoSeeds) => Exit::Usage,
+            Self::Job(JobError::Stack(_)) | Self::Signals(_) => Exit::Internal,
         }
     }
 }
 
 /// Crawls, from the claim of the folder to the receipt.
 pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal) -> Result<Exit, Failure> {
-    let out = &settings.job.out;
-    let folder = Folder::claim(out).await?;
-    // Everything that can fail without touching the folder comes first.
-    let (seeds, identity) = assemble::seeds(settings)?;
-    if seeds.is_empty() {
-        return Err(Failure::NoSeeds);
-    }
     let clock = Clock::system();
     let tasks = Tasks::new();
-    let jar = settings.cookies.as_ref().map(|cookies| Arc::new(CookieJar::new(cookies.options, clock)));
-    let stack = assemble::stack(settings, &seeds, clock, jar.clone(), &tasks)?;
-    let keeper = match (jar, &settings.cookies) {
-        (Some(jar), Some(cookies)) => Some(Keeper::open(jar, folder.cookies(), &cookies.preset, start.fresh)?),
-        _ => None,
-    };
-    let Opened { frontier, sink, book } = folder.open(settings, &identity, start)?;
-    // A crawl in memory leaves nothing to go on with.
-    let keeper = keeper.filter(|_| settings.frontier.store == Store::Disk);
-    if let Some(keeper) = &keeper {
-        keeper.watch(settings.frontier.commit_every, &tasks);
-    }
-    if book.runs > 0 {
-        tracing::info!(folder = %out.display(), pending = book.tally.n_pending(), "resuming");
-    } else if book.passes_before > 0 {
-        tracing::info!(folder = %out.display(), pass = book.pass(), "crawling again");
-    }
-
-    let shutdown = Shutdown::new();
-    listen(&tasks, &shutdown, start.quiet).map_err(Failure::Signals)?;
-    let (progress, picture) = watch::channel(Progress::default());
+    let surroundings = assemble::surroundings(settings, clock, &tasks).map_err(JobError::Stack)?;
+    let prepared = job::prepare(settings, start.beginning, &surroundings).await?;
+    listen(&tasks, &prepared.shutdown(), start.quiet).map_err(Failure::Signals)?;
     let display = Display {
         job: settings.job.name.clone(),
         mode: Mode::choose(settings.telemetry.progress, terminal, start.quiet),
@@ -133,42 +95,14 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
         clock,
         terminal: terminal.clone(),
     };
-    let gate = Gate::default();
-    let watched = vitals::watch(picture.clone(), stack.fetcher.clone(), gate.clone(), settings.telemetry.interval);
-    tasks.spawn("vitals", watched);
-    let job = Job {
-        options: assemble::options(settings),
-        seeds,
-        stack,
-        frontier,
-        sink,
-        book,
-        observers: vec![Box::new(telemetry::log)],
-        progress,
-        shutdown,
-        gate,
-    };
-    let (finished, ()) = tokio::join!(engine::run(job), display.show(picture));
-    let saved = keeper.as_ref().map_or(Ok(()), Keeper::save);
-    // If the disk is full, both say so; the crawl says it better.
-    let finished = finished.map_err(|source| Failure::Engine { source: Box::new(source), out: out.clone() })?;
-    saved?;
-    conclude(settings, start, &folder, &finished, terminal)
+    let picture = prepared.picture();
+    let (concluded, ()) = tokio::join!(prepared.run(), display.show(picture));
+    Ok(tell(settings, start, &concluded?, terminal))
 }
 
-/// Writes the receipt and the report, and says how it went.
-fn conclude(
-    settings: &Settings,
-    start: Start,
-    folder: &Folder,
-    finished: &Finished,
-    terminal: &Terminal,
-) -> Result<Exit, Failure> {
-    let receipt = Receipt::new(&settings.job.name, finished);
-    let json =
-        serde_json::to_string_pretty(&receipt).expect("maps with text keys, strings and numbers always serialise");
-    let report = settings.outputs.report.then(|| folder.write_report(&report::html(&receipt))).transpose()?;
-    folder.write_receipt(&(json + "\n"))?;
+/// Says how it went.
+fn tell(settings: &Settings, start: Start, concluded: &Concluded, terminal: &Terminal) -> Exit {
+    let Concluded { finished, receipt, report } = concluded;
     if settings.telemetry.format == LogFormat::Json {
         let totals = &receipt.totals;
         tracing::info!(
@@ -188,12 +122,12 @@ fn conclude(
         let text = summary::summary(&job.name, finished, &job.out, report.as_deref(), store, terminal.has_colours());
         terminal.write((text + "\n").as_bytes());
     }
-    Ok(match finished.end {
+    match finished.end {
         End::Finished if finished.book.tally.n_pages() == 0 => Exit::NothingFetched,
         End::Finished => Exit::Finished,
         End::LimitReached(_) => Exit::LimitReached,
         End::Interrupted => Exit::Interrupted,
-    })
+    }
 }
 
 /// Ctrl-C and SIGTERM: the first asks to stop, the second to leave at once.

@@ -28,16 +28,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Exit,
-    args::VerifyArgs,
-    complain,
-    folder::{self, FolderError, Glimpse},
-    print,
-};
+use super::{Exit, args::VerifyArgs, complain, print};
 use crate::{
     engine::Book,
     frontier::{Frontier, FrontierError},
+    job::folder::{self, FolderError, Glimpse},
 };
 use found::{Finding, Findings, Kind};
 use pass::{Ends, Scan, Shelf};

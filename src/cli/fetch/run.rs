@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    super::{Exit, Start, assemble, complain, print, run, with_config},
+    super::{Exit, complain, print, run, with_config},
     args::{FetchArgs, Format},
     display::{Counts, Line},
     folder::Folder,
@@ -22,6 +22,7 @@ use crate::{
     address::Canonicalizer,
     clock::Clock,
     config::{self, Purpose, Settings, Sources},
+    job::assemble,
     shutdown::Tasks,
     telemetry::Terminal,
 };
@@ -70,7 +71,7 @@ fn begin(args: FetchArgs, settings: &Settings) -> Result<Exit, Failure> {
         Folder::open(dir).map_err(refused)
     });
     let folder = folder.transpose()?;
-    let terminal = run::init_telemetry(settings, Start { fresh: false, recrawl: false, quiet: args.quiet })?;
+    let terminal = run::init_telemetry(settings, args.quiet)?;
     let runtime = run::runtime()?;
     if !settings.robots.obey {
         tracing::warn!("robots.txt is ignored, as --ignore-robots or robots.mode says: for your own servers only");

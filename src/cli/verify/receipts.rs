@@ -15,9 +15,9 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    cli::folder,
     engine::{Book, End, Finished, top_hosts},
     frontier::{Frontier, FrontierError},
+    job::folder,
     report::Receipt,
 };
 

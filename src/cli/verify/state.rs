@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     address::Fingerprint,
-    cli::folder,
     fetch::cookies::Cookie,
     frontier::{Audited, Frontier, FrontierError, Place, Table},
+    job::folder,
 };
 
 /// What was read of a state, as far as it could be.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    Start,
+    Beginning,
     whole::{self, Steps},
 };
 use crate::{
@@ -27,25 +27,25 @@ use crate::{
 mod glimpse;
 mod passes;
 
-pub(super) use glimpse::{Glimpse, glimpse};
-pub(super) use passes::{PASSES, passes_in};
+pub(crate) use glimpse::{Glimpse, glimpse};
+pub(crate) use passes::{PASSES, passes_in};
 
 /// How often a lock that somebody else holds is tried, and the pause between.
 const LOCK_ATTEMPTS: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
-pub(super) const STATE: &str = "state";
+pub(crate) const STATE: &str = "state";
 const STORE: &str = "frontier";
 const UNFINISHED_STORE: &str = "frontier.new";
 const LOCK: &str = "lock";
-pub(super) const COOKIES: &str = "cookies.json";
-pub(super) const RECEIPT: &str = "receipt.json";
-pub(super) const REPORT: &str = "report.html";
+pub(crate) const COOKIES: &str = "cookies.json";
+pub(crate) const RECEIPT: &str = "receipt.json";
+pub(crate) const REPORT: &str = "report.html";
 /// Of files that others may read, before the umask.
 const MODE: u32 = 0o666;
 
 /// Why a folder can't be crawled into. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FolderError {
+pub(crate) enum FolderError {
     #[error("{} can't be used: {source}", .path.display())]
     Cookies { path: PathBuf, source: io::Error },
     #[error("{} can't be written: {source}", .path.display())]
@@ -76,20 +76,20 @@ pub(super) enum FolderError {
 }
 
 /// A folder that is ours until it is dropped.
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     _lock: File,
 }
 
 /// What a crawl goes on from.
-pub(super) struct Opened {
-    pub(super) frontier: Box<dyn Frontier>,
-    pub(super) sink: Box<dyn Sink>,
-    pub(super) book: Book,
+pub(crate) struct Opened {
+    pub(crate) frontier: Box<dyn Frontier>,
+    pub(crate) sink: Box<dyn Sink>,
+    pub(crate) book: Book,
 }
 
 /// What there is to look at in a folder.
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// No crawl has begun in it.
     Nothing,
     /// Another process holds it.
@@ -100,7 +100,7 @@ pub(super) enum Seen {
 
 impl Folder {
     /// Opens what is there to look at; makes nothing and changes nothing.
-    pub(super) fn look(settings: &Settings) -> Result<Seen, FolderError> {
+    pub(crate) fn look(settings: &Settings) -> Result<Seen, FolderError> {
         let store = settings.job.out.join(STATE).join(STORE);
         if !store.exists() {
             return Ok(Seen::Nothing);
@@ -122,7 +122,7 @@ impl Folder {
     /// Makes the folder if need be, and claims it.
     ///
     /// Waits for somebody who only looks (`dragline explain`), who holds it for a moment.
-    pub(super) async fn claim(path: &Path) -> Result<Self, FolderError> {
+    pub(crate) async fn claim(path: &Path) -> Result<Self, FolderError> {
         for _ in 1..LOCK_ATTEMPTS {
             match Self::try_claim(path) {
                 Err(FolderError::Locked(_)) => tokio::time::sleep(LOCK_PAUSE).await,
@@ -146,11 +146,16 @@ impl Folder {
     }
 
     /// Opens what is there to go on from, or begins. `identity` says which crawl it is to be.
-    pub(super) fn open(&self, settings: &Settings, identity: &Identity, start: Start) -> Result<Opened, FolderError> {
-        if start.fresh {
+    pub(crate) fn open(
+        &self,
+        settings: &Settings,
+        identity: &Identity,
+        beginning: Beginning,
+    ) -> Result<Opened, FolderError> {
+        if beginning.fresh {
             self.clear()?;
         }
-        let opened = self.open_or_begin(settings, identity, start)?;
+        let opened = self.open_or_begin(settings, identity, beginning)?;
         fault::io("state.opened").map_err(|source| unwritable(&self.path, source))?;
         // They speak of the last run, and outputs are about to grow.
         remove(&self.path.join(RECEIPT))?;
@@ -159,12 +164,17 @@ impl Folder {
         Ok(opened)
     }
 
-    fn open_or_begin(&self, settings: &Settings, identity: &Identity, start: Start) -> Result<Opened, FolderError> {
+    fn open_or_begin(
+        &self,
+        settings: &Settings,
+        identity: &Identity,
+        beginning: Beginning,
+    ) -> Result<Opened, FolderError> {
         let store = self.path.join(STATE).join(STORE);
         if store.exists() {
             // A process that was killed may have given it its name just before.
             sync_folder(&self.path.join(STATE))?;
-            return self.resume(&store, settings, identity, start.recrawl);
+            return self.resume(&store, settings, identity, beginning.recrawl);
         }
         if self.holds_outputs()? {
             return Err(FolderError::NoState(self.path.clone()));
@@ -255,7 +265,7 @@ impl Folder {
     }
 
     /// Where the job's cookies are kept.
-    pub(super) fn cookies(&self) -> PathBuf {
+    pub(crate) fn cookies(&self) -> PathBuf {
         self.path.join(STATE).join(COOKIES)
     }
 
@@ -278,13 +288,13 @@ impl Folder {
     }
 
     /// The last thing that a run writes: whoever finds one knows that nothing else is owed.
-    pub(super) fn write_receipt(&self, json: &str) -> Result<PathBuf, FolderError> {
+    pub(crate) fn write_receipt(&self, json: &str) -> Result<PathBuf, FolderError> {
         let steps =
             Steps { write: "receipt.write", sync: "receipt.sync", rename: "receipt.rename", folder: "receipt.folder" };
         self.write(RECEIPT, json, steps)
     }
 
-    pub(super) fn write_report(&self, html: &str) -> Result<PathBuf, FolderError> {
+    pub(crate) fn write_report(&self, html: &str) -> Result<PathBuf, FolderError> {
         let steps =
             Steps { write: "report.write", sync: "report.sync", rename: "report.rename", folder: "report.folder" };
         self.write(REPORT, html, steps)

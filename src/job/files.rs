@@ -7,7 +7,7 @@ const SPARE: usize = 256;
 
 /// Asks the system for as many open files as it gives, and says how many requests may be in flight at
 /// once, `wanted` at most. A request without a file would look like a host in trouble.
-pub(super) fn concurrency(wanted: usize) -> usize {
+pub(crate) fn concurrency(wanted: usize) -> usize {
     let most = most_requests(raise());
     if wanted > most {
         tracing::warn!(
@@ -20,7 +20,7 @@ pub(super) fn concurrency(wanted: usize) -> usize {
 }
 
 /// How many connections may be kept without a request beside so many in flight, `wanted` at most.
-pub(super) fn idle_connections(wanted: usize, concurrency: usize) -> usize {
+pub(crate) fn idle_connections(wanted: usize, concurrency: usize) -> usize {
     kept(raise(), wanted, concurrency)
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use http::HeaderMap;
 
-use super::files;
+use super::{Surroundings, files};
 use crate::{
     address::{CanonicalUrl, Canonicalizer},
     cache::{self, CachedFetcher},
@@ -32,7 +32,7 @@ const MAX_ORIGINS: u64 = 10_000;
 const TRAP_MEMORY_BYTES: u64 = 8 << 20;
 
 /// How the engine is to run.
-pub(super) fn options(settings: &Settings) -> Options {
+pub(crate) fn options(settings: &Settings) -> Options {
     let limits = &settings.limits;
     Options {
         concurrency: files::concurrency(settings.fetch.concurrency),
@@ -98,17 +98,15 @@ fn shared_limits(settings: &Settings) -> gate::Limits {
     }
 }
 
-/// The fetch stack: what every request passes that leaves the process, the last layer first. Also the layer
-/// that `at_the_door` makes of the one that opens connections.
+/// The fetch stack: what every request passes that leaves the process, the last layer first. `docs/ARCHITECTURE.md` has
+/// the same list with its reasons. Here are the layers that all jobs of a process share; [`stack`] has the one above.
 ///
-/// Redirects and retries are no layers: they are decisions of whoever asks. `docs/ARCHITECTURE.md` has the
-/// same list with its reasons.
+/// Redirects and retries are no layers: they are decisions of whoever asks.
 ///
 /// # Errors
 /// When the client can't be built; with a checked configuration it can.
-fn layers<F: Fetcher + 'static>(
+fn shared<F: Fetcher + 'static>(
     settings: &Settings,
-    identity: IdentityOptions,
     at_the_door: impl FnOnce(HttpFetcher) -> F,
     clock: Clock,
     tasks: &Tasks,
@@ -125,26 +123,35 @@ fn layers<F: Fetcher + 'static>(
         Some(options) => cached(door.clone(), options, clock, tasks),
         None => door.clone(),
     };
-    // First of all, so that the cache sees the head of a request as the server will.
-    Ok((Arc::new(IdentityFetcher::new(cached, identity)), door))
+    Ok((cached, door))
+}
+
+/// What the crawls of one process share.
+///
+/// # Errors
+/// When the client can't be built; with a checked configuration it can.
+pub(crate) fn surroundings(settings: &Settings, clock: Clock, tasks: &Tasks) -> Result<Surroundings, StackError> {
+    let (fetcher, _) = shared(settings, |http| http, clock, tasks)?;
+    Ok(Surroundings { clock, gate: Gate::default(), fetcher })
 }
 
 /// What workers work with.
 ///
 /// # Errors
-/// When the client or a pattern can't be built; a checked configuration has neither.
-pub(super) fn stack(
+/// When a pattern can't be built; a checked configuration has none such.
+pub(crate) fn stack(
     settings: &Settings,
     seeds: &[Seed],
-    clock: Clock,
+    surroundings: &Surroundings,
     jar: Option<Arc<CookieJar>>,
-    tasks: &Tasks,
 ) -> Result<Stack, StackError> {
+    let Surroundings { clock, fetcher, .. } = surroundings;
     let pages: Vec<CanonicalUrl> = seeds.iter().map(|seed| seed.url.clone()).collect();
     let identity = IdentityOptions { cookies: jar, ..settings.identity_options(&pages) };
-    let (fetcher, _) = layers(settings, identity, |http| http, clock, tasks)?;
+    // First of all layers, so that the cache sees the head of a request as the server will. One a job.
+    let fetcher = Arc::new(IdentityFetcher::new(fetcher.clone(), identity));
     let scope = scope(settings, &pages, clock.now()).map_err(StackError::Patterns)?;
-    Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::new(&settings.canonical), clock })
+    Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::new(&settings.canonical), clock: *clock })
 }
 
 /// What brings one URL that somebody asks for by hand; and the secret headers of the configuration, which are
@@ -152,7 +159,7 @@ pub(super) fn stack(
 ///
 /// # Errors
 /// When the client can't be built; with a checked configuration it can.
-pub(super) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Result<(Courier, HeaderMap), StackError> {
+pub(crate) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Result<(Courier, HeaderMap), StackError> {
     // Nothing is kept of its cookies: orders by hand have no folder.
     let jar = settings.cookies.as_ref().map(|cookies| {
         let jar = CookieJar::new(cookies.options, clock);
@@ -166,7 +173,8 @@ pub(super) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Resul
         let member = gate.join(shared_limits(settings), clock.now());
         PoliteFetcher::new(Arc::new(http), member, settings.politeness.clone(), MAX_ORIGINS, clock)
     };
-    let (fetcher, polite) = layers(settings, identity, politely, clock, tasks)?;
+    let (fetcher, polite) = shared(settings, politely, clock, tasks)?;
+    let fetcher = Arc::new(IdentityFetcher::new(fetcher, identity));
     let options = courier::Options {
         robots: settings.robots.clone(),
         max_origins: MAX_ORIGINS,
@@ -186,7 +194,7 @@ pub(super) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Resul
 ///
 /// # Errors
 /// When a pattern does not compile; those of a checked configuration do.
-pub(super) fn scope(settings: &Settings, seeds: &[CanonicalUrl], now: Timestamp) -> Result<Scope, Vec<PatternError>> {
+pub(crate) fn scope(settings: &Settings, seeds: &[CanonicalUrl], now: Timestamp) -> Result<Scope, Vec<PatternError>> {
     let options = scope::Options { now_year: now.year(), ..settings.scope.clone() };
     Scope::new(&options, seeds)
 }
@@ -206,7 +214,7 @@ fn cached(inner: Arc<dyn Fetcher>, options: cache::Options, clock: Clock, tasks:
 
 /// Why the stack can't be built.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum StackError {
+pub(crate) enum StackError {
     #[error(transparent)]
     Client(#[from] BuildError),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -218,7 +226,7 @@ pub(super) enum StackError {
 ///
 /// # Errors
 /// At the first file that can't be read and the first line that is no URL.
-pub(super) fn seeds(settings: &Settings) -> Result<(Vec<Seed>, Identity), SeedError> {
+pub(crate) fn seeds(settings: &Settings) -> Result<(Vec<Seed>, Identity), SeedError> {
     let mut seeds = Vec::new();
     let mut stdin = std::io::stdin().lock();
     let canonicalizer = Canonicalizer::new(&settings.canonical);

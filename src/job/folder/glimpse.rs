@@ -16,18 +16,18 @@ use crate::frontier::{self, DiskFrontier, Frontier, FrontierError};
 const SEEN_CACHE_BYTES: u64 = 1 << 16;
 
 /// What is there, for as long as it is held.
-pub(in crate::cli) struct Glimpse {
+pub(crate) struct Glimpse {
     /// The state, or why it can't be opened; none if there is none.
-    pub(in crate::cli) frontier: Option<Result<Box<dyn Frontier>, FrontierError>>,
+    pub(crate) frontier: Option<Result<Box<dyn Frontier>, FrontierError>>,
     /// The lock, if there is one.
-    pub(in crate::cli) lock: Option<File>,
+    pub(crate) lock: Option<File>,
 }
 
 /// Looks at `out`, which is a folder.
 ///
 /// # Errors
 /// When a crawl holds it, or its lock can't be read.
-pub(in crate::cli) fn glimpse(out: &Path) -> Result<Glimpse, FolderError> {
+pub(crate) fn glimpse(out: &Path) -> Result<Glimpse, FolderError> {
     let state = out.join(STATE);
     let lock = hold(out, &state.join(LOCK))?;
     let store = state.join(STORE);

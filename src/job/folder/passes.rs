@@ -18,7 +18,7 @@ use crate::{
     sink,
 };
 
-pub(in crate::cli) const PASSES: &str = "passes";
+pub(crate) const PASSES: &str = "passes";
 
 /// Whether a pass has ended, as far as it was to go: a new one may begin.
 pub(super) fn is_over(book: &Book) -> bool {
@@ -78,7 +78,7 @@ fn folder(out: &Path, pass: u32) -> PathBuf {
 }
 
 /// The numbers of the passes that have a folder, in order.
-pub(in crate::cli) fn passes_in(out: &Path) -> Vec<u32> {
+pub(crate) fn passes_in(out: &Path) -> Vec<u32> {
     let number = |name: &str| name.parse::<u32>().ok().filter(|pass| pass.to_string() == name);
     let entries = fs::read_dir(out.join(PASSES)).into_iter().flatten().filter_map(Result::ok);
     let mut passes: Vec<u32> = entries.filter_map(|entry| number(entry.file_name().to_str()?)).collect();

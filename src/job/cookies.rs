@@ -30,7 +30,7 @@ const STEPS: Steps =
 
 /// A jar and its file.
 #[derive(Debug, Clone)]
-pub(super) struct Keeper {
+pub(crate) struct Keeper {
     jar: Arc<CookieJar>,
     path: PathBuf,
     /// There is one draft, and the last save may meet one that is under way.
@@ -40,7 +40,7 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Fills `jar` with what was saved at `path`, or else with the cookies that the configuration gives. If it is
     /// to be `fresh`, what was saved counts for nothing.
-    pub(super) fn open(
+    pub(crate) fn open(
         jar: Arc<CookieJar>,
         path: PathBuf,
         preset: &[Cookie],
@@ -65,7 +65,7 @@ impl Keeper {
     }
 
     /// Saves the jar now and then, when it has changed, until `tasks` end.
-    pub(super) fn watch(&self, every: Duration, tasks: &Tasks) {
+    pub(crate) fn watch(&self, every: Duration, tasks: &Tasks) {
         let keeper = self.clone();
         tasks.spawn("cookies", async move {
             let mut saved = 0;
@@ -83,7 +83,7 @@ impl Keeper {
     }
 
     /// Writes the jar whole, or leaves the file as it was.
-    pub(super) fn save(&self) -> Result<(), FolderError> {
+    pub(crate) fn save(&self) -> Result<(), FolderError> {
         let _alone = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         whole::replace(&self.path, &self.jar.to_json(), MODE, STEPS)
             .map_err(|source| FolderError::Cookies { path: self.path.clone(), source })

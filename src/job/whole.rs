@@ -17,15 +17,15 @@ const DRAFT: &str = ".new";
 
 /// Names of the failpoints before each step.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Steps {
-    pub(super) write: &'static str,
-    pub(super) sync: &'static str,
-    pub(super) rename: &'static str,
-    pub(super) folder: &'static str,
+pub(crate) struct Steps {
+    pub(crate) write: &'static str,
+    pub(crate) sync: &'static str,
+    pub(crate) rename: &'static str,
+    pub(crate) folder: &'static str,
 }
 
 /// Where the draft of the file at `path` is.
-pub(super) fn draft(path: &Path) -> PathBuf {
+pub(crate) fn draft(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(DRAFT);
     name.into()
@@ -35,7 +35,7 @@ pub(super) fn draft(path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When the system won't. The file is as it was then, unless only its name may not be durable.
-pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, steps: Steps) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32, steps: Steps) -> io::Result<()> {
     let draft = draft(path);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&draft)?;
     fault::write_all(steps.write, &mut file, bytes)?;

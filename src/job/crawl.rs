@@ -1,0 +1,118 @@
+//! From a checked configuration to a crawl that is ready to run, and from its end to the receipt.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::watch;
+
+use super::{
+    Beginning, Concluded, JobError, Surroundings, assemble,
+    cookies::Keeper,
+    folder::{Folder, Opened},
+};
+use crate::{
+    config::{Settings, Store},
+    engine::{self, Job, stats::Progress, vitals},
+    fetch::cookies::CookieJar,
+    report::{self, Receipt},
+    shutdown::{Shutdown, Tasks},
+    telemetry,
+};
+
+/// A crawl that has its folder and all its parts, and has not asked anybody yet.
+pub(crate) struct Prepared {
+    job: Job,
+    name: String,
+    out: PathBuf,
+    folder: Folder,
+    keeper: Option<Keeper>,
+    wants_report: bool,
+    picture: watch::Receiver<Progress>,
+    /// The crawl's own; they end with it.
+    tasks: Tasks,
+}
+
+/// Claims the folder and puts together what crawls into it.
+///
+/// # Errors
+/// When the folder can't be crawled into, or the configuration leads nowhere. Nothing in the folder is changed then,
+/// unless it is the folder that failed.
+pub(crate) async fn prepare(
+    settings: &Settings,
+    beginning: Beginning,
+    surroundings: &Surroundings,
+) -> Result<Prepared, JobError> {
+    let out = settings.job.out.clone();
+    let folder = Folder::claim(&out).await?;
+    // Everything that can fail without touching the folder comes first.
+    let (seeds, identity) = assemble::seeds(settings)?;
+    if seeds.is_empty() {
+        return Err(JobError::NoSeeds);
+    }
+    let Surroundings { clock, gate, .. } = surroundings.clone();
+    let tasks = Tasks::new();
+    let jar = settings.cookies.as_ref().map(|cookies| Arc::new(CookieJar::new(cookies.options, clock)));
+    let stack = assemble::stack(settings, &seeds, surroundings, jar.clone())?;
+    let keeper = match (jar, &settings.cookies) {
+        (Some(jar), Some(cookies)) => Some(Keeper::open(jar, folder.cookies(), &cookies.preset, beginning.fresh)?),
+        _ => None,
+    };
+    let Opened { frontier, sink, book } = folder.open(settings, &identity, beginning)?;
+    // A crawl in memory leaves nothing to go on with.
+    let keeper = keeper.filter(|_| settings.frontier.store == Store::Disk);
+    if let Some(keeper) = &keeper {
+        keeper.watch(settings.frontier.commit_every, &tasks);
+    }
+    if book.runs > 0 {
+        tracing::info!(folder = %out.display(), pending = book.tally.n_pending(), "resuming");
+    } else if book.passes_before > 0 {
+        tracing::info!(folder = %out.display(), pass = book.pass(), "crawling again");
+    }
+    let (progress, picture) = watch::channel(Progress::default());
+    let watched = vitals::watch(picture.clone(), stack.fetcher.clone(), gate.clone(), settings.telemetry.interval);
+    tasks.spawn("vitals", watched);
+    let job = Job {
+        options: assemble::options(settings),
+        seeds,
+        stack,
+        frontier,
+        sink,
+        book,
+        observers: vec![Box::new(telemetry::log)],
+        progress,
+        shutdown: Shutdown::new(),
+        gate,
+    };
+    let (name, wants_report) = (settings.job.name.clone(), settings.outputs.report);
+    Ok(Prepared { job, name, out, folder, keeper, wants_report, picture, tasks })
+}
+
+impl Prepared {
+    /// What the crawl publishes of itself.
+    pub(crate) fn picture(&self) -> watch::Receiver<Progress> {
+        self.picture.clone()
+    }
+
+    /// By which it is asked to stop.
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        self.job.shutdown.clone()
+    }
+
+    /// Crawls until nothing is left, a limit is reached or somebody asks it to stop; then writes report and receipt.
+    ///
+    /// # Errors
+    /// When the store or an output fails. What was committed before is safe.
+    pub(crate) async fn run(self) -> Result<Concluded, JobError> {
+        let finished = engine::run(self.job).await;
+        let saved = self.keeper.as_ref().map_or(Ok(()), Keeper::save);
+        // If the disk is full, both say so; the crawl says it better.
+        let finished = finished.map_err(|source| JobError::Engine { source: Box::new(source), out: self.out })?;
+        saved?;
+        let receipt = Receipt::new(&self.name, &finished);
+        let json =
+            serde_json::to_string_pretty(&receipt).expect("maps with text keys, strings and numbers always serialise");
+        let report = self.wants_report.then(|| self.folder.write_report(&report::html(&receipt))).transpose()?;
+        self.folder.write_receipt(&(json + "\n"))?;
+        drop(self.tasks);
+        Ok(Concluded { finished, receipt, report })
+    }
+}

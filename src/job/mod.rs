@@ -1,0 +1,76 @@
+//! A crawl in a folder: all that lies between a checked configuration and the engine.
+//!
+//! [`prepare`] claims the output folder, opens or begins what is in it and puts the engine's parts together;
+//! [`Prepared::run`] crawls, and writes the report and, last of all, the receipt. `dragline run` does that once, and
+//! the daemon for each of its jobs, side by side: what these have in common is in [`Surroundings`].
+//!
+//! Knows nothing of terminals, signals and exit codes, nor of any API: whoever starts a crawl shows the picture
+//! that it publishes, and asks it to stop by its [`Shutdown`].
+//!
+//! - `folder`: whose the output folder is, what is in it, and whether a crawl may go on there;
+//! - `assemble`: settings carried to the parts that they are for, the fetch stack above all;
+//! - `cookies`, `whole`: the jar between two runs, and files that are there whole or not at all;
+//! - `files`: how many of them the system lets us open.
+
+pub(crate) mod assemble;
+mod cookies;
+mod crawl;
+mod files;
+pub(crate) mod folder;
+pub(crate) mod whole;
+
+pub(crate) use crawl::prepare;
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::{
+    clock::Clock,
+    config,
+    engine::{EngineError, Finished},
+    fetch::Fetcher,
+    politeness::Gate,
+    report::Receipt,
+};
+
+/// What is done with a crawl that the folder holds already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    /// Do away with it.
+    pub(crate) fresh: bool,
+    /// If it is over, do it again.
+    pub(crate) recrawl: bool,
+}
+
+/// What the crawls of one process share.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) clock: Clock,
+    /// Where they meet before a host.
+    pub(crate) gate: Gate,
+    /// What opens connections, behind the cache if there is one: `assemble::door`.
+    pub(crate) fetcher: Arc<dyn Fetcher>,
+}
+
+/// A run that came to an end of its own.
+#[derive(Debug)]
+pub(crate) struct Concluded {
+    pub(crate) finished: Finished,
+    pub(crate) receipt: Receipt,
+    /// Where the report is, if one was asked for.
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// Why a crawl could not begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    #[error(transparent)]
+    Folder(#[from] folder::FolderError),
+    #[error("{0}")]
+    Seeds(#[from] config::SeedError),
+    #[error("there is nothing to begin with: files of seeds and standard input held no URL")]
+    NoSeeds,
+    #[error("{0}")]
+    Stack(#[from] assemble::StackError),
+    #[error("{source}\nwhat was committed is safe: mend this and run the same command again to resume in {}", .out.display())]
+    Engine { source: Box<EngineError>, out: PathBuf },
+}
