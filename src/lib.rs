@@ -55,5 +55,6 @@ pub mod cli;
 pub mod config;
 mod job;
 pub mod report;
+mod service;
 pub mod telemetry;
 pub mod vitro;

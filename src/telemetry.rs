@@ -107,7 +107,7 @@ pub fn log(event: &CrawlEvent) {
         CrawlEvent::Waited(Waited { host, why, took }) => {
             trace!(target: "dragline::crawl", %host, %why, ?took, "the crawl waited for a host");
         }
-        CrawlEvent::Committed { n_visits, took } => {
+        CrawlEvent::Committed { n_visits, took, .. } => {
             trace!(target: "dragline::crawl", n_visits, ?took, "committed");
         }
     }
@@ -197,7 +197,7 @@ mod tests {
             CrawlEvent::RobotsFetched { host: host.clone(), standing: "allow-all" },
             CrawlEvent::HostSlowed { host: host.clone(), until: Timestamp(0), why: "in trouble" },
             CrawlEvent::HostGivenUp { host },
-            CrawlEvent::Committed { n_visits: 1, took: Duration::from_millis(2) },
+            CrawlEvent::Committed { n_visits: 1, took: Duration::from_millis(2), outputs: Arc::from([]) },
         ]
     }
 

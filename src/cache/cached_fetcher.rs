@@ -47,7 +47,17 @@ struct Core {
 impl CachedFetcher {
     /// A cache in front of `inner`.
     pub fn new(inner: Arc<dyn Fetcher>, options: Options, clock: Clock) -> Self {
-        let exchanges = Exchanges::new(inner, options, clock);
+        Self::of(Exchanges::new(inner, options, clock), clock)
+    }
+
+    /// The same cache in front of another way to the same servers: what one keeps the other finds. They don't wait
+    /// for each other's exchanges, for one may have to wait for what the other need not.
+    #[must_use]
+    pub fn beside(&self, inner: Arc<dyn Fetcher>) -> Self {
+        Self::of(self.core.exchanges.beside(inner), self.core.clock)
+    }
+
+    fn of(exchanges: Exchanges, clock: Clock) -> Self {
         let free = Arc::new(Semaphore::new(MAX_BACKGROUND));
         let core = Core { exchanges, flights: Flights::new(), free, clock };
         Self { core: Arc::new(core), background: Tasks::new() }

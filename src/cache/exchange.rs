@@ -22,8 +22,8 @@ pub(super) struct Exchanges {
     pub(super) inner: Arc<dyn Fetcher>,
     rules: Rules,
     clock: Clock,
-    pub(super) shelves: Shelves,
-    pub(super) counters: Counters,
+    pub(super) shelves: Arc<Shelves>,
+    pub(super) counters: Arc<Counters>,
 }
 
 /// What an exchange came to, for the one who made it and those who waited.
@@ -54,8 +54,14 @@ struct Span {
 
 impl Exchanges {
     pub(super) fn new(inner: Arc<dyn Fetcher>, options: Options, clock: Clock) -> Self {
-        let shelves = Shelves::new(options.max_bytes, options.entry_max_bytes, options.keep);
-        Self { inner, rules: options.rules, clock, shelves, counters: Counters::default() }
+        let shelves = Arc::new(Shelves::new(options.max_bytes, options.entry_max_bytes, options.keep));
+        Self { inner, rules: options.rules, clock, shelves, counters: Arc::default() }
+    }
+
+    /// The same store in front of another fetcher.
+    pub(super) fn beside(&self, inner: Arc<dyn Fetcher>) -> Self {
+        let (shelves, counters) = (self.shelves.clone(), self.counters.clone());
+        Self { inner, rules: self.rules, clock: self.clock, shelves, counters }
     }
 
     /// An exchange past the cache; what it changes on the server is forgotten here.

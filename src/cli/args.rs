@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     Explain(ExplainArgs),
     Verify(VerifyArgs),
+    Serve(ServeArgs),
+    Key(KeyArgs),
     /// See how dragline judges one thing: a robots.txt, a URL, a page, a sitemap, a charset, where it may connect
     ///
     /// Reads a file, standard input ("-") or a URL; with --batch, questions as JSON lines.
@@ -98,7 +100,7 @@ impl StartArgs {
     }
 
     pub(crate) fn start(&self) -> Start {
-        Start { beginning: Beginning { fresh: self.fresh, recrawl: self.recrawl }, quiet: self.quiet }
+        Start { beginning: Beginning { fresh: self.fresh, recrawl: self.recrawl, reopen: false }, quiet: self.quiet }
     }
 }
 
@@ -202,7 +204,7 @@ pub(crate) struct CheckArgs {
     pub(crate) config: Option<PathBuf>,
     /// Print the JSON Schema of configuration files (for editors), of records, receipts or results of fetch
     #[arg(long, value_name = "OF", num_args = 0..=1, require_equals = true, default_missing_value = "config",
-        conflicts_with_all = ["config", "reference"], value_parser = PossibleValuesParser::new(["config", "record", "receipt", "fetch"]))]
+        conflicts_with_all = ["config", "reference"], value_parser = PossibleValuesParser::new(["config", "record", "receipt", "fetch", "openapi"]))]
     pub(crate) schema: Option<String>,
     /// Print a file with every key, its documentation and default
     #[arg(long, hide = true, conflicts_with = "config")]
@@ -290,4 +292,39 @@ pub(crate) struct ManArgs {
     /// Write dragline.1, dragline-run.1, … into this folder, which is made if needed
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+/// Run as a daemon that takes crawls and single URLs over HTTP
+///
+/// Keeps its crawls in a folder, goes on with all that were not over when it was started, and runs until SIGTERM or
+/// Ctrl-C; SIGHUP has it read its configuration again. The API is described by itself, at /openapi.json.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  dragline serve\n  dragline serve --config config/daemon.toml\n  \
+    curl -H 'Content-Type: application/toml' --data-binary @site.toml http://127.0.0.1:7700/v1/crawls\n\n\
+    Without a [[key]] it listens to this machine only, and answers everybody on it: see `dragline key --help`.")]
+pub(crate) struct ServeArgs {
+    /// The daemon's configuration (.toml, .yaml, .yml or .json): what crawls have in common, and [daemon]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address and port to listen at [default: 127.0.0.1:7700]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<String>,
+    /// The folder that crawls are kept in [default: dragline-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<String>,
+}
+
+/// Make a key for a caller of the daemon
+///
+/// Prints the key, which is stored nowhere, and the [[key]] of the configuration that knows its hash.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  dragline key search-team >> daemon.toml\n  \
+    dragline key monitoring --scopes read\n  dragline key me --scopes admin")]
+pub(crate) struct KeyArgs {
+    /// Whose key it is: letters, digits, ".", "-" and "_"
+    pub(crate) name: String,
+    /// What it opens, separated by commas
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_value = "read,crawl,fetch",
+        value_parser = PossibleValuesParser::new(["read", "crawl", "fetch", "admin"]))]
+    pub(crate) scopes: Vec<String>,
 }

@@ -8,6 +8,7 @@ use crate::{
     config::{Loaded, Row, Sources, json_schema, reference},
     engine::record::Record,
     report::Receipt,
+    service::openapi_document,
 };
 
 /// Keys and values longer than this don't widen their column.
@@ -19,6 +20,7 @@ pub(super) fn execute(args: &CheckArgs) -> Exit {
             "record" => pretty(&written::<Record<'_>>()),
             "receipt" => pretty(&written::<Receipt>()),
             "fetch" => fetch::schema(),
+            "openapi" => pretty(&openapi_document()),
             _ => json_schema(),
         };
         return print(schema.as_bytes());

@@ -22,6 +22,7 @@ mod inspect;
 mod man;
 mod progress;
 mod run;
+mod serve;
 mod summary;
 mod verify;
 mod waits;
@@ -81,6 +82,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Explain(args) => explain::execute(&args),
         Command::Verify(args) => verify::execute(&args),
         Command::Inspect { what } => inspect::execute(&what),
+        Command::Serve(args) => serve::execute(&args),
+        Command::Key(args) => serve::make_key(&args),
         Command::Completions(args) => completions::execute(&args),
         Command::Man(args) => man::execute(&args),
     }

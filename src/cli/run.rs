@@ -86,7 +86,7 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
     let clock = Clock::system();
     let tasks = Tasks::new();
     let surroundings = assemble::surroundings(settings, clock, &tasks).map_err(JobError::Stack)?;
-    let prepared = job::prepare(settings, start.beginning, &surroundings).await?;
+    let prepared = job::prepare(settings, start.beginning, &[], &surroundings).await?;
     listen(&tasks, &prepared.shutdown(), start.quiet).map_err(Failure::Signals)?;
     let display = Display {
         job: settings.job.name.clone(),
@@ -131,7 +131,7 @@ fn tell(settings: &Settings, start: Start, concluded: &Concluded, terminal: &Ter
 }
 
 /// Ctrl-C and SIGTERM: the first asks to stop, the second to leave at once.
-fn listen(tasks: &Tasks, shutdown: &Shutdown, quiet: bool) -> io::Result<()> {
+pub(super) fn listen(tasks: &Tasks, shutdown: &Shutdown, quiet: bool) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let shutdown = shutdown.clone();

@@ -12,7 +12,7 @@ use std::{
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Fault, Identity, Problem, cache, canonical, contact, cookies, fetch, hosts,
+    Fault, Identity, Problem, cache, canonical, contact, cookies, daemon, fetch, hosts,
     layers::{Environment, Merged},
     links,
     load::Purpose,
@@ -70,7 +70,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &m
     let canonicalizer = Canonicalizer::new(&canonical);
     let seeds = match purpose {
         Purpose::Crawl => seeds::check(raw, &canonicalizer, checks),
-        Purpose::Fetch => Seeds::none(),
+        Purpose::Fetch | Purpose::Daemon => Seeds::none(),
     };
     contact::demand(raw, &seeds, &canonicalizer, checks);
     let job = job(raw, file, &seeds, checks);
@@ -96,6 +96,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &m
         outputs: outputs(&raw.outputs),
         telemetry: telemetry(&raw.telemetry),
         shutdown_deadline: raw.shutdown.deadline.0,
+        daemon: daemon::daemon(raw, checks),
         identity: Identity::of(raw, &seeds),
         seeds,
         canonical,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{
-    ConfigErrors, Fault, Loaded, Problem,
+    ConfigErrors, Fault, Loaded, Problem, Settings,
     build::{self, Checks},
     inspect::inspect,
     layers::{Environment, Flags, Layer, Merged, Origin},
@@ -44,6 +44,8 @@ pub enum Purpose {
     /// `dragline fetch`: its URLs come from elsewhere. Seeds are not looked at, and whether a contact
     /// is needed shows when the URLs are known ([`Settings::can_be_reached`](super::Settings::can_be_reached)).
     Fetch,
+    /// `dragline serve`: what its jobs have in common. Seeds come with each of them.
+    Daemon,
 }
 
 impl Sources {
@@ -52,6 +54,24 @@ impl Sources {
     /// # Errors
     /// All that is wrong, in the order of the layers.
     pub fn load(&self) -> Result<Loaded, ConfigErrors> {
+        let (layers, problems) = self.read()?;
+        let (merged, settings) = self.checked(layers, problems)?;
+        let rows = rows::rows(&merged, &settings);
+        Ok(Loaded { settings, rows })
+    }
+
+    /// The layers, each good in itself.
+    pub(crate) fn layers(&self) -> Result<Vec<Layer>, ConfigErrors> {
+        let (layers, problems) = self.read()?;
+        if !problems.is_empty() {
+            // With a problem it comes to nothing, and says what else is wrong.
+            self.checked(layers.clone(), problems)?;
+        }
+        Ok(layers)
+    }
+
+    /// What is good of each layer, and what is wrong with the rest.
+    fn read(&self) -> Result<(Vec<Layer>, Vec<Problem>), ConfigErrors> {
         let mut problems = Vec::new();
         let defaults = serde_json::to_value(Raw::default()).expect("plain data");
         let mut layers = vec![Layer { tree: defaults, origin: Origin::Default }];
@@ -72,20 +92,36 @@ impl Sources {
         if problems.iter().any(|problem| matches!(problem.fault, Fault::Unreadable(_))) {
             return Err(ConfigErrors(problems));
         }
+        Ok((layers, problems))
+    }
+
+    /// What layers mean together; `problems` are known already.
+    pub(crate) fn checked(
+        &self,
+        layers: Vec<Layer>,
+        problems: Vec<Problem>,
+    ) -> Result<(Merged, Settings), ConfigErrors> {
+        let home = self.file.as_ref().map_or_else(|| "command line".to_owned(), |path| path.display().to_string());
+        self.checked_as(&home, layers, problems)
+    }
+
+    /// The same, for what is called `home`.
+    pub(crate) fn checked_as(
+        &self,
+        home: &str,
+        layers: Vec<Layer>,
+        problems: Vec<Problem>,
+    ) -> Result<(Merged, Settings), ConfigErrors> {
         let (merged, raw) = match merge(layers) {
             Ok(merged) => merged,
             Err(problem) => return Err(ConfigErrors([problems, vec![problem]].concat())),
         };
-        let home = self.file.as_ref().map_or_else(|| "command line".to_owned(), |path| path.display().to_string());
-        let mut checks = Checks::new(&merged, &self.environment, home.clone(), problems);
+        let mut checks = Checks::new(&merged, &self.environment, home.to_owned(), problems);
         let settings = build::build(&raw, self.file.as_deref(), self.purpose, &mut checks);
         let mut problems = checks.into_problems();
-        problems.sort_by_key(|problem| place(problem, &home));
+        problems.sort_by_key(|problem| place(problem, home));
         match settings {
-            Some(settings) if problems.is_empty() => {
-                let rows = rows::rows(&merged, &settings);
-                Ok(Loaded { settings, rows })
-            }
+            Some(settings) if problems.is_empty() => Ok((merged, settings)),
             _ => Err(ConfigErrors(problems)),
         }
     }
@@ -112,20 +148,27 @@ fn merge(layers: Vec<Layer>) -> Result<(Merged, Raw), Problem> {
 /// The layer of a file.
 fn read_file(path: &Path) -> Result<(Json, Origin), Problem> {
     let name = path.display().to_string();
-    let unreadable = |line: Option<usize>, text: String| Problem {
-        origin: line.map_or_else(|| name.clone(), |line| format!("{name}:{line}")),
-        key: String::new(),
-        fault: Fault::Unreadable(text),
-    };
+    let unreadable =
+        |text: String| Problem { origin: name.clone(), key: String::new(), fault: Fault::Unreadable(text) };
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
     let format = match extension.as_str() {
         "toml" => FileFormat::Toml,
         "yaml" | "yml" => FileFormat::Yaml,
         "json" => FileFormat::Json,
-        _ => return Err(unreadable(None, "expected a file named .toml, .yaml, .yml or .json".to_owned())),
+        _ => return Err(unreadable("expected a file named .toml, .yaml, .yml or .json".to_owned())),
     };
-    let text = read_text(path, MAX_FILE_BYTES).map_err(|reason| unreadable(None, reason))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = read_text(path, MAX_FILE_BYTES).map_err(unreadable)?;
+    read_text_of(&name, &text, format)
+}
+
+/// The layer of a text that is called `name`.
+pub(crate) fn read_text_of(name: &str, text: &str, format: FileFormat) -> Result<(Json, Origin), Problem> {
+    let unreadable = |line: Option<usize>, text: String| Problem {
+        origin: line.map_or_else(|| name.to_owned(), |line| format!("{name}:{line}")),
+        key: String::new(),
+        fault: Fault::Unreadable(text),
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Some((line, reason)) = syntax_error(text, format) {
         return Err(unreadable(line, reason));
     }
@@ -134,7 +177,7 @@ fn read_file(path: &Path) -> Result<(Json, Origin), Problem> {
         FileFormat::Yaml => lines::of_yaml(text),
         _ => lines::of_json(text),
     };
-    let origin = Origin::File { name: name.clone(), lines };
+    let origin = Origin::File { name: name.to_owned(), lines };
     let values = config::File::from_str(text, format).collect();
     let values = values.map_err(|error| unreadable(line_in(&error.to_string()), one_line(&error.to_string())))?;
     Ok((Merged::of_values(values).tree, origin))

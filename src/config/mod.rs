@@ -20,7 +20,9 @@ mod cache;
 mod canonical;
 mod contact;
 mod cookies;
+mod daemon;
 mod dns;
+mod document;
 mod fetch;
 mod headers;
 mod hosts;
@@ -41,6 +43,8 @@ mod settings;
 mod transport;
 mod units;
 
+pub use daemon::{CallerKey, Daemon, Scopes};
+pub use document::{Base, Document, DocumentFormat};
 pub use identity::Identity;
 pub use layers::{Environment, Flags};
 pub use load::{Purpose, Sources};

@@ -188,7 +188,13 @@ impl<'a> Node<'a> {
         self.0["x-unit"] == Count::NAME || (self.is("integer") && !self.is("string"))
     }
 
-    fn measure(self, value: &Json) -> Option<f64> {
+    /// Whether its values are factors, of which "off" is the least.
+    pub(crate) fn is_factor(self) -> bool {
+        self.0["x-unit"] == Factor::NAME
+    }
+
+    /// The size of a value that has one.
+    pub(crate) fn measure(self, value: &Json) -> Option<f64> {
         match self.0["x-unit"].as_str() {
             Some(Span::NAME) => Span::from_json(value)?.measure(),
             Some(Bytes::NAME) => Bytes::from_json(value)?.measure(),

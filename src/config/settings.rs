@@ -24,7 +24,7 @@ use crate::{
     sitemap,
 };
 
-use super::Identity;
+use super::{Daemon, Identity};
 
 /// Everything a crawl is told.
 #[derive(Debug, Clone)]
@@ -69,6 +69,8 @@ pub struct Settings {
     pub telemetry: Telemetry,
     /// How long a drain may take (`shutdown.deadline`).
     pub shutdown_deadline: Duration,
+    /// How `dragline serve` serves.
+    pub daemon: Daemon,
     /// What makes another run the same job.
     pub identity: Identity,
 }

@@ -13,6 +13,7 @@ use crate::{
     address::{CanonicalUrl, HostKey},
     clock::Timestamp,
     fetch::{ErrorKind, redirect::DeadEndKind},
+    sink::Mark,
     verdict::Refusal,
 };
 
@@ -75,6 +76,8 @@ pub enum CrawlEvent {
         n_visits: usize,
         /// How long it took.
         took: Duration,
+        /// How far the outputs are on disk.
+        outputs: Arc<[Mark]>,
     },
 }
 

@@ -33,6 +33,8 @@ pub struct Job {
     pub options: Options,
     /// From where; used when the frontier has no seeds yet.
     pub seeds: Vec<Seed>,
+    /// Seeds that came later. Those that are known already are passed over.
+    pub more_seeds: Vec<Seed>,
     /// With what.
     pub stack: Stack,
     /// What is known.
@@ -90,6 +92,9 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
         recorder.commit()?;
     } else {
         recorder.seed(job.seeds, &job.stack.scope)?;
+    }
+    if !job.more_seeds.is_empty() {
+        recorder.seed(job.more_seeds, &job.stack.scope)?;
     }
 
     let concurrency = options.concurrency;

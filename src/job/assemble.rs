@@ -98,41 +98,24 @@ fn shared_limits(settings: &Settings) -> gate::Limits {
     }
 }
 
-/// The fetch stack: what every request passes that leaves the process, the last layer first. `docs/ARCHITECTURE.md` has
-/// the same list with its reasons. Here are the layers that all jobs of a process share; [`stack`] has the one above.
+/// What the jobs of one process share: the fetch stack but for its first layers, which are each job's own.
 ///
-/// Redirects and retries are no layers: they are decisions of whoever asks.
-///
-/// # Errors
-/// When the client can't be built; with a checked configuration it can.
-fn shared<F: Fetcher + 'static>(
-    settings: &Settings,
-    at_the_door: impl FnOnce(HttpFetcher) -> F,
-    clock: Clock,
-    tasks: &Tasks,
-) -> Result<(Arc<dyn Fetcher>, Arc<F>), BuildError> {
-    // One exchange: guard, resolver, proxies, TLS, deadlines, bounds. Last, so that nothing opens a socket past it.
-    let mut options = settings.fetch_options(clock);
-    options.idle_connections = files::idle_connections(options.idle_connections, settings.fetch.concurrency);
-    let http = HttpFetcher::new(options)?;
-    // In front of it, so that whatever reaches a server has waited for its turn there: politeness, for URLs by
-    // hand. A crawl's workbench has asked the same gate before it hands out a lease; it has nothing here.
-    let door = Arc::new(at_the_door(http));
-    // In front of that, so that a hit opens no connection and waits for nobody.
-    let cached = match settings.cache {
-        Some(options) => cached(door.clone(), options, clock, tasks),
-        None => door.clone(),
-    };
-    Ok((cached, door))
-}
-
-/// What the crawls of one process share.
+/// The stack is what every request passes that leaves the process. Here are, the last one first: one exchange over a
+/// connection, and the cache in front of it. [`stack`] and [`courier`] have the rest; `docs/ARCHITECTURE.md` has the whole
+/// list with its reasons. Redirects and retries are no layers: they are decisions of whoever asks.
 ///
 /// # Errors
 /// When the client can't be built; with a checked configuration it can.
 pub(crate) fn surroundings(settings: &Settings, clock: Clock, tasks: &Tasks) -> Result<Surroundings, StackError> {
-    let (fetcher, _) = shared(settings, |http| http, clock, tasks)?;
-    Ok(Surroundings { clock, gate: Gate::default(), fetcher })
+    // One exchange: guard, resolver, proxies, TLS, deadlines, bounds. Last, so that nothing opens a socket past it.
+    let mut options = settings.fetch_options(clock);
+    options.idle_connections = files::idle_connections(options.idle_connections, settings.fetch.concurrency);
+    let http: Arc<dyn Fetcher> = Arc::new(HttpFetcher::new(options)?);
+    // In front of that, so that a hit opens no connection and waits for nobody.
+    let cache = settings.cache.map(|options| cache(http.clone(), options, clock, tasks));
+    let most = NonZeroU32::new(u32::try_from(files::concurrency(settings.fetch.concurrency)).unwrap_or(u32::MAX));
+    let gate = Gate::new(gate::Options { connections: most, ..gate::Options::default() }, clock.now());
+    Ok(Surroundings { clock, gate, http, cache })
 }
 
 /// What workers work with.
@@ -145,36 +128,37 @@ pub(crate) fn stack(
     surroundings: &Surroundings,
     jar: Option<Arc<CookieJar>>,
 ) -> Result<Stack, StackError> {
-    let Surroundings { clock, fetcher, .. } = surroundings;
+    let Surroundings { clock, http, cache, .. } = surroundings;
+    let cached = cache.as_ref().map_or_else(|| http.clone(), |cache| cache.clone() as Arc<dyn Fetcher>);
     let pages: Vec<CanonicalUrl> = seeds.iter().map(|seed| seed.url.clone()).collect();
     let identity = IdentityOptions { cookies: jar, ..settings.identity_options(&pages) };
     // First of all layers, so that the cache sees the head of a request as the server will. One a job.
-    let fetcher = Arc::new(IdentityFetcher::new(fetcher.clone(), identity));
+    let fetcher = Arc::new(IdentityFetcher::new(cached, identity));
     let scope = scope(settings, &pages, clock.now()).map_err(StackError::Patterns)?;
     Ok(Stack { fetcher, scope, canonicalizer: Canonicalizer::new(&settings.canonical), clock: *clock })
 }
 
 /// What brings one URL that somebody asks for by hand; and the secret headers of the configuration, which are
 /// for the origins of what is asked for and so for each order to hold.
-///
-/// # Errors
-/// When the client can't be built; with a checked configuration it can.
-pub(crate) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Result<(Courier, HeaderMap), StackError> {
+pub(crate) fn courier(settings: &Settings, surroundings: &Surroundings) -> (Courier, HeaderMap) {
+    let Surroundings { clock, gate, http, cache } = surroundings;
     // Nothing is kept of its cookies: orders by hand have no folder.
     let jar = settings.cookies.as_ref().map(|cookies| {
-        let jar = CookieJar::new(cookies.options, clock);
+        let jar = CookieJar::new(cookies.options, *clock);
         jar.add(cookies.preset.iter().cloned());
         Arc::new(jar)
     });
-    let identity = IdentityOptions { cookies: jar, ..settings.identity_options(&[]) };
-    let politely = |http| {
-        let most = NonZeroU32::new(u32::try_from(files::concurrency(settings.fetch.concurrency)).unwrap_or(u32::MAX));
-        let gate = Gate::new(gate::Options { connections: most, ..gate::Options::default() }, clock.now());
-        let member = gate.join(shared_limits(settings), clock.now());
-        PoliteFetcher::new(Arc::new(http), member, settings.politeness.clone(), MAX_ORIGINS, clock)
+    // In front of what opens connections, so that whatever reaches a server has waited for its turn there. A crawl's
+    // workbench has asked the same gate before it hands out a lease; it has nothing here.
+    let member = gate.join(shared_limits(settings), clock.now());
+    let polite = PoliteFetcher::new(http.clone(), member, settings.politeness.clone(), MAX_ORIGINS, *clock);
+    let polite = Arc::new(polite);
+    let cached: Arc<dyn Fetcher> = match cache {
+        Some(cache) => Arc::new(cache.beside(polite.clone())),
+        None => polite.clone(),
     };
-    let (fetcher, polite) = shared(settings, politely, clock, tasks)?;
-    let fetcher = Arc::new(IdentityFetcher::new(fetcher, identity));
+    let identity = IdentityOptions { cookies: jar, ..settings.identity_options(&[]) };
+    let fetcher = Arc::new(IdentityFetcher::new(cached, identity));
     let options = courier::Options {
         robots: settings.robots.clone(),
         max_origins: MAX_ORIGINS,
@@ -187,7 +171,7 @@ pub(crate) fn courier(settings: &Settings, clock: Clock, tasks: &Tasks) -> Resul
     let canonicalizer = Canonicalizer::new(&settings.canonical);
     let headers = settings.fetch.headers.iter().filter(|(_, value)| value.is_sensitive());
     let secrets = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
-    Ok((Courier::new(fetcher, polite, canonicalizer, clock, options), secrets))
+    (Courier::new(fetcher, polite, canonicalizer, *clock, options), secrets)
 }
 
 /// Which URLs a crawl from `seeds` may visit.
@@ -200,7 +184,7 @@ pub(crate) fn scope(settings: &Settings, seeds: &[CanonicalUrl], now: Timestamp)
 }
 
 /// The cache, and the task that lets go of what has expired in it.
-fn cached(inner: Arc<dyn Fetcher>, options: cache::Options, clock: Clock, tasks: &Tasks) -> Arc<dyn Fetcher> {
+fn cache(inner: Arc<dyn Fetcher>, options: cache::Options, clock: Clock, tasks: &Tasks) -> Arc<CachedFetcher> {
     let fetcher = Arc::new(CachedFetcher::new(inner, options, clock));
     let swept = fetcher.clone();
     tasks.spawn("cache", async move {

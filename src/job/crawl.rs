@@ -10,11 +10,14 @@ use super::{
     folder::{Folder, Opened},
 };
 use crate::{
+    address::CanonicalUrl,
     config::{Settings, Store},
-    engine::{self, Job, stats::Progress, vitals},
+    engine::{self, Job, Observer, Seed, stats::Progress, vitals},
     fetch::cookies::CookieJar,
+    frontier::Kind,
     report::{self, Receipt},
     shutdown::{Shutdown, Tasks},
+    sink::Mark,
     telemetry,
 };
 
@@ -31,7 +34,8 @@ pub(crate) struct Prepared {
     tasks: Tasks,
 }
 
-/// Claims the folder and puts together what crawls into it.
+/// Claims the folder and puts together what crawls into it. Of `more_seeds`, which are no part of the crawl's
+/// identity, those that are not known yet are pages to begin from as well.
 ///
 /// # Errors
 /// When the folder can't be crawled into, or the configuration leads nowhere. Nothing in the folder is changed then,
@@ -39,6 +43,7 @@ pub(crate) struct Prepared {
 pub(crate) async fn prepare(
     settings: &Settings,
     beginning: Beginning,
+    more_seeds: &[CanonicalUrl],
     surroundings: &Surroundings,
 ) -> Result<Prepared, JobError> {
     let out = settings.job.out.clone();
@@ -51,7 +56,9 @@ pub(crate) async fn prepare(
     let Surroundings { clock, gate, .. } = surroundings.clone();
     let tasks = Tasks::new();
     let jar = settings.cookies.as_ref().map(|cookies| Arc::new(CookieJar::new(cookies.options, clock)));
-    let stack = assemble::stack(settings, &seeds, surroundings, jar.clone())?;
+    let more_seeds: Vec<Seed> = more_seeds.iter().map(|url| Seed { url: url.clone(), kind: Kind::Page }).collect();
+    let all = [seeds.as_slice(), &more_seeds].concat();
+    let stack = assemble::stack(settings, &all, surroundings, jar.clone())?;
     let keeper = match (jar, &settings.cookies) {
         (Some(jar), Some(cookies)) => Some(Keeper::open(jar, folder.cookies(), &cookies.preset, beginning.fresh)?),
         _ => None,
@@ -73,6 +80,7 @@ pub(crate) async fn prepare(
     let job = Job {
         options: assemble::options(settings),
         seeds,
+        more_seeds,
         stack,
         frontier,
         sink,
@@ -95,6 +103,21 @@ impl Prepared {
     /// By which it is asked to stop.
     pub(crate) fn shutdown(&self) -> Shutdown {
         self.job.shutdown.clone()
+    }
+
+    /// Has it heed `shutdown` instead of one of its own.
+    pub(crate) fn heed(&mut self, shutdown: Shutdown) {
+        self.job.shutdown = shutdown;
+    }
+
+    /// Has somebody else listen to it as well.
+    pub(crate) fn observe(&mut self, observer: Observer) {
+        self.job.observers.push(observer);
+    }
+
+    /// How far its outputs are.
+    pub(crate) fn outputs(&self) -> &[Mark] {
+        &self.job.book.outputs
     }
 
     /// Crawls until nothing is left, a limit is reached or somebody asks it to stop; then writes report and receipt.

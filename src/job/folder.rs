@@ -174,7 +174,7 @@ impl Folder {
         if store.exists() {
             // A process that was killed may have given it its name just before.
             sync_folder(&self.path.join(STATE))?;
-            return self.resume(&store, settings, identity, beginning.recrawl);
+            return self.resume(&store, settings, identity, beginning);
         }
         if self.holds_outputs()? {
             return Err(FolderError::NoState(self.path.clone()));
@@ -209,7 +209,7 @@ impl Folder {
         store: &Path,
         settings: &Settings,
         identity: &Identity,
-        recrawl: bool,
+        beginning: Beginning,
     ) -> Result<Opened, FolderError> {
         let mut frontier = DiskFrontier::open(store, &frontier_options(settings))?;
         let mut book = Book::from_bytes(frontier.book())?;
@@ -219,9 +219,9 @@ impl Folder {
         }
         // Without a receipt the last process died between the two: this one writes it.
         let is_closed = passes::is_over(&book) && self.path.join(RECEIPT).exists();
-        if is_closed && recrawl {
+        if is_closed && beginning.recrawl {
             book = passes::begin(&self.path, &mut frontier, &book)?;
-        } else if is_closed && book.end == Some(End::Finished) {
+        } else if is_closed && book.end == Some(End::Finished) && !beginning.reopen {
             return Err(FolderError::Finished(self.path.clone()));
         }
         passes::set_aside(&self.path, &mut frontier, &mut book)?;

@@ -10,11 +10,13 @@
 //! - `folder`: whose the output folder is, what is in it, and whether a crawl may go on there;
 //! - `assemble`: settings carried to the parts that they are for, the fetch stack above all;
 //! - `cookies`, `whole`: the jar between two runs, and files that are there whole or not at all;
+//! - `explain`: what is known of one URL of such a crawl;
 //! - `files`: how many of them the system lets us open.
 
 pub(crate) mod assemble;
 mod cookies;
 mod crawl;
+pub(crate) mod explain;
 mod files;
 pub(crate) mod folder;
 pub(crate) mod whole;
@@ -24,6 +26,7 @@ pub(crate) use crawl::prepare;
 use std::{path::PathBuf, sync::Arc};
 
 use crate::{
+    cache::CachedFetcher,
     clock::Clock,
     config,
     engine::{EngineError, Finished},
@@ -39,6 +42,8 @@ pub(crate) struct Beginning {
     pub(crate) fresh: bool,
     /// If it is over, do it again.
     pub(crate) recrawl: bool,
+    /// If it is over, go on: there is more to be done.
+    pub(crate) reopen: bool,
 }
 
 /// What the crawls of one process share.
@@ -47,8 +52,10 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Clock,
     /// Where they meet before a host.
     pub(crate) gate: Gate,
-    /// What opens connections, behind the cache if there is one: `assemble::door`.
-    pub(crate) fetcher: Arc<dyn Fetcher>,
+    /// What opens connections.
+    pub(crate) http: Arc<dyn Fetcher>,
+    /// What stands in front of it, if there is a cache.
+    pub(crate) cache: Option<Arc<CachedFetcher>>,
 }
 
 /// A run that came to an end of its own.

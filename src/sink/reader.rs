@@ -5,7 +5,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -16,22 +16,40 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Longest record looked at, bytes; a longer one is damage. Bodies' texts are bounded far below.
 const MAX_LINE_BYTES: u64 = 8 << 30;
 
+/// A place between two records: in which of the files, and how many bytes of it, unpacked, lie before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Counted from 0.
+    pub file: usize,
+    /// Bytes of records before it.
+    pub bytes: u64,
+}
+
 /// Calls `each` for every committed record of a [`JsonlSink`](super::JsonlSink)'s files, in order,
 /// until it answers `false`.
 ///
 /// # Errors
 /// When a file can't be read or does not unpack.
 pub fn read_records(folder: &Path, marks: &[Mark], each: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), SinkError> {
-    for mark in marks {
+    read_records_from(folder, marks, Place::default(), &mut |record, _| each(record))
+}
+
+/// The same from `place` on; each record comes with the place behind it. Of a file that is packed all that lies
+/// before the place is unpacked as well.
+///
+/// # Errors
+/// When a file can't be read or does not unpack.
+pub fn read_records_from(
+    folder: &Path,
+    marks: &[Mark],
+    place: Place,
+    each: &mut dyn FnMut(&[u8], Place) -> bool,
+) -> Result<(), SinkError> {
+    for (n, mark) in marks.iter().enumerate().skip(place.file) {
+        let mut at = Place { file: n, bytes: if n == place.file { place.bytes } else { 0 } };
         let path = folder.join(&mark.file);
         let io = |source| SinkError::Unreadable { path: path.clone(), source };
-        let file = BufReader::with_capacity(BUFFER_BYTES, File::open(&path).map_err(io)?.take(mark.bytes));
-        let unpacked: Box<dyn Read> = match path.extension().and_then(|ending| ending.to_str()) {
-            Some("gz") => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
-            Some("zst") => Box::new(zstd::Decoder::with_buffer(file).map_err(io)?),
-            _ => Box::new(file),
-        };
-        let mut lines = BufReader::with_capacity(BUFFER_BYTES, unpacked);
+        let mut lines = unpacked(&path, mark.bytes, at.bytes).map_err(io)?;
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -39,12 +57,32 @@ pub fn read_records(folder: &Path, marks: &[Mark], each: &mut dyn FnMut(&[u8]) -
             if n_read == 0 {
                 break;
             }
-            if !each(line.strip_suffix(b"\n").unwrap_or(&line)) {
+            at.bytes += n_read as u64;
+            if !each(line.strip_suffix(b"\n").unwrap_or(&line), at) {
                 return Ok(());
             }
         }
     }
     Ok(())
+}
+
+/// The first `length` bytes of a file, unpacked, without the first `skipped` of what comes out.
+fn unpacked(path: &Path, length: u64, skipped: u64) -> io::Result<BufReader<Box<dyn Read>>> {
+    let mut file = File::open(path)?;
+    let is_plain = !matches!(path.extension().and_then(|ending| ending.to_str()), Some("gz" | "zst"));
+    let from = if is_plain { skipped.min(length) } else { 0 };
+    file.seek(SeekFrom::Start(from))?;
+    let file = BufReader::with_capacity(BUFFER_BYTES, file.take(length - from));
+    let unpacked: Box<dyn Read> = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("gz") => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+        Some("zst") => Box::new(zstd::Decoder::with_buffer(file)?),
+        _ => Box::new(file),
+    };
+    let mut lines = BufReader::with_capacity(BUFFER_BYTES, unpacked);
+    if !is_plain {
+        io::copy(&mut lines.by_ref().take(skipped), &mut io::sink())?;
+    }
+    Ok(lines)
 }
 
 #[cfg(test)]
@@ -75,6 +113,21 @@ mod tests {
             };
             read_records(folder.path(), &marks, &mut each).unwrap();
             assert_eq!(read, (0..20).map(|n| format!("record {n}")).collect::<Vec<_>>(), "{compression:?}");
+            // In steps of three, each from where the last one ended.
+            let (mut again, mut place) = (Vec::new(), Place::default());
+            loop {
+                let (n_before, from) = (again.len(), place);
+                let mut each = |record: &[u8], behind: Place| {
+                    again.push(String::from_utf8(record.to_vec()).unwrap());
+                    place = behind;
+                    again.len() % 3 != 0
+                };
+                read_records_from(folder.path(), &marks, from, &mut each).unwrap();
+                if again.len() == n_before {
+                    break;
+                }
+            }
+            assert_eq!(again, read, "{compression:?}");
         }
     }
 

@@ -334,6 +334,7 @@ fn the_reference_is_complete_and_changes_nothing() {
             "auth"
                 | "client_certificate"
                 | "host"
+                | "key"
                 | "job.name"
                 | "job.out"
                 | "seeds.urls"

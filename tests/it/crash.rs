@@ -34,6 +34,8 @@ fn every_failpoint_is_listed() {
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut |text| {
         found.extend(names.captures_iter(text).map(|found| found[1].to_owned()));
     });
+    // Those of the daemon, which no crawl comes past, have their turn in `daemon/lives.rs`.
+    found.retain(|name| !name.starts_with("ledger."));
     let listed: BTreeSet<_> = crash::FAILPOINTS.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(found, listed);
     assert!(crash::WRITES.iter().all(|name| listed.contains(*name)));

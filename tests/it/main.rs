@@ -5,6 +5,7 @@
 mod cli;
 mod conformance;
 mod crash;
+mod daemon;
 mod docs_site;
 mod explain;
 mod fetch;

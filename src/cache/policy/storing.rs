@@ -49,7 +49,8 @@ pub fn may_store(
     if *method != Method::GET || !is_final || asked.no_store {
         return false;
     }
-    let is_of_use = facts.lifetime.as_secs_f64() > 0.0 || facts.has_validator();
+    // Whoever takes what is stale can use what nobody else can.
+    let is_of_use = facts.lifetime.as_secs_f64() > 0.0 || facts.has_validator() || asked.max_stale.is_some();
     if rules.ignore_server {
         return is_of_use;
     }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum, builder::PossibleValuesParser};
 
 use super::super::args::{parse_header, set};
-use crate::config::Flags;
+use crate::{config::Flags, engine::courier};
 
 /// Fetch URLs by hand or in scripts: politely, guarded, with retries and redirects
 ///
@@ -147,8 +147,16 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 }
 
 impl FetchArgs {
-    pub(super) fn shows(&self, what: Show) -> bool {
-        self.show.contains(&what)
+    pub(super) fn shown(&self) -> courier::Show {
+        let has = |what: Show| self.show.contains(&what);
+        courier::Show {
+            timings: has(Show::Timings),
+            headers: has(Show::Headers),
+            redirects: has(Show::Redirects),
+            cache: has(Show::Cache),
+            robots: has(Show::Robots),
+            digest: !self.head,
+        }
     }
 
     /// Each flag's key.

@@ -1,6 +1,6 @@
 //! `dragline fetch`: the fetch stack by hand and in scripts.
 //!
-//! Many URLs in ([`input`]: arguments, standard input, files), a result for each out ([`result`]: a line of
+//! Many URLs in ([`input`]: arguments, standard input, files), a result for each out ([`FetchResult`](crate::engine::courier::FetchResult): a line of
 //! JSON, or [`text`] for people), as they come or in order, bodies inside of them or as files ([`folder`],
 //! [`names`]). What is done for one URL is the engine's [`Courier`](crate::engine::courier::Courier); here
 //! is only how many at once ([`round`]) and what is said of each ([`task`]).
@@ -17,15 +17,13 @@ mod display;
 mod folder;
 mod input;
 mod names;
-mod result;
 mod round;
 mod run;
 mod task;
 mod text;
 
 pub(crate) use args::FetchArgs;
-pub(super) use result::schema;
-pub(super) use run::execute;
+pub(super) use run::{execute, schema};
 
 /// Hosts of the public internet that are asked without a contact.
 const MAX_HOSTS_WITHOUT_CONTACT: usize = 10;

@@ -21,13 +21,13 @@ use super::{
     MAX_HOSTS_WITHOUT_CONTACT,
     display::{Counts, Line, REDRAW_EVERY},
     input::Item,
-    result::FetchResult,
     run::Failure,
     task::{Desk, Done},
 };
 use crate::{
     address::{CanonicalUrl, HostKey},
     config::Settings,
+    engine::courier::FetchResult,
     shutdown::blocking,
     telemetry::Terminal,
 };
@@ -150,7 +150,7 @@ impl Round {
         let Item { position, source, asked } = item;
         let now = self.desk.clock.now();
         let result = match asked {
-            Err(bad) => FetchResult::invalid(bad, now),
+            Err(bad) => FetchResult::invalid(bad.text, bad.error, now),
             Ok(asked) if !self.contact.allows(&asked.url) => {
                 let error = format!(
                     "without a contact at most {MAX_HOSTS_WITHOUT_CONTACT} hosts of the public internet are asked \

@@ -9,12 +9,11 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    super::{Exit, complain, print, run, with_config},
+    super::{Exit, check::written, complain, print, run, with_config},
     args::{FetchArgs, Format},
     display::{Counts, Line},
     folder::Folder,
     input::{self, Source},
-    result::schema,
     round::{Contact, End, Round},
     task::Desk,
 };
@@ -22,6 +21,7 @@ use crate::{
     address::Canonicalizer,
     clock::Clock,
     config::{self, Purpose, Settings, Sources},
+    engine::courier::FetchResult,
     job::assemble,
     shutdown::Tasks,
     telemetry::Terminal,
@@ -42,6 +42,11 @@ pub(in crate::cli) fn execute(args: FetchArgs) -> Exit {
             failure.exit
         })
     })
+}
+
+/// The JSON Schema of results.
+pub(in crate::cli) fn schema() -> String {
+    serde_json::to_string_pretty(&written::<FetchResult>()).expect("plain data") + "\n"
 }
 
 /// Why nothing was fetched, or not all.
@@ -91,8 +96,9 @@ async fn fetch(
 ) -> Result<Exit, Failure> {
     let clock = Clock::system();
     let tasks = Tasks::new();
-    let assembled = assemble::courier(settings, clock, &tasks);
-    let (courier, secrets) = assembled.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let surroundings = assemble::surroundings(settings, clock, &tasks);
+    let surroundings = surroundings.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let (courier, secrets) = assemble::courier(settings, &surroundings);
     let is_seen = io::stdout().is_terminal();
     let format = args.format.unwrap_or(if is_seen { Format::Text } else { Format::Json });
     let may_draw = settings.telemetry.progress == config::Progress::Auto && !args.quiet;

@@ -9,12 +9,11 @@ use super::{
     args::{FetchArgs, Format},
     folder::Folder,
     input::Asked,
-    result::FetchResult,
     text::text,
 };
 use crate::{
     clock::Clock,
-    engine::courier::{Courier, Order},
+    engine::courier::{Courier, FetchResult, Order},
     shutdown::blocking,
 };
 
@@ -74,7 +73,7 @@ impl Desk {
         let delivery = self.courier.deliver(order).await;
         let ended = self.clock.now();
         let conclude = || {
-            let mut result = FetchResult::delivered(&delivery, &self.args, self.has_cache, [began, ended]);
+            let mut result = FetchResult::delivered(&delivery, self.args.shown(), self.has_cache, [began, ended]);
             let mut unwritten = false;
             if let Ok(response) = &delivery.result {
                 if self.args.include_body {

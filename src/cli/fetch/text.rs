@@ -2,10 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    super::human::{bytes, duration, plain},
-    result::FetchResult,
-};
+use super::super::human::{bytes, duration, plain};
+use crate::engine::courier::FetchResult;
 
 /// Why writing a text can't fail.
 const IN_MEMORY: &str = "a String takes everything";

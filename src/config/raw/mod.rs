@@ -9,6 +9,7 @@ mod auth;
 mod cache;
 mod canonical;
 mod cookies;
+mod daemon;
 mod dns;
 mod fetch;
 mod how;
@@ -22,6 +23,7 @@ pub(crate) use auth::Auth;
 pub(crate) use cache::{Cache, CacheMode};
 pub(crate) use canonical::Canonical;
 pub(crate) use cookies::Cookies;
+pub(crate) use daemon::{Daemon, Key, KeyScope};
 pub(crate) use dns::{Dns, Family};
 pub(crate) use fetch::{Downgrade, Fetch, Header, Secret};
 pub(crate) use how::{
@@ -89,6 +91,10 @@ pub(crate) struct Raw {
     pub(crate) telemetry: Telemetry,
     /// How a run stops.
     pub(crate) shutdown: Shutdown,
+    /// `dragline serve`: where it listens, where it keeps its jobs, and how much it takes on.
+    pub(crate) daemon: Daemon,
+    /// Whom the daemon answers. Without any it answers this machine alone, and everybody on it.
+    pub(crate) key: Vec<Key>,
     /// What is secret and for one origin only.
     pub(crate) auth: Vec<Auth>,
     /// Certificates of ours, for some origins.
@@ -101,6 +107,7 @@ impl Raw {
     /// The defaults, with an example in each list of sections: every key there is.
     pub(crate) fn example() -> Self {
         Self {
+            key: vec![Key::example()],
             auth: vec![Auth::example()],
             client_certificate: vec![ClientCertificate::example()],
             host: vec![HostRule::example()],

@@ -29,17 +29,19 @@
 //! - what is kept of robots.txt is bounded by [`Options::max_origins`].
 //!
 //! Files: `deliver` (the way of one order), `polite` (the layer), `desk` (what is known of robots.txt),
-//! `conduct` (what an answer says about its host).
+//! `conduct` (what an answer says about its host), `result` (what is told of a delivery).
 
 mod conduct;
 mod deliver;
 mod desk;
 mod polite;
+mod result;
 #[cfg(test)]
 mod tests;
 
 pub use deliver::Courier;
 pub use polite::PoliteFetcher;
+pub use result::{FetchResult, HopResult, RobotsResult, Show};
 
 use std::{net::SocketAddr, time::Duration};
 

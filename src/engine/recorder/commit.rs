@@ -49,7 +49,8 @@ impl Recorder {
         self.commit_by = None;
         let n_visits = mem::take(&mut self.n_uncommitted);
         self.committed_at = self.clock.now();
-        self.tell(&CrawlEvent::Committed { n_visits, took: self.committed_at.since(started) });
+        let (took, outputs) = (self.committed_at.since(started), self.book.outputs.as_slice().into());
+        self.tell(&CrawlEvent::Committed { n_visits, took, outputs });
         Ok(())
     }
 

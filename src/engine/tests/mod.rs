@@ -164,6 +164,7 @@ impl Crawl {
             stack: Stack { fetcher: web, scope: Scope::new(&self.scope, &urls).unwrap(), canonicalizer, clock },
             options: self.options,
             seeds,
+            more_seeds: Vec::new(),
             frontier,
             sink: Box::new(shelf.clone()),
             book: Book::default(),

@@ -149,6 +149,7 @@ impl Bench {
         Job {
             options: self.options(),
             seeds: seeds.into_iter().map(|url| Seed { url, kind: Kind::Page }).collect(),
+            more_seeds: Vec::new(),
             stack,
             frontier: Box::new(MemoryFrontier::new(&options)),
             sink: Box::new(NullSink),

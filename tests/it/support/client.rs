@@ -40,8 +40,15 @@ impl Client {
 
     /// Asks for `target` of `authority`, with further header lines, each ending in `\r\n`.
     pub(crate) async fn get(&mut self, authority: &str, target: &str, lines: &str) -> Got {
-        let request = format!("GET {target} HTTP/1.1\r\nHost: {authority}\r\n{lines}\r\n");
+        self.call("GET", authority, target, lines, b"").await
+    }
+
+    /// The same by any method, with a body; its length is told unless it is empty.
+    pub(crate) async fn call(&mut self, method: &str, authority: &str, target: &str, lines: &str, body: &[u8]) -> Got {
+        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let request = format!("{method} {target} HTTP/1.1\r\nHost: {authority}\r\n{lines}{length}\r\n");
         self.stream.write_all(request.as_bytes()).await.unwrap();
+        self.stream.write_all(body).await.unwrap();
         let head = self.until(b"\r\n\r\n").await.expect("a whole head");
         let head = String::from_utf8(head).unwrap();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");

@@ -3,11 +3,13 @@
 //! [`site`] describes small websites and serves them from a raw socket, [`client`] and [`reader`]
 //! are an independent client and link extractor (so that dragline is never checked with its own
 //! code), [`audit`] asks a log of arrivals simple questions (whole policies are `crate::fire::auditor`'s), [`villain`] plays servers that mean harm, [`binary`] runs the built program and
-//! reads what it leaves behind, [`ground`] gives its crawls a place and checks their books.
+//! reads what it leaves behind, [`ground`] gives its crawls a place and checks their books,
+//! [`daemon`] runs it as a daemon and calls it.
 
 pub(crate) mod audit;
 pub(crate) mod binary;
 pub(crate) mod client;
+pub(crate) mod daemon;
 pub(crate) mod ground;
 pub(crate) mod reader;
 pub(crate) mod responder;

@@ -143,6 +143,7 @@ impl Simulated {
             },
             options: self.options.clone(),
             seeds: urls.into_iter().map(|url| Seed { url, kind: Kind::Page }).collect(),
+            more_seeds: Vec::new(),
             frontier: Box::new(store),
             sink: Box::new(lines),
             book: if book.is_empty() { Book::default() } else { Book::from_bytes(&book).unwrap() },

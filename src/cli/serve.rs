@@ -1,0 +1,101 @@
+//! `dragline serve` and `dragline key`: the daemon, and keys for its callers.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{
+    Exit,
+    args::{KeyArgs, ServeArgs, set},
+    complain, print, run,
+};
+use crate::{
+    config::{Base, Flags, Sources},
+    service::{ServeError, Service},
+    shutdown::{Shutdown, Tasks},
+};
+
+/// Random bytes of a key: 256 bits, so that its SHA-256 tells nothing about it.
+const KEY_BYTES: usize = 32;
+
+pub(super) fn execute(args: &ServeArgs) -> Exit {
+    let mut flags = Flags::default();
+    set(&mut flags, "daemon.listen", "--listen", args.listen.as_ref());
+    set(&mut flags, "daemon.data", "--data", args.data.as_ref());
+    let sources = Sources { file: args.config.clone(), flags, ..Sources::default() };
+    let base = match Base::load(&sources) {
+        Ok(base) => base,
+        Err(errors) => {
+            errors.0.iter().for_each(|problem| complain(&format!("error: {problem}")));
+            return Exit::Usage;
+        }
+    };
+    let ready = run::init_telemetry(base.settings(), false).and_then(|_| run::runtime());
+    let runtime = match ready {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let exit = runtime.block_on(serve(base, sources));
+    // Nobody waits for a removal of files that is still under way: the next start goes on with it.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn serve(base: Base, sources: Sources) -> Exit {
+    let (shutdown, tasks) = (Shutdown::new(), Tasks::new());
+    if let Err(error) = run::listen(&tasks, &shutdown, false) {
+        complain(&format!("error: no signal handlers: {error}"));
+        return Exit::Internal;
+    }
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => {
+            complain(&format!("error: no signal handlers: {error}"));
+            return Exit::Internal;
+        }
+    };
+    let (data, is_open) = (base.settings().daemon.data.clone(), base.settings().daemon.keys.is_empty());
+    let service = match Service::open(base, sources, shutdown).await {
+        Ok(service) => service,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return match error {
+                ServeError::Shelf(_) => Exit::OutputRefused,
+                ServeError::Listen { .. } => Exit::Usage,
+                ServeError::Stack(_) => Exit::Internal,
+            };
+        }
+    };
+    let whom = if is_open { "everybody on this machine" } else { "whoever has a key" };
+    tracing::info!(address = %service.addr(), data = %data.display(), "serving {whom}");
+    service.run(async || hangup.recv().await).await;
+    tracing::info!("stopped; what was under way goes on when the daemon is started again");
+    Exit::Finished
+}
+
+/// Makes a key and prints it, and the lines of the configuration that know it.
+pub(super) fn make_key(args: &KeyArgs) -> Exit {
+    let mut bytes = [0_u8; KEY_BYTES];
+    if let Err(error) = getrandom::fill(&mut bytes) {
+        complain(&format!("error: the system gives no random bytes: {error}"));
+        return Exit::Internal;
+    }
+    let key = format!("dl_{}", hex(&bytes));
+    let scopes: Vec<String> = args.scopes.iter().map(|scope| format!("{scope:?}")).collect();
+    let text = format!(
+        "# The key, for the caller. It is shown here and nowhere else:\n#   {key}\n[[key]]\nname = {:?}\n\
+         hash = \"sha256:{}\"\nscopes = [{}]\n",
+        args.name,
+        hex(&Sha256::digest(&key)),
+        scopes.join(", ")
+    );
+    print(text.as_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a String takes everything");
+        hex
+    })
+}

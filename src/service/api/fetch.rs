@@ -1,0 +1,253 @@
+//! URLs for callers, through everything that a crawl's URL passes.
+
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures::{FutureExt, StreamExt, stream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::{
+    App,
+    endpoint::Caller,
+    extract::{self, Asked},
+};
+use crate::{
+    address::{CanonicalUrl, Canonicalizer},
+    clock::Clock,
+    config::Settings,
+    engine::courier::{Courier, Delivery, FetchResult, Order, Show},
+    service::problem::Problem,
+    shutdown::blocking,
+};
+
+/// URLs of one call that are under way or wait to be sent.
+const AT_ONCE: usize = 16;
+/// For all of one URL, unless asked for less or more, and at most.
+const DEADLINE: Duration = Duration::from_secs(60);
+const MAX_DEADLINE_MS: u64 = 600_000;
+/// From this size on a body is made a result where it can't hold up other tasks.
+const LARGE_BODY_BYTES: usize = 256 * 1024;
+
+/// Who fetches, and what is to be known for it.
+pub(crate) struct Desk {
+    courier: Courier,
+    /// Headers for the origins of what is asked for.
+    secrets: HeaderMap,
+    settings: Arc<Settings>,
+    canonicalizer: Canonicalizer,
+    /// URLs at once.
+    places: Arc<Semaphore>,
+    clock: Clock,
+}
+
+/// What is wanted of one URL.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FetchQuery {
+    /// Which.
+    url: String,
+    /// A kept answer will do if it is no older than this, seconds. Without: as its server says.
+    max_age: Option<u64>,
+    /// For all of it, waiting included, milliseconds.
+    #[schemars(range(min = 1, max = 600_000))]
+    deadline_ms: Option<u64>,
+    /// Whether the body is in the result.
+    #[serde(default)]
+    include_body: bool,
+    /// `result`: what came of it; `body`: what the server sent, or a problem.
+    #[serde(default)]
+    form: Form,
+}
+
+/// What the answer is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Form {
+    #[default]
+    Result,
+    Body,
+}
+
+/// What is wanted of several.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FetchRequest {
+    /// Which (`daemon.batch` at most).
+    #[schemars(length(min = 1))]
+    urls: Vec<String>,
+    /// A kept answer will do if it is no older than this, seconds. Without: as its server says.
+    max_age: Option<u64>,
+    /// For all of each, waiting included, milliseconds.
+    #[schemars(range(min = 1, max = 600_000))]
+    deadline_ms: Option<u64>,
+    /// Whether bodies are in the results.
+    #[serde(default)]
+    include_body: bool,
+    /// Whether redirects are followed.
+    #[serde(default = "yes")]
+    follow: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What came of several.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct FetchBatch {
+    /// One for each URL, in their order.
+    results: Vec<FetchResult>,
+}
+
+/// How URLs are fetched.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    max_age: Option<u64>,
+    deadline: Duration,
+    include_body: bool,
+    follow: bool,
+}
+
+fn deadline(given: Option<u64>) -> Result<Duration, Problem> {
+    match given {
+        None => Ok(DEADLINE),
+        Some(ms) if (1..=MAX_DEADLINE_MS).contains(&ms) => Ok(Duration::from_millis(ms)),
+        Some(_) => Err(Problem::bad_request(format!("deadline_ms is a number from 1 to {MAX_DEADLINE_MS}"))),
+    }
+}
+
+impl Desk {
+    pub(crate) fn new(courier: Courier, secrets: HeaderMap, settings: Arc<Settings>, clock: Clock) -> Self {
+        let canonicalizer = Canonicalizer::new(&settings.canonical);
+        let places = Arc::new(Semaphore::new(settings.daemon.fetches));
+        Self { courier, secrets, settings, canonicalizer, places, clock }
+    }
+
+    /// The URL that somebody wrote, or the result that says why it is none.
+    fn read(&self, url: &str) -> Result<CanonicalUrl, Box<FetchResult>> {
+        let now = self.clock.now();
+        let shown = || crate::address::redacted(url).chars().take(2048).collect::<String>();
+        let read = self.canonicalizer.parse(url);
+        let read = read.map_err(|error| Box::new(FetchResult::invalid(shown(), error.to_string(), now)))?;
+        if self.settings.is_public(&read) && !self.settings.can_be_reached() {
+            let error = "the daemon has no job.contact, so it asks no host of the public internet";
+            return Err(Box::new(FetchResult::refused(read.to_string(), "contact-missing", error, now)));
+        }
+        Ok(read)
+    }
+
+    async fn deliver(&self, url: CanonicalUrl, how: How) -> Delivery {
+        let mut order = Order::get(url, self.settings.fetch.max_body_bytes);
+        order.headers.clone_from(&self.secrets);
+        if let Some(seconds) = how.max_age {
+            let value = HeaderValue::try_from(format!("max-age={seconds}, max-stale")).expect("a number is ASCII");
+            order.headers.insert(header::CACHE_CONTROL, value);
+        }
+        order.deadline = Some(how.deadline);
+        order.follow = how.follow;
+        self.courier.deliver(order).await
+    }
+
+    /// What came of a URL. Whatever happens, there is a result.
+    async fn fetch(&self, url: &str, how: How) -> FetchResult {
+        let url = match self.read(url) {
+            Ok(url) => url,
+            Err(result) => return *result,
+        };
+        let (text, began) = (url.to_string(), self.clock.now());
+        let delivered = AssertUnwindSafe(self.deliver(url, how)).catch_unwind().await;
+        let Ok(delivery) = delivered else {
+            tracing::error!(url = text, "a fetch panicked; its URL is told as failed");
+            return FetchResult::internal(text, self.clock.now());
+        };
+        let at = [began, self.clock.now()];
+        let show = Show { timings: true, headers: true, redirects: false, cache: true, robots: false, digest: true };
+        let conclude = || {
+            let mut result = FetchResult::delivered(&delivery, show, self.settings.cache.is_some(), at);
+            if let Ok(response) = &delivery.result
+                && how.include_body
+            {
+                result.include(&response.body);
+            }
+            result
+        };
+        let size = delivery.result.as_ref().map_or(0, |response| response.body.len());
+        if size >= LARGE_BODY_BYTES { blocking(conclude) } else { conclude() }
+    }
+
+    fn place(&self, n: usize) -> Result<tokio::sync::OwnedSemaphorePermit, Problem> {
+        let n = u32::try_from(n).unwrap_or(u32::MAX);
+        let place = self.places.clone().try_acquire_many_owned(n);
+        place.map_err(|_| Problem::unavailable("as many URLs are being fetched as may be (daemon.fetches)"))
+    }
+}
+
+pub(super) async fn one(
+    State(app): State<App>,
+    _: Caller,
+    Asked(asked): Asked<FetchQuery>,
+) -> Result<Response, Problem> {
+    let desk = &app.desk;
+    let _place = desk.place(1)?;
+    let deadline = deadline(asked.deadline_ms)?;
+    let how = How { max_age: asked.max_age, deadline, include_body: asked.include_body, follow: true };
+    if asked.form == Form::Result {
+        let result = FetchResult { position: 1, ..desk.fetch(&asked.url, how).await };
+        return Ok(Json(result).into_response());
+    }
+    let url = desk.read(&asked.url).map_err(|result| Problem::bad_request(result.error.unwrap_or_default()))?;
+    let delivery = desk.deliver(url, how).await;
+    let cache = delivery.last().cache.map_or("miss", crate::fetch::CacheStatus::as_str);
+    match delivery.result {
+        Ok(response) if (200..300).contains(&response.status) => {
+            let kind = response.headers.get(header::CONTENT_TYPE).cloned();
+            let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+            let mut answer = (StatusCode::OK, response.body).into_response();
+            answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+            answer.headers_mut().insert(HeaderName::from_static("dragline-cache"), HeaderValue::from_static(cache));
+            Ok(answer)
+        }
+        Ok(response) => Err(Problem::upstream(format!("the server answered with {}", response.status))),
+        Err(failure) if failure.is_refusal() => Err(Problem::forbidden(format!("{}: {failure}", failure.reason()))),
+        Err(failure) => Err(Problem::upstream(format!("{}: {failure}", failure.reason()))),
+    }
+}
+
+pub(super) async fn batch(State(app): State<App>, _: Caller, request: Request) -> Result<Response, Problem> {
+    let asked: FetchRequest = extract::json(&app, request).await?;
+    let most = app.base.borrow().settings().daemon.batch;
+    if asked.urls.is_empty() || asked.urls.len() > most {
+        return Err(Problem::unprocessable(format!("expected 1 to {most} URLs (daemon.batch)")));
+    }
+    let deadline = deadline(asked.deadline_ms)?;
+    let how = How { max_age: asked.max_age, deadline, include_body: asked.include_body, follow: asked.follow };
+    let at_once = asked.urls.len().min(AT_ONCE);
+    let place = app.desk.place(at_once)?;
+    // In the order of the call, each sent when those before it are: no more than AT_ONCE are ever in memory.
+    let results = stream::iter(asked.urls.into_iter().enumerate()).map(move |(n, url)| {
+        let app = app.clone();
+        async move {
+            let mut result = app.desk.fetch(&url, how).await;
+            result.position = n as u64 + 1;
+            let mut text = if n == 0 { Vec::new() } else { vec![b','] };
+            serde_json::to_writer(&mut text, &result).expect("strings and numbers always serialise");
+            Bytes::from(text)
+        }
+    });
+    let whole = stream::iter([Bytes::from_static(b"{\"results\":[")])
+        .chain(results.buffered(at_once))
+        .chain(stream::iter([Bytes::from_static(b"]}")]))
+        .map(move |part| {
+            let _ = &place;
+            Ok::<_, Infallible>(part)
+        });
+    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(whole)).into_response())
+}

@@ -1,0 +1,130 @@
+//! The records of a crawl, page by page.
+
+use axum::{
+    Json,
+    extract::{Path as InPath, State},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    App,
+    endpoint::Caller,
+    extract::{self, Asked},
+    outputs::marks,
+};
+use crate::{
+    service::problem::Problem,
+    sink::{Place, read_records_from},
+};
+
+/// Records in an answer, unless asked for less or more, and at most.
+const PER_PAGE: usize = 100;
+const MAX_PER_PAGE: usize = 1000;
+/// Bytes of records in an answer after which it ends.
+const MAX_BYTES: usize = 8 << 20;
+/// Bytes of records that are looked at for one answer: whoever filters may get few, or none, and a place to go on.
+const MAX_LOOKED_AT_BYTES: usize = 64 << 20;
+
+/// Which records.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PagesQuery {
+    /// `next` of the answer before.
+    cursor: Option<String>,
+    /// At most so many.
+    #[schemars(range(min = 1, max = 1000))]
+    limit: Option<usize>,
+    /// Only those that ended so: `fetched`, `not-modified`, `redirected`, `failed`, `refused`.
+    outcome: Option<String>,
+    /// Only those that failed or were refused for this reason.
+    reason: Option<String>,
+    /// Only those whose last answer had this status.
+    status: Option<u16>,
+    /// Only those whose URL has this in it.
+    url: Option<String>,
+}
+
+/// Some records.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct PageList {
+    /// As in pages.jsonl.
+    #[schemars(with = "Vec<Value>")]
+    pages: Vec<Box<RawValue>>,
+    /// Where to go on. None when nothing is left and nobody works on the crawl.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// What a record is judged by.
+#[derive(Deserialize)]
+struct Peek<'a> {
+    #[serde(borrow)]
+    url: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    outcome: std::borrow::Cow<'a, str>,
+    #[serde(borrow, default)]
+    reason: Option<std::borrow::Cow<'a, str>>,
+    #[serde(default)]
+    status: Option<u16>,
+}
+
+impl PagesQuery {
+    fn has_filter(&self) -> bool {
+        self.outcome.is_some() || self.reason.is_some() || self.status.is_some() || self.url.is_some()
+    }
+
+    fn admits(&self, line: &[u8]) -> bool {
+        if !self.has_filter() {
+            return true;
+        }
+        let Ok(record) = serde_json::from_slice::<Peek<'_>>(line) else { return false };
+        self.outcome.as_ref().is_none_or(|outcome| *outcome == record.outcome)
+            && self.reason.as_ref().is_none_or(|reason| record.reason.as_ref().is_some_and(|its| its == reason))
+            && self.status.is_none_or(|status| record.status == Some(status))
+            && self.url.as_ref().is_none_or(|part| record.url.contains(part.as_str()))
+    }
+}
+
+fn parse(cursor: &str) -> Option<Place> {
+    let (file, bytes) = cursor.split_once('-')?;
+    Some(Place { file: file.parse().ok()?, bytes: bytes.parse().ok()? })
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(id): InPath<String>,
+    Asked(asked): Asked<PagesQuery>,
+) -> Result<Json<PageList>, Problem> {
+    let shown = extract::crawl(&app, &caller, &id)?;
+    let most = asked.limit.unwrap_or(PER_PAGE);
+    if !(1..=MAX_PER_PAGE).contains(&most) {
+        return Err(Problem::bad_request(format!("the limit is a number from 1 to {MAX_PER_PAGE}")));
+    }
+    let wrong = || Problem::bad_request("the cursor is not one of this list");
+    let mut place = asked.cursor.as_deref().map_or(Some(Place::default()), parse).ok_or_else(wrong)?;
+    let out = app.crawls.shelf.out(shown.entry.id);
+    let is_over = shown.state().is_over();
+    let read = tokio::task::spawn_blocking(move || {
+        let marks = marks(&shown, &out);
+        let (mut pages, mut n_bytes, mut n_looked_at, mut is_cut) = (Vec::new(), 0, 0, false);
+        read_records_from(&out, &marks, place, &mut |line, behind| {
+            place = behind;
+            n_looked_at += line.len();
+            if asked.admits(line)
+                && let Ok(record) = serde_json::from_slice::<Box<RawValue>>(line)
+            {
+                n_bytes += line.len();
+                pages.push(record);
+            }
+            is_cut = pages.len() >= most || n_bytes >= MAX_BYTES || n_looked_at >= MAX_LOOKED_AT_BYTES;
+            !is_cut
+        })?;
+        let next = (is_cut || !is_over).then(|| format!("{}-{}", place.file, place.bytes));
+        Ok::<_, crate::sink::SinkError>(PageList { pages, next })
+    });
+    let read = read.await.map_err(|error| Problem::internal("the records can't be read", &error))?;
+    read.map(Json).map_err(|error| Problem::internal("the records can't be read", &error))
+}

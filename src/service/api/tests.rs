@@ -1,0 +1,1 @@
+//! The API, called as callers call it.

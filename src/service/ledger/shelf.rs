@@ -1,0 +1,271 @@
+//! The ledger's files.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{CrawlId, Entry};
+use crate::job::whole::{self, Steps};
+
+const LOCK: &str = "lock";
+const VERSION: &str = "version";
+/// What the data folder is written as.
+const THIS_VERSION: &str = "1";
+const CRAWLS: &str = "crawls";
+const TRASH: &str = "trash";
+const ENTRY: &str = "crawl.json";
+const OUT: &str = "out";
+/// A file that is written to see whether one can be.
+const PROBE: &str = ".probe";
+/// Beginning of the name of a folder whose entry may not be in it yet.
+const UNFINISHED: &str = ".new-";
+/// Longest entry that is read, bytes.
+const MAX_ENTRY_BYTES: u64 = 256 << 20;
+/// Of entries: documents may hold what is nobody else's.
+const MODE: u32 = 0o600;
+/// How often the lock is tried, and the pause between: a process that is being replaced lets go of it soon.
+const LOCK_ATTEMPTS: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+const ENTRY_STEPS: Steps =
+    Steps { write: "ledger.write", sync: "ledger.sync", rename: "ledger.rename", folder: "ledger.folder" };
+
+/// Why the data folder can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ShelfError {
+    #[error("{} can't be used: {source}", .path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("another daemon works on {}", .0.display())]
+    Locked(PathBuf),
+    #[error("{} was written by another version of dragline ({found}); this one knows {THIS_VERSION}", .path.display())]
+    Version { path: PathBuf, found: String },
+    #[error("{} is damaged: {why}\nnothing was changed; restore the file, or move its folder away to do without this crawl", .path.display())]
+    Damaged { path: PathBuf, why: String },
+}
+
+/// The data folder, for as long as it is ours.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    path: PathBuf,
+    _lock: File,
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> ShelfError + '_ {
+    move |source| ShelfError::Io { path: path.to_owned(), source }
+}
+
+impl Shelf {
+    /// Makes the data folder if need be, claims it, clears away what an earlier process began or did not end, and
+    /// reads all entries.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Entry>), ShelfError> {
+        for folder in [path.to_owned(), path.join(CRAWLS), path.join(TRASH)] {
+            fs::create_dir_all(&folder).map_err(at(&folder))?;
+        }
+        let shelf = Self { path: path.to_owned(), _lock: lock(path)? };
+        shelf.check_version()?;
+        let mut entries = Vec::new();
+        let crawls = path.join(CRAWLS);
+        for folder in fs::read_dir(&crawls).map_err(at(&crawls))? {
+            let folder = folder.map_err(at(&crawls))?;
+            let name = folder.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if name.starts_with(UNFINISHED) {
+                remove(&folder.path())?;
+            } else if let Ok(id) = name.parse::<CrawlId>() {
+                entries.push(shelf.read(id)?);
+            }
+        }
+        sync(&crawls)?;
+        Ok((shelf, entries))
+    }
+
+    fn check_version(&self) -> Result<(), ShelfError> {
+        let path = self.path.join(VERSION);
+        match fs::read_to_string(&path) {
+            Ok(text) if text.trim() == THIS_VERSION => Ok(()),
+            Ok(text) => Err(ShelfError::Version { path, found: text.trim().chars().take(20).collect() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let steps = Steps {
+                    write: "ledger.version.write",
+                    sync: "ledger.version.sync",
+                    rename: "ledger.version.rename",
+                    folder: "ledger.version.folder",
+                };
+                whole::replace(&path, format!("{THIS_VERSION}\n").as_bytes(), 0o666, steps).map_err(at(&path))
+            }
+            Err(error) => Err(at(&path)(error)),
+        }
+    }
+
+    fn read(&self, id: CrawlId) -> Result<Entry, ShelfError> {
+        let path = self.folder(id).join(ENTRY);
+        let mut bytes = Vec::new();
+        let file = File::open(&path).map_err(at(&path))?;
+        file.take(MAX_ENTRY_BYTES).read_to_end(&mut bytes).map_err(at(&path))?;
+        let damaged = |why: String| ShelfError::Damaged { path: path.clone(), why };
+        let entry: Entry = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        if entry.id != id {
+            return Err(damaged(format!("it is the entry of {}", entry.id)));
+        }
+        if entry.is_readable() { Ok(entry) } else { Err(damaged("it is of another version".to_owned())) }
+    }
+
+    fn folder(&self, id: CrawlId) -> PathBuf {
+        self.path.join(CRAWLS).join(id.to_string())
+    }
+
+    /// Where the data is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a file can be made and written in the data folder right now.
+    pub(crate) fn can_be_written(&self) -> bool {
+        let path = self.path.join(PROBE);
+        let written = File::create(&path).and_then(|mut file| file.write_all(b"ready?\n"));
+        written.is_ok() && fs::remove_file(&path).is_ok()
+    }
+
+    /// The crawl's output folder.
+    pub(crate) fn out(&self, id: CrawlId) -> PathBuf {
+        self.folder(id).join(OUT)
+    }
+
+    /// Takes in a crawl that is new: it is on disk when this returns, or not there at all.
+    pub(crate) fn add(&self, entry: &Entry) -> Result<(), ShelfError> {
+        let crawls = self.path.join(CRAWLS);
+        let unfinished = crawls.join(format!("{UNFINISHED}{}", entry.id));
+        fs::create_dir(&unfinished).map_err(at(&unfinished))?;
+        self.write(&unfinished, entry)?;
+        let folder = self.folder(entry.id);
+        crate::fault::io("ledger.add.rename").and_then(|()| fs::rename(&unfinished, &folder)).map_err(at(&folder))?;
+        sync(&crawls)
+    }
+
+    /// Replaces a crawl's entry.
+    pub(crate) fn update(&self, entry: &Entry) -> Result<(), ShelfError> {
+        self.write(&self.folder(entry.id), entry)
+    }
+
+    fn write(&self, folder: &Path, entry: &Entry) -> Result<(), ShelfError> {
+        let path = folder.join(ENTRY);
+        let bytes = serde_json::to_vec_pretty(entry).expect("plain data");
+        whole::replace(&path, &bytes, MODE, ENTRY_STEPS).map_err(at(&path))
+    }
+
+    /// Takes a crawl from the ledger. Its files are where [`Shelf::empty_trash`] finds them.
+    pub(crate) fn delete(&self, id: CrawlId) -> Result<(), ShelfError> {
+        let (from, to) = (self.folder(id), self.path.join(TRASH).join(id.to_string()));
+        crate::fault::io("ledger.delete").and_then(|()| fs::rename(&from, &to)).map_err(at(&from))?;
+        sync(&self.path.join(CRAWLS))
+    }
+
+    /// Removes the files of crawls that were deleted: the longest work of all, and nobody waits for it.
+    pub(crate) fn empty_trash(path: &Path) -> Result<(), ShelfError> {
+        let trash = path.join(TRASH);
+        for folder in fs::read_dir(&trash).map_err(at(&trash))? {
+            remove(&folder.map_err(at(&trash))?.path())?;
+        }
+        Ok(())
+    }
+}
+
+fn lock(path: &Path) -> Result<File, ShelfError> {
+    let lock_path = path.join(LOCK);
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path);
+    let lock = lock.map_err(at(&lock_path))?;
+    for attempt in 1.. {
+        match lock.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if attempt < LOCK_ATTEMPTS => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => return Err(ShelfError::Locked(path.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(at(&lock_path)(source)),
+        }
+    }
+    Ok(lock)
+}
+
+fn remove(folder: &Path) -> Result<(), ShelfError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(folder)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn sync(folder: &Path) -> Result<(), ShelfError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::Want, *};
+    use crate::clock::Timestamp;
+
+    fn entry(ms: u64) -> Entry {
+        let now = Timestamp(1_800_000_000_000_000 + 1000 * ms);
+        Entry::new("me".into(), 5, json!({"seeds": {"urls": ["https://example.com/"]}}), Want::Run, now)
+    }
+
+    #[test]
+    fn what_was_added_is_there_again_and_what_was_deleted_is_not() {
+        let data = tempfile::tempdir().unwrap();
+        let (shelf, entries) = Shelf::open(data.path()).unwrap();
+        assert!(entries.is_empty());
+        let all = [entry(1), entry(2), entry(3)];
+        all.iter().for_each(|entry| shelf.add(entry).unwrap());
+        let changed = all[1].end(super::super::How::Failed, Some("why".into()), Timestamp(7));
+        shelf.update(&changed).unwrap();
+        shelf.delete(all[2].id).unwrap();
+        fs::create_dir_all(data.path().join("crawls/.new-half")).unwrap();
+        fs::create_dir_all(data.path().join("crawls/somebody's own")).unwrap();
+        drop(shelf);
+        let (shelf, mut entries) = Shelf::open(data.path()).unwrap();
+        entries.sort_by_key(|entry| entry.id);
+        assert_eq!(entries, [all[0].clone(), changed]);
+        assert!(!data.path().join("crawls/.new-half").exists() && data.path().join("crawls/somebody's own").exists());
+        assert!(data.path().join("trash").join(all[2].id.to_string()).exists());
+        Shelf::empty_trash(shelf.path()).unwrap();
+        assert!(!data.path().join("trash").join(all[2].id.to_string()).exists());
+    }
+
+    #[test]
+    fn what_is_not_ours_to_use_is_refused_by_name() {
+        let data = tempfile::tempdir().unwrap();
+        let (shelf, _) = Shelf::open(data.path()).unwrap();
+        let error = Shelf::open(data.path()).unwrap_err().to_string();
+        assert!(error.contains("another daemon"), "{error}");
+        shelf.add(&entry(1)).unwrap();
+        drop(shelf);
+        let path = data.path().join("crawls").join(entry(1).id.to_string());
+        let _ = path;
+        fs::write(data.path().join("version"), "2\n").unwrap();
+        let error = Shelf::open(data.path()).unwrap_err().to_string();
+        assert!(error.contains("version") && error.contains("(2)"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_entry_is_named_and_left_alone() {
+        let data = tempfile::tempdir().unwrap();
+        let (shelf, _) = Shelf::open(data.path()).unwrap();
+        let entry = entry(1);
+        shelf.add(&entry).unwrap();
+        let path = shelf.folder(entry.id).join(ENTRY);
+        drop(shelf);
+        let whole = fs::read_to_string(&path).unwrap();
+        for spoilt in [
+            "",
+            &whole[..whole.len() / 2],
+            &whole.replace("\"version\": 1", "\"version\": 9"),
+            &whole.replace("want", "wanna"),
+        ] {
+            fs::write(&path, spoilt).unwrap();
+            let error = Shelf::open(data.path()).unwrap_err().to_string();
+            assert!(error.contains("crawl.json") && error.contains("damaged"), "{error}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), spoilt);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The daemon put together: it listens, serves, reloads and ends.
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+
+use super::{
+    api::{App, Desk, Metrics, Parts, router},
+    door::Door,
+    foreman::{self, Foreman},
+    ledger::{Shelf, ShelfError},
+};
+use crate::{
+    clock::Clock,
+    config::{Base, ConfigErrors, Sources},
+    job::assemble,
+    shutdown::{Shutdown, Tasks},
+};
+
+/// After a connection could not be taken.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Longest head of a call, bytes.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+/// Most header fields of a call.
+const MAX_HEADERS: usize = 64;
+
+/// Why the daemon can't serve.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
+    #[error("{0}")]
+    Stack(#[from] assemble::StackError),
+    #[error("can't listen at {addr} (daemon.listen): {source}")]
+    Listen { addr: SocketAddr, source: io::Error },
+}
+
+/// A daemon that listens, and has not taken a call yet.
+pub(crate) struct Service {
+    listener: TcpListener,
+    addr: SocketAddr,
+    app: App,
+    foreman: Foreman,
+    base: watch::Sender<Arc<Base>>,
+    door: watch::Sender<Arc<Door>>,
+    sources: Sources,
+    shutdown: Shutdown,
+    tasks: Tasks,
+}
+
+impl Service {
+    /// Claims the data folder and the port. `sources` is where `base` came from, for when it is read again.
+    pub(crate) async fn open(base: Base, sources: Sources, shutdown: Shutdown) -> Result<Self, ServeError> {
+        let settings = Arc::new(base.settings().clone());
+        let daemon = settings.daemon.clone();
+        let data: PathBuf = daemon.data.clone();
+        let opened = tokio::task::spawn_blocking(move || Shelf::open(&data)).await;
+        let (shelf, entries) = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let listen = |source| ServeError::Listen { addr: daemon.listen, source };
+        let listener = TcpListener::bind(daemon.listen).await.map_err(listen)?;
+        let addr = listener.local_addr().map_err(listen)?;
+        let (clock, tasks) = (Clock::system(), Tasks::new());
+        let surroundings = assemble::surroundings(&settings, clock, &tasks)?;
+        let (courier, secrets) = assemble::courier(&settings, &surroundings);
+        let (base, base_seen) = watch::channel(Arc::new(base));
+        let (door, door_seen) = watch::channel(Arc::new(Door::new(&daemon.keys, &daemon.names)));
+        let options = foreman::Options {
+            running: daemon.running,
+            crawls: daemon.crawls,
+            events: daemon.events,
+            disk_reserve_bytes: daemon.disk_reserve_bytes,
+        };
+        let metrics = Metrics::default();
+        let data = shelf.path().to_owned();
+        let (foreman, crawls) = Foreman::new(
+            shelf,
+            entries,
+            base_seen.clone(),
+            surroundings.clone(),
+            options,
+            metrics.clone(),
+            shutdown.clone(),
+        );
+        tasks.spawn("trash", async move {
+            // What an earlier process had no time to remove.
+            let emptied = tokio::task::spawn_blocking(move || Shelf::empty_trash(&data)).await;
+            if let Ok(Err(error)) = emptied {
+                tracing::warn!(%error, "what was deleted is not removed");
+            }
+        });
+        let app = App::new(Parts {
+            crawls,
+            base: base_seen,
+            door: door_seen,
+            desk: Desk::new(courier, secrets, settings, clock),
+            readers: Arc::new(Semaphore::new(daemon.readers)),
+            clock,
+            started_at: clock.now(),
+            shutdown: shutdown.clone(),
+            metrics,
+            surroundings,
+        });
+        Ok(Self { listener, addr, app, foreman, base, door, sources, shutdown, tasks })
+    }
+
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until it is asked to stop and every crawl has stopped; reads its configuration again whenever `reload`
+    /// says so.
+    pub(crate) async fn run(self, mut reload: impl AsyncFnMut() -> Option<()>) {
+        let Self { listener, app, foreman, base, door, sources, shutdown, tasks, .. } = self;
+        let most = base.borrow().settings().daemon.connections;
+        let working = async {
+            let foreman = foreman.run();
+            let serving = accept(listener, app, most, &shutdown);
+            tokio::join!(foreman, serving)
+        };
+        let reloading = async {
+            while reload().await.is_some() {
+                match read_again(&sources, &base, &door) {
+                    Ok(()) => tracing::info!("the configuration was read again and is in force"),
+                    Err(errors) => tracing::error!("the configuration is not taken, the one before stays: {errors}"),
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = working => {}
+            () = reloading => {}
+        }
+        drop(tasks);
+    }
+}
+
+/// Reads the configuration again and puts what may change while the daemon runs into force: what crawls that begin from
+/// now on are told, keys and names.
+fn read_again(
+    sources: &Sources,
+    base: &watch::Sender<Arc<Base>>,
+    door: &watch::Sender<Arc<Door>>,
+) -> Result<(), ConfigErrors> {
+    let new = Base::load(sources)?;
+    let (now, before) = (new.settings().daemon.clone(), base.borrow().settings().daemon.clone());
+    let fixed = [
+        ("daemon.listen", now.listen != before.listen),
+        ("daemon.data", now.data != before.data),
+        ("daemon.running", now.running != before.running),
+        ("daemon.crawls", now.crawls != before.crawls),
+        ("daemon.connections", now.connections != before.connections),
+        ("daemon.fetches", now.fetches != before.fetches),
+        ("daemon.events", now.events != before.events),
+        ("daemon.readers", now.readers != before.readers),
+        ("daemon.disk_reserve", now.disk_reserve_bytes != before.disk_reserve_bytes),
+    ];
+    for (key, _) in fixed.iter().filter(|(_, differs)| *differs) {
+        tracing::warn!("{key} changes when the daemon is started again");
+    }
+    door.send_replace(Arc::new(Door::new(&now.keys, &now.names)));
+    base.send_replace(Arc::new(new));
+    Ok(())
+}
+
+/// Takes connections, at most so many at once, until it is asked to stop; then waits for the calls under way.
+async fn accept(listener: TcpListener, app: App, most: usize, shutdown: &Shutdown) {
+    let places = Arc::new(Semaphore::new(most));
+    let service = router(app.clone());
+    let mut connections = JoinSet::new();
+    loop {
+        let place = tokio::select! {
+            biased;
+            () = shutdown.requested() => break,
+            place = places.clone().acquire_owned() => place.expect("nobody closes it"),
+        };
+        let taken = tokio::select! {
+            biased;
+            () = shutdown.requested() => break,
+            taken = listener.accept() => taken,
+            // So that the list of those that are over stays short.
+            Some(_) = connections.join_next() => continue,
+        };
+        match taken {
+            Ok((stream, _)) => {
+                let timeout = app.base.borrow().settings().daemon.timeout;
+                let service = TowerToHyperService::new(service.clone());
+                let connection = connection(stream, service, timeout, shutdown.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection can't be taken");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    // Whoever is being answered gets his answer, but not for longer than what is in flight gets.
+    let deadline = app.base.borrow().settings().shutdown_deadline;
+    let all = async { while connections.join_next().await.is_some() {} };
+    tokio::select! {
+        () = all => {}
+        () = tokio::time::sleep(deadline) => {}
+        () = shutdown.now() => {}
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    service: TowerToHyperService<axum::Router>,
+    timeout: Duration,
+    shutdown: Shutdown,
+) {
+    let _ = stream.set_nodelay(true);
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeout)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = shutdown.requested() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}

@@ -1,0 +1,5 @@
+//! The daemon, from the outside: crawls and fetches over HTTP, and what nobody may do.
+
+mod api;
+mod closed;
+mod lives;
