@@ -51,6 +51,12 @@ const COMMANDS: &[Command] = &[
         run: fire::memory::run,
     },
     Command {
+        name: "daemon",
+        flags: "[--kills N] [--seed S]",
+        does: "kills a daemon while clients create, pause, cancel, delete and run crawls",
+        run: fire::daemon::run,
+    },
+    Command {
         name: "soak",
         flags: "[--minutes N] [--rate N (a second)] [--hosts N] [--pages N (a host)] [--seed S]",
         does: "crawls for long and looks which count of what the process holds grows",

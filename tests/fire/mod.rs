@@ -9,6 +9,7 @@
 
 pub(crate) mod auditor;
 pub(crate) mod crash;
+pub(crate) mod daemon;
 pub(crate) mod dice;
 pub(crate) mod memory;
 pub(crate) mod politeness;

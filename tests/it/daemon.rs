@@ -2,4 +2,5 @@
 
 mod api;
 mod closed;
+mod killed;
 mod lives;
