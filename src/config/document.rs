@@ -310,7 +310,7 @@ mod tests {
         check("robots.mode = 'ignore'", "may only be \"obey\"");
         check("fetch.allow_addresses = ['loopback']", "operator");
         check("fetch.resolve.'example.com' = '127.0.0.1'", "operator");
-        check("fetch.headers.X-Secret = { env = 'SECRET' }", "operator");
+        check("fetch.headers.X-Secret = { env = 'SECRET' }", "reads nothing from elsewhere");
         check("proxy.url = 'http://127.0.0.1:1'", "operator");
         check("job.out = '/etc'", "operator");
         check("seeds.files = ['/etc/passwd']", "operator");
