@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use sd_notify::NotifyState;
 use sha2::{Digest, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{Base, Flags, Sources},
-    service::{ServeError, Service},
+    service::{Crawls, ServeError, Service},
     shutdown::{Shutdown, Tasks},
 };
 
@@ -56,7 +57,7 @@ async fn serve(base: Base, sources: Sources) -> Exit {
         }
     };
     let (data, is_open) = (base.settings().daemon.data.clone(), base.settings().daemon.keys.is_empty());
-    let service = match Service::open(base, sources, shutdown).await {
+    let service = match Service::open(base, sources, shutdown.clone()).await {
         Ok(service) => service,
         Err(error) => {
             complain(&format!("error: {error}"));
@@ -67,11 +68,62 @@ async fn serve(base: Base, sources: Sources) -> Exit {
             };
         }
     };
+    let supervisor = Supervisor::meet(service.crawls(), &tasks);
     let whom = if is_open { "everybody on this machine" } else { "whoever has a key" };
     tracing::info!(address = %service.addr(), data = %data.display(), "serving {whom}");
-    service.run(async || hangup.recv().await).await;
+    supervisor.tell(NotifyState::Ready);
+    let (reloads, stops) = (supervisor, shutdown.clone());
+    tasks.spawn("supervisor", async move {
+        stops.requested().await;
+        supervisor.tell(NotifyState::Stopping);
+    });
+    service
+        .run(async |is_done| {
+            if is_done {
+                reloads.tell(NotifyState::Ready);
+            }
+            hangup.recv().await?;
+            reloads.reloading();
+            Some(())
+        })
+        .await;
     tracing::info!("stopped; what was under way goes on when the daemon is started again");
     Exit::Finished
+}
+
+/// Who started the daemon and looks after it (systemd, by its notify protocol), if anybody does.
+#[derive(Debug, Clone, Copy)]
+struct Supervisor;
+
+impl Supervisor {
+    /// If it wants to hear from us now and then, it does, as long as the foreman answers: a daemon that hangs is as
+    /// good as dead.
+    fn meet(crawls: Crawls, tasks: &Tasks) -> Self {
+        if let Some(patience) = sd_notify::watchdog_enabled() {
+            tasks.spawn("watchdog", async move {
+                loop {
+                    if tokio::time::timeout(patience / 2, crawls.is_heard()).await.unwrap_or(false) {
+                        Self.tell(NotifyState::Watchdog);
+                    }
+                    tokio::time::sleep(patience / 3).await;
+                }
+            });
+        }
+        Self
+    }
+
+    fn tell(self, state: NotifyState<'_>) {
+        if let Err(error) = sd_notify::notify(&[state]) {
+            tracing::warn!(%error, "the service manager can't be told how we are");
+        }
+    }
+
+    fn reloading(self) {
+        // It wants to know when, by its clock.
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            let _ = sd_notify::notify(&[NotifyState::Reloading, now]);
+        }
+    }
 }
 
 /// Makes a key and prints it, and the lines of the configuration that know it.

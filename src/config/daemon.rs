@@ -1,21 +1,27 @@
 //! `[daemon]` and `[[key]]`: where the daemon listens, and whom it answers.
 
-use std::{collections::HashSet, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::HashSet, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use rustls::ServerConfig;
 
 use super::{
     build::{Checks, to_usize},
     hosts,
-    raw::{KeyScope, Raw},
+    raw::{self, KeyScope, Raw},
+    transport,
     units::Rate,
 };
+use crate::fetch::tls;
 
 /// `[daemon]` and `[[key]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Daemon {
     /// Where it listens.
     pub listen: SocketAddr,
     /// The folder of its jobs.
     pub data: PathBuf,
+    /// How it speaks TLS, if it does.
+    pub tls: Option<Arc<ServerConfig>>,
     /// Further names by which it may be asked for, canonical.
     pub names: Vec<String>,
     /// Crawls that run at once.
@@ -91,6 +97,7 @@ pub(crate) fn daemon(raw: &Raw, checks: &mut Checks<'_>) -> Daemon {
     if raw.data.is_empty() {
         checks.fail("daemon.data", "expected a folder");
     }
+    let tls = tls(raw, checks);
     let mut names = Vec::new();
     for (i, name) in raw.names.iter().enumerate() {
         let known = hosts::canonical(name).ok_or_else(|| format!("{name:?} is no host name"));
@@ -99,6 +106,7 @@ pub(crate) fn daemon(raw: &Raw, checks: &mut Checks<'_>) -> Daemon {
     Daemon {
         listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
         data: PathBuf::from(&raw.data),
+        tls,
         names,
         running: to_usize(raw.running.into()),
         crawls: to_usize(raw.crawls.into()),
@@ -112,6 +120,25 @@ pub(crate) fn daemon(raw: &Raw, checks: &mut Checks<'_>) -> Daemon {
         disk_reserve_bytes: raw.disk_reserve.0,
         keys,
     }
+}
+
+fn tls(raw: &raw::Daemon, checks: &mut Checks<'_>) -> Option<Arc<ServerConfig>> {
+    let (chain, key) = match (raw.tls_certificate.as_str(), raw.tls_key.as_str()) {
+        ("", "") => return None,
+        (chain, "") => {
+            checks.fail("daemon.tls_key", format!("is needed: the private key of {chain}"));
+            return None;
+        }
+        ("", key) => {
+            checks.fail("daemon.tls_certificate", format!("is needed: the certificate of {key}"));
+            return None;
+        }
+        files => files,
+    };
+    let chain_text = checks.ok("daemon.tls_certificate", transport::pem(chain))?;
+    let key_text = checks.ok("daemon.tls_key", transport::pem(key))?;
+    let made = tls::server(chain_text.as_bytes(), key_text.as_bytes());
+    checks.ok("daemon.tls_certificate", made.map_err(|error| format!("file {chain} {error}")))
 }
 
 fn keys(raw: &Raw, checks: &mut Checks<'_>) -> Vec<CallerKey> {

@@ -113,7 +113,7 @@ fn certificate(
     checks.ok(&format!("{key}.{place}"), made)
 }
 
-fn pem(file: &str) -> Result<String, String> {
+pub(crate) fn pem(file: &str) -> Result<String, String> {
     if file.is_empty() {
         return Err("is missing: a PEM file".to_owned());
     }

@@ -6,7 +6,7 @@
 use std::{fmt, sync::Arc};
 
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, RootCertStore, ServerConfig,
     client::Resumption,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     version::{TLS12, TLS13},
@@ -90,6 +90,22 @@ impl ClientCertificate {
         let is_pair = config(RootCertStore::empty(), TlsVersion::V1_2, Some(&certificate)).is_ok();
         if is_pair { Ok(certificate) } else { Err(PemError::NoPair) }
     }
+}
+
+/// TLS for callers of ours, who are shown `chain`: a PEM file with a certificate, its intermediates after it, and one
+/// with its key.
+///
+/// # Errors
+/// When either is missing, or they are no pair.
+pub fn server(chain: &[u8], key: &[u8]) -> Result<Arc<ServerConfig>, PemError> {
+    let chain = certificates(chain)?;
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| PemError::NoKey)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|_| PemError::NoPair)?.with_no_client_auth();
+    let mut config = builder.with_single_cert(chain, key).map_err(|_| PemError::NoPair)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
 /// TLS by ring, with roots that are part of the program: a static binary in an empty container trusts

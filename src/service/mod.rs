@@ -38,4 +38,5 @@ mod problem;
 mod serve;
 
 pub(crate) use api::openapi_document;
+pub(crate) use foreman::Crawls;
 pub(crate) use serve::{ServeError, Service};

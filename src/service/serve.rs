@@ -2,20 +2,24 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use axum::Router;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use rustls::ServerConfig;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     task::JoinSet,
 };
+use tokio_rustls::TlsAcceptor;
 
 use super::{
     api::{App, Desk, Metrics, Parts, router},
     door::Door,
-    foreman::{self, Foreman},
+    foreman::{self, Crawls, Foreman},
     ledger::{Shelf, ShelfError},
 };
 use crate::{
@@ -116,9 +120,14 @@ impl Service {
         self.addr
     }
 
+    /// By whom orders are given.
+    pub(crate) fn crawls(&self) -> Crawls {
+        self.app.crawls.clone()
+    }
+
     /// Serves until it is asked to stop and every crawl has stopped; reads its configuration again whenever `reload`
-    /// says so.
-    pub(crate) async fn run(self, mut reload: impl AsyncFnMut() -> Option<()>) {
+    /// says so, which is told when that was done.
+    pub(crate) async fn run(self, mut reload: impl AsyncFnMut(bool) -> Option<()>) {
         let Self { listener, app, foreman, base, door, sources, shutdown, tasks, .. } = self;
         let most = base.borrow().settings().daemon.connections;
         let working = async {
@@ -127,7 +136,9 @@ impl Service {
             tokio::join!(foreman, serving)
         };
         let reloading = async {
-            while reload().await.is_some() {
+            let mut is_done = false;
+            while reload(is_done).await.is_some() {
+                is_done = true;
                 match read_again(&sources, &base, &door) {
                     Ok(()) => tracing::info!("the configuration was read again and is in force"),
                     Err(errors) => tracing::error!("the configuration is not taken, the one before stays: {errors}"),
@@ -191,9 +202,12 @@ async fn accept(listener: TcpListener, app: App, most: usize, shutdown: &Shutdow
         };
         match taken {
             Ok((stream, _)) => {
-                let timeout = app.base.borrow().settings().daemon.timeout;
+                let (timeout, tls) = {
+                    let base = app.base.borrow();
+                    (base.settings().daemon.timeout, base.settings().daemon.tls.clone())
+                };
                 let service = TowerToHyperService::new(service.clone());
-                let connection = connection(stream, service, timeout, shutdown.clone());
+                let connection = connection(stream, tls, service, timeout, shutdown.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(place);
@@ -217,11 +231,26 @@ async fn accept(listener: TcpListener, app: App, most: usize, shutdown: &Shutdow
 
 async fn connection(
     stream: TcpStream,
-    service: TowerToHyperService<axum::Router>,
+    tls: Option<Arc<ServerConfig>>,
+    service: TowerToHyperService<Router>,
     timeout: Duration,
     shutdown: Shutdown,
 ) {
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return serve(stream, service, timeout, shutdown).await };
+    match tokio::time::timeout(timeout, TlsAcceptor::from(tls).accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, service, timeout, shutdown).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a caller does not speak TLS as we do"),
+        Err(_) => tracing::debug!("a caller was too slow to speak TLS"),
+    }
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    service: TowerToHyperService<Router>,
+    timeout: Duration,
+    shutdown: Shutdown,
+) {
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(timeout)

@@ -12,6 +12,10 @@ pub(crate) struct Daemon {
     pub(crate) listen: String,
     /// The folder that jobs are kept in, relative to the current folder.
     pub(crate) data: String,
+    /// A file with the certificate that callers are shown, its intermediates after it (PEM): TLS. Read again on SIGHUP.
+    pub(crate) tls_certificate: String,
+    /// The file with its private key (PEM).
+    pub(crate) tls_key: String,
     /// Names, besides addresses and "localhost", by which callers may ask for the daemon (their Host header).
     pub(crate) names: Vec<String>,
     /// Crawls that run at once; others wait in line.
@@ -52,6 +56,8 @@ impl Default for Daemon {
         Self {
             listen: "127.0.0.1:7700".into(),
             data: "dragline-data".into(),
+            tls_certificate: String::new(),
+            tls_key: String::new(),
             names: Vec::new(),
             running: 4,
             crawls: 10_000,

@@ -1,5 +1,6 @@
 //! Behind the gate's lock: who is in, which hosts are known, and what they share. Pure.
 
+mod places;
 mod room;
 
 use std::{
@@ -20,6 +21,7 @@ use crate::{
     address::{HostId, HostKey},
     clock::Timestamp,
 };
+use places::Places;
 use room::SWEEP_FROM;
 
 #[derive(Debug)]
@@ -38,9 +40,7 @@ pub(super) struct Desk {
     domain_limit: GroupLimit,
     /// The limiter of all requests of the process.
     all: Pacer,
-    in_flight: u32,
-    /// Who waits for a place among all requests.
-    waiting_for_all: BTreeSet<Asker>,
+    places: Places,
     sweep_at: usize,
     /// The latest time that anybody has told.
     latest: Timestamp,
@@ -77,8 +77,7 @@ impl Desk {
             domains: HashMap::new(),
             address_limit: GroupLimit::default(),
             domain_limit: GroupLimit::default(),
-            in_flight: 0,
-            waiting_for_all: BTreeSet::new(),
+            places: Places::default(),
             sweep_at: SWEEP_FROM,
             latest: now,
             undated: Vec::new(),
@@ -117,7 +116,7 @@ impl Desk {
     /// A member is gone, and with it all that it held.
     pub(super) fn part(&mut self, member: u64) {
         self.members.remove(&member);
-        self.waiting_for_all.retain(|(waiter, _)| *waiter != member);
+        self.places.part(member);
         let open: Vec<HostId> =
             self.hosts.iter().filter(|(_, host)| host.is_open_to(member)).map(|(id, _)| *id).collect();
         for id in open {
@@ -185,7 +184,7 @@ impl Desk {
             if let Some(group) = domain.and_then(|domain| self.domains.get_mut(&domain)) {
                 group.forget((member, id));
             }
-            self.waiting_for_all.remove(&(member, id));
+            self.places.forget((member, id));
             if let Some(guest) = self.members.get_mut(&member) {
                 guest.woken.remove(&id);
             }
@@ -218,21 +217,18 @@ impl Desk {
         if let Some(domain) = &domain {
             self.domains.entry(domain.clone()).or_default().ask(asker, self.domain_limit, Hold::Domain, now)?;
         }
-        if self.options.connections.is_some_and(|most| self.in_flight >= most.get()) {
-            self.waiting_for_all.insert(asker);
-            return Err(Denied::Busy(Hold::AllHosts));
-        }
+        self.places.ask(asker, self.options.connections, self.members.len(), now)?;
         let Some(guest) = self.members.get_mut(&member) else { return Err(Denied::Busy(Hold::Memory)) };
         look(&guest.till, now)?;
         look(&self.all, now)?;
 
         guest.till.take(now);
         self.all.take(now);
-        self.in_flight += 1;
+        self.places.enter(member);
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         let address = host.address.filter(|_| !address_limit.is_none());
-        host.enter(member, ticket, Charge { address, domain: domain.is_some() }, now);
+        host.enter(member, ticket, Charge { member, address, domain: domain.is_some() }, now);
         if let Some(group) = address.and_then(|address| self.addresses.get_mut(&address)) {
             group.enter(asker, address_limit, now);
         }
@@ -246,7 +242,6 @@ impl Desk {
     pub(super) fn leave(&mut self, id: HostId, ticket: Ticket, conduct: Option<&Conduct>) -> Option<Charge> {
         let host = self.hosts.get_mut(&id)?;
         let charged = host.leave(ticket, conduct)?;
-        self.in_flight = self.in_flight.saturating_sub(1);
         let domain = host.domain.clone();
         if let Some(conduct) = conduct {
             self.latest = self.latest.max(conduct.ended_at);
@@ -269,7 +264,7 @@ impl Desk {
             }
             woken.extend(group.leave());
         }
-        woken.extend(std::mem::take(&mut self.waiting_for_all));
+        woken.extend(self.places.leave(charged.member, self.latest));
         woken.into_iter().for_each(|(member, host)| self.wake(member, host));
         self.wake_members_of(id);
         self.file(id);

@@ -35,8 +35,9 @@ struct Flight {
 }
 
 /// To whose counts a request in flight was added, besides the host's.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Charge {
+    pub(super) member: u64,
     pub(super) address: Option<IpAddr>,
     pub(super) domain: bool,
 }

@@ -516,6 +516,39 @@ fn all_requests_together_have_a_rate() {
 }
 
 #[test]
+fn places_are_shared_by_those_who_want_them() {
+    let gate = Gate::new(Options { connections: Some(n(4)), ..Options::default() }, T);
+    let names = ["a.test", "b.test", "c.test", "d.test", "e.test"];
+    let (greedy, late) = (Job::new(&gate).open(&names, &policy(ms(0), 1)), Job::new(&gate));
+    names[..4].iter().for_each(|name| assert_eq!(greedy.ask(name, T), Ok(())));
+    let late = late.open(&["x.test", "y.test", "z.test"], &policy(ms(0), 1));
+    assert_eq!(late.ask("x.test", T), Err(Denied::Busy(Hold::AllHosts)));
+    assert_eq!(greedy.ask("e.test", T), Err(Denied::Busy(Hold::AllHosts)));
+    greedy.leave("a.test", &conduct(T, Signal::Fine));
+    assert_eq!(greedy.ask("e.test", T), Err(Denied::Until(T + ms(20), Hold::AllHosts)), "it has more than its share");
+    assert_eq!(late.ask("x.test", T), Ok(()));
+    assert_eq!(late.ask("y.test", T), Err(Denied::Busy(Hold::AllHosts)));
+    greedy.leave("b.test", &conduct(T, Signal::Fine));
+    assert_eq!(late.ask("y.test", T), Ok(()));
+    // Each has its share by now, and keeps it.
+    assert_eq!(late.ask("z.test", T), Err(Denied::Busy(Hold::AllHosts)));
+    greedy.leave("c.test", &conduct(T, Signal::Fine));
+    assert_eq!(greedy.ask("e.test", T), Ok(()), "less than its share");
+    // What the other does not ask for is anybody's after a moment, and what it does not want any more at once.
+    late.leave("x.test", &conduct(T, Signal::Fine));
+    late.leave("y.test", &conduct(T, Signal::Fine));
+    assert_eq!(greedy.ask("a.test", T), Err(Denied::Until(T + ms(20), Hold::AllHosts)));
+    let later = T + ms(20);
+    assert_eq!(greedy.ask("a.test", later), Ok(()));
+    assert_eq!(greedy.ask("b.test", later), Ok(()));
+    assert_eq!(late.ask("z.test", later), Err(Denied::Busy(Hold::AllHosts)));
+    greedy.leave("d.test", &conduct(later, Signal::Fine));
+    assert_eq!(greedy.ask("c.test", later), Err(Denied::Until(later + ms(20), Hold::AllHosts)));
+    late.0.close(host("z.test").id());
+    assert_eq!(greedy.ask("c.test", later), Ok(()));
+}
+
+#[test]
 fn a_crawl_delay_is_for_all_who_honour_it() {
     let gate = Gate::default();
     let one = Job::new(&gate).open(&["a.test"], &policy(ms(1), 2));

@@ -150,3 +150,46 @@ async fn it_listens_to_others_only_with_a_key() {
     daemon.with_key(&secret);
     assert_eq!(daemon.get("/v1/crawls").await.0, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_speaks_tls_when_it_has_a_certificate() {
+    use rustls::{
+        ClientConfig, RootCertStore,
+        pki_types::{CertificateDer, pem::PemObject},
+    };
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let ground = Ground::new();
+    ground.write("server.pem", include_str!("../../../src/fetch/tests/certs/server.pem"));
+    ground.write("server.key", include_str!("../../../src/fetch/tests/certs/server.key"));
+    let half = config().set("daemon.tls_certificate", "server.pem");
+    ground.write("daemon.toml", half.toml());
+    ground
+        .run(&["serve", "--config", "daemon.toml"])
+        .await
+        .with(2)
+        .saying("daemon.tls_key")
+        .saying("private key of server.pem");
+    ground.write("daemon.toml", half.clone().set("daemon.tls_key", "server.pem").toml());
+    ground.run(&["serve", "--config", "daemon.toml"]).await.with(2).saying("holds no private key");
+    let daemon = Daemon::start(&ground, &half.set("daemon.tls_key", "server.key")).await;
+    let mut roots = RootCertStore::empty();
+    let ca = CertificateDer::from_pem_slice(include_bytes!("../../../src/fetch/tests/certs/ca.pem")).unwrap();
+    roots.add(ca).unwrap();
+    let provider = rustls::crypto::ring::default_provider().into();
+    let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let client = client.with_root_certificates(roots).with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
+    let stream = tokio::net::TcpStream::connect(daemon.addr).await.unwrap();
+    let mut stream = connector.connect("tls.test".try_into().unwrap(), stream).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 200 OK"), "{}", String::from_utf8_lossy(&answer));
+    // Without TLS nobody answers.
+    let mut plain = tokio::net::TcpStream::connect(daemon.addr).await.unwrap();
+    plain.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP/1.1"), "{}", String::from_utf8_lossy(&answer));
+}
