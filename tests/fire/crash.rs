@@ -169,8 +169,10 @@ pub(crate) fn run(args: &Args, results: &mut Results) -> Result<(), Violations> 
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let began = Instant::now();
 
-    let (n_struck, mut violations) = runtime.block_on(sweep::sweep(true));
-    println!("{:>5} s  {n_struck} strikes at {} failpoints in turn", began.elapsed().as_secs(), FAILPOINTS.len());
+    let (swept, mut violations) = runtime.block_on(sweep::sweep(true));
+    let sweep::Strikes { set, came_up } = swept.sum();
+    let (seconds, n_failpoints) = (began.elapsed().as_secs(), FAILPOINTS.len());
+    println!("{seconds:>5} s  {set} strikes set at {n_failpoints} failpoints in turn, of which {came_up} came up");
     let (told, broken) = runtime.block_on(damage::damage(seed, n_trials));
     println!("{:>5} s  {told:?}", began.elapsed().as_secs());
     violations.extend(broken);
@@ -186,7 +188,7 @@ pub(crate) fn run(args: &Args, results: &mut Results) -> Result<(), Violations> 
     violations.extend(broken);
     let line = json!({
         "command": "crash", "first_seed": seed, "kills_a_pass": kills, "seconds": began.elapsed().as_secs(),
-        "strikes_in_turn": n_struck, "failpoints": FAILPOINTS.len(),
+        "strikes_set_in_turn": set, "strikes_in_turn": came_up, "failpoints": n_failpoints, "never_came_up": swept.idle(),
         "damaged": told.trials, "damage_told_at_once": told.at_once, "damage_told_later": told.later,
         "damage_harmless": told.harmless, "damaged_outputs_told": told.outputs, "rounds": tally.json(), "violations": violations,
     });

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use regex::Regex;
 
-use crate::fire::crash;
+use crate::fire::crash::{self, sweep::Way};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_random_and_at_failpoints_a_crawl_is_as_if_nothing_had_been() {
@@ -15,9 +15,16 @@ async fn killed_at_random_and_at_failpoints_a_crawl_is_as_if_nothing_had_been() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_failpoint_is_come_past_and_survived() {
-    let (n_struck, violations) = crash::sweep::sweep(false).await;
+    let (swept, violations) = crash::sweep::sweep(false).await;
     assert!(violations.is_empty(), "{violations:#?}");
-    assert!(n_struck >= 2 * crash::FAILPOINTS.len() as u64);
+    let (all, writes) = in_the_sources();
+    let missing = |names: &BTreeSet<String>, way| -> Vec<String> {
+        let came_up = |name: &str| swept.0.iter().any(|((at, its), n)| *at == name && *its == way && n.came_up > 0);
+        names.iter().filter(|name| !came_up(name)).cloned().collect()
+    };
+    for (names, way) in [(&all, Way::Kill), (&all, Way::Error), (&writes, Way::TornFirst)] {
+        assert_eq!(missing(names, way), Vec::<String>::new(), "{way:?} never came up: {swept:#?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,16 +36,27 @@ async fn damage_is_told_or_does_no_harm() {
 
 #[test]
 fn every_failpoint_is_listed() {
-    let mut found = BTreeSet::new();
-    let names = Regex::new(r#"(?:fault::(?:io|write_all)\(|\b(?:write|sync|rename|folder):)\s*"([a-z.]+)""#).unwrap();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut |text| {
-        found.extend(names.captures_iter(text).map(|found| found[1].to_owned()));
-    });
-    // Those of the daemon, which no crawl comes past, have their turn in `daemon/lives.rs`.
-    found.retain(|name| !name.starts_with("ledger."));
-    let listed: BTreeSet<_> = crash::FAILPOINTS.iter().map(|name| (*name).to_owned()).collect();
-    assert_eq!(found, listed);
-    assert!(crash::WRITES.iter().all(|name| listed.contains(*name)));
+    let (all, writes) = in_the_sources();
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(all, set(crash::FAILPOINTS));
+    assert_eq!(writes, set(crash::WRITES));
+}
+
+/// The names of all failpoints, and of those that are writes.
+fn in_the_sources() -> (BTreeSet<String>, BTreeSet<String>) {
+    let names = |kinds: &str| {
+        let names = Regex::new(&format!(r#"{kinds}\s*"([a-z.]+)""#)).unwrap();
+        let mut found = BTreeSet::new();
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut |text| {
+            found.extend(names.captures_iter(text).map(|found| found[1].to_owned()));
+        });
+        // Those of the daemon, which no crawl comes past, have their turn in `daemon/lives.rs`.
+        found.retain(|name: &String| !name.starts_with("ledger."));
+        found
+    };
+    let writes = names(r"(?:fault::write_all\(|\bwrite:)");
+    let others = names(r"(?:fault::io\(|\b(?:sync|rename|folder):)");
+    (others.union(&writes).cloned().collect(), writes)
 }
 
 /// Shows `each` the text of every source.

@@ -1,7 +1,9 @@
 //! Every failpoint in turn: the process dies there, the disk fails there, a write stops in its middle; then
 //! the crawl goes on as if nothing had been.
 //!
-//! What no crawl comes past is no failpoint: the sweep says so, and the list can't rot.
+//! A strike that was set is none yet: it counts when it was seen to come up, by the signal that the process died of or
+//! by what it told of the system's message. What no crawl comes past is no failpoint: the sweep says so, and the list
+//! can't rot.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -61,13 +63,153 @@ impl Before {
             Self::Pass | Self::Crawl => "",
         };
         let ended = scene.run(out, &[], failpoints).await;
-        ended.code == failpoints.is_empty().then_some(0)
+        if failpoints.is_empty() { ended.code == Some(0) } else { ended.is_killed() }
     }
 }
 
-/// Strikes at every failpoint, in every way if it is to be thorough. Gives how often it struck and what went
-/// wrong.
-pub(crate) async fn sweep(is_thorough: bool) -> (u64, Vec<String>) {
+/// What a strike does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    /// The process dies before the step.
+    Kill,
+    /// It dies in the middle of the first such write.
+    TornFirst,
+    /// It dies in the middle of a later one.
+    TornLater,
+    /// The system says no.
+    Error,
+}
+
+/// Strikes of one way at one failpoint.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Strikes {
+    pub(crate) set: u64,
+    /// Those that were seen to come up: the process died of SIGKILL, or told what the system had said.
+    pub(crate) came_up: u64,
+}
+
+/// All strikes at all failpoints.
+#[derive(Debug, Default)]
+pub(crate) struct Swept(pub(crate) BTreeMap<(&'static str, Way), Strikes>);
+
+impl Swept {
+    /// How many were set, and how many of them came up.
+    pub(crate) fn sum(&self) -> Strikes {
+        self.0
+            .values()
+            .fold(Strikes::default(), |sum, it| Strikes { set: sum.set + it.set, came_up: sum.came_up + it.came_up })
+    }
+
+    /// How many of a way came up at a failpoint.
+    pub(crate) fn came_up(&self, name: &'static str, way: Way) -> u64 {
+        self.0.get(&(name, way)).map_or(0, |strikes| strikes.came_up)
+    }
+
+    /// What never came up and must: at each failpoint a kill and an error, and at each write a kill in its middle.
+    pub(crate) fn missing(&self) -> Vec<String> {
+        let each = FAILPOINTS.iter().flat_map(|name| [(*name, Way::Kill), (*name, Way::Error)]);
+        let torn = WRITES.iter().map(|name| (*name, Way::TornFirst));
+        let missing = each.chain(torn).filter(|(name, way)| self.came_up(name, *way) == 0);
+        missing.map(|(name, way)| format!("{name}: no {way:?} came up")).collect()
+    }
+
+    /// What was set and never came up, for whoever wonders: hits that are later than the last.
+    pub(crate) fn idle(&self) -> Vec<String> {
+        let idle = self.0.iter().filter(|(_, strikes)| strikes.came_up == 0);
+        idle.map(|((name, way), strikes)| format!("{name}: {way:?}, {} times", strikes.set)).collect()
+    }
+
+    fn add(&mut self, name: &'static str, way: Way, came_up: bool) {
+        let strikes = self.0.entry((name, way)).or_default();
+        strikes.set += 1;
+        strikes.came_up += u64::from(came_up);
+    }
+}
+
+/// Something to strike with.
+#[derive(Debug, Clone, Copy)]
+struct Fault {
+    way: Way,
+    /// As `src/fault.rs` reads it.
+    action: &'static str,
+}
+
+impl Fault {
+    /// What the system says with it.
+    fn message(self) -> &'static str {
+        let said = [("EIO", "Input/output error"), ("ENOSPC", "No space left"), ("EDQUOT", "quota exceeded")];
+        said.iter().find(|(name, _)| self.action.contains(name)).map(|(_, said)| *said).expect("it is listed")
+    }
+
+    /// Whether it came up in a run that ended like this.
+    ///
+    /// # Panics
+    /// When the run can't end like this, whether or not it came up.
+    fn came_up(self, ended: &Ended) -> bool {
+        let case = || format!("{}: {ended:?}", self.action);
+        let came_up = match (self.way, ended.code) {
+            (Way::Error, Some(6)) => {
+                assert_eq!(ended.stderr.matches("error: ").count(), 1, "{}", case());
+                assert!(ended.stderr.contains(self.message()), "it ended for another reason: {}", case());
+                true
+            }
+            // It is no more than a warning there: what can't be removed stays.
+            (Way::Error, Some(0)) => {
+                ended.stderr.lines().any(|line| line.contains("WARN") && line.contains(self.message()))
+            }
+            (_, None) if self.way != Way::Error && ended.is_killed() => true,
+            (_, Some(0)) => false,
+            _ => panic!("{}", case()),
+        };
+        // A later hit may never be.
+        assert!(came_up || self.action.contains("off->"), "it was not noticed: {}", case());
+        came_up
+    }
+}
+
+/// What each failpoint is struck with, besides the kill that tells in which run it is come past.
+fn faults(is_write: bool, is_thorough: bool) -> Vec<Fault> {
+    use Way::{Error, Kill, TornFirst, TornLater};
+    let mut faults = vec![(Error, "return(EIO)")];
+    if is_write {
+        faults.extend([(TornFirst, "return(50% kill)"), (TornLater, "1*off->return(50% kill)")]);
+        faults.push((Error, "return(50% ENOSPC)"));
+    }
+    if is_thorough {
+        faults.extend([(Kill, "1*off->return(kill)"), (Error, "3*off->return(ENOSPC)")]);
+    }
+    if is_thorough && is_write {
+        faults.extend([(TornFirst, "return(1 kill)"), (TornFirst, "return(99% kill)"), (Kill, "return(100% kill)")]);
+        faults.extend([(TornLater, "1*off->return(99% kill)"), (Error, "1*off->return(7 EDQUOT)")]);
+        faults.push((Error, "return(100% EIO)"));
+    }
+    faults.into_iter().map(|(way, action)| Fault { way, action }).collect()
+}
+
+/// Strikes at every failpoint, in every way if it is to be thorough. Gives what came up and what went wrong.
+pub(crate) async fn sweep(is_thorough: bool) -> (Swept, Vec<String>) {
+    let shared = Arc::new(stage().await);
+    let (mut swept, mut violations) = (Swept::default(), Vec::new());
+    let (mut names, mut tasks, mut of) = (FAILPOINTS.iter(), JoinSet::new(), BTreeMap::new());
+    loop {
+        while tasks.len() < AT_ONCE
+            && let Some(name) = names.next()
+        {
+            let shared = Arc::clone(&shared);
+            of.insert(tasks.spawn(async move { check(&shared.0, &shared.1, name, is_thorough).await }).id(), *name);
+        }
+        match tasks.join_next_with_id().await {
+            None => break,
+            Some(Ok((id, struck))) => struck.into_iter().for_each(|(way, came_up)| swept.add(of[&id], way, came_up)),
+            Some(Err(error)) => violations.push(format!("{}: {}", of[&error.id()], message(error))),
+        }
+    }
+    violations.extend(swept.missing());
+    (swept, violations)
+}
+
+/// Where it is played, and the records of a crawl that nobody disturbed.
+async fn stage() -> (Scene, BTreeMap<String, Value>) {
     let options = Options {
         n_hosts: 3,
         pages_per_host: 12,
@@ -89,72 +231,36 @@ pub(crate) async fn sweep(is_thorough: bool) -> (u64, Vec<String>) {
     scene.run("first", &[], "").await.with(0);
     scene.run("expected", &[], "").await.with(0);
     let expected = reconciled(&scene.ground.path("expected"));
-    let shared = Arc::new((scene, expected));
-    let (mut n_struck, mut violations) = (0, Vec::new());
-    let (mut names, mut tasks, mut of) = (FAILPOINTS.iter(), JoinSet::new(), BTreeMap::new());
-    loop {
-        while tasks.len() < AT_ONCE
-            && let Some(name) = names.next()
-        {
-            let shared = Arc::clone(&shared);
-            of.insert(tasks.spawn(async move { check(&shared.0, &shared.1, name, is_thorough).await }).id(), *name);
-        }
-        match tasks.join_next_with_id().await {
-            None => return (n_struck, violations),
-            Some(Ok((_, n))) => n_struck += n,
-            Some(Err(error)) => violations.push(format!("{}: {}", of[&error.id()], message(error))),
-        }
-    }
+    (scene, expected)
 }
 
-/// Strikes at one failpoint.
-async fn check(scene: &Scene, expected: &BTreeMap<String, Value>, name: &'static str, is_thorough: bool) -> u64 {
+/// Strikes at one failpoint. Gives of each strike its way and whether it came up.
+async fn check(
+    scene: &Scene,
+    expected: &BTreeMap<String, Value>,
+    name: &'static str,
+    is_thorough: bool,
+) -> Vec<(Way, bool)> {
     let mut found = None;
     for before in ALL {
         let out = format!("{name}-{before:?}");
         let is_there = before.prepare(scene, &out).await;
-        if is_there && scene.run(&out, before.more(), &format!("{name}=return(kill)")).await.code.is_none() {
+        if is_there && scene.run(&out, before.more(), &format!("{name}=return(kill)")).await.is_killed() {
             go_on(scene, expected, &out, before).await;
             found = Some(before);
             break;
         }
     }
     let before = found.unwrap_or_else(|| panic!("no crawl comes past it"));
-    let mut faults = vec!["return(EIO)"];
-    if WRITES.contains(&name) {
-        faults.extend(["1*off->return(50% kill)", "return(50% ENOSPC)"]);
-    }
-    if is_thorough {
-        faults.extend(["1*off->return(kill)", "3*off->return(ENOSPC)"]);
-    }
-    if is_thorough && WRITES.contains(&name) {
-        faults.extend(["return(1 kill)", "return(50% kill)", "1*off->return(99% kill)", "return(100% kill)"]);
-        faults.extend(["1*off->return(7 EDQUOT)", "return(100% EIO)"]);
-    }
-    for (n, fault) in faults.iter().enumerate() {
+    let mut struck = vec![(Way::Kill, true)];
+    for (n, fault) in faults(WRITES.contains(&name), is_thorough).into_iter().enumerate() {
         let out = format!("{name}-{n}");
         assert!(before.prepare(scene, &out).await, "{before:?}");
-        let ended = scene.run(&out, before.more(), &format!("{name}={fault}")).await;
-        match ended.code {
-            // It was not come past so often; or it is no more than a warning there (what can't be removed stays).
-            Some(0) => {
-                assert!(fault.contains("off->") || ended.stderr.contains("WARN"), "{fault} was not noticed: {ended:?}");
-            }
-            None => assert!(fault.contains("kill"), "{fault}: {ended:?}"),
-            Some(6) => assert_tells(&ended, fault),
-            Some(_) => panic!("{fault}: {ended:?}"),
-        }
+        let ended = scene.run(&out, before.more(), &format!("{name}={}", fault.action)).await;
+        struck.push((fault.way, fault.came_up(&ended)));
         go_on(scene, expected, &out, before).await;
     }
-    1 + faults.len() as u64
-}
-
-/// The run ended with one message that names what the system said.
-fn assert_tells(ended: &Ended, fault: &str) {
-    assert!(!fault.contains("kill"), "{fault}: {ended:?}");
-    assert_eq!(ended.stderr.matches("error: ").count(), 1, "{fault}: {ended:?}");
-    let said = ["Input/output error", "No space left", "quota exceeded"];
-    assert!(said.iter().any(|text| ended.stderr.contains(text)), "{fault}: {ended:?}");
+    struck
 }
 
 /// The same command again, until the crawl is done: its outputs are those of one that nobody disturbed.

@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::Output,
     time::Duration,
@@ -35,11 +36,18 @@ pub(crate) struct Ground {
 pub(crate) struct Ended {
     /// The exit code; none when a signal ended it.
     pub(crate) code: Option<i32>,
+    /// The signal that ended it, if one did.
+    pub(crate) signal: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
 impl Ended {
+    /// Whether SIGKILL ended it, and not some other signal.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.signal == Some(9)
+    }
+
     /// Itself, if it ended with `code`.
     #[track_caller]
     pub(crate) fn with(self, code: i32) -> Self {
@@ -58,7 +66,8 @@ impl Ended {
 impl From<Output> for Ended {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("it speaks UTF-8");
-        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        let (code, signal) = (output.status.code(), output.status.signal());
+        Self { code, signal, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 }
 
