@@ -1,25 +1,29 @@
 //! Crashes: a crawl is killed at random moments and at failpoints, and goes on, over and over.
 //!
 //! [`round`] plays one crawl of a glass web with kills that come from a seed, [`sweep`] strikes at each failpoint
-//! in turn, [`damage`] spoils the files of a stopped crawl, [`scene`] is where they are played.
+//! in turn, [`damage`] spoils the files of a stopped crawl, [`scene`] is where they are played, [`torn`] tears ends of
+//! outputs, and [`account`] holds requests against records.
 //! The server lives in the harness, so its log survives every kill. After each kill: the folder opens, what
 //! was committed before is still there, byte by byte, every line is whole and no URL has two, and no URL whose
 //! record was committed is asked for again. After each crawl: the receipt reconciles with the lines, the
 //! records are those of a crawl that nobody disturbed, and each page was asked for as often as its
-//! record says and at most once more for each kill that it was in flight at.
+//! record says and at most once more for each kill at which its answer was not out, or not for long.
 //!
 //! Deliberately not: a power cut. A killed process leaves what it wrote to the system; only the ends of
 //! outputs that were not committed are torn in the way that a power cut may tear them.
 
+mod account;
 pub(crate) mod damage;
 pub(crate) mod round;
 pub(crate) mod scene;
 pub(crate) mod sweep;
+pub(crate) mod torn;
 
 use std::{collections::BTreeMap, time::Instant};
 
 use serde_json::json;
 use tokio::task::{JoinError, JoinSet};
+use torn::Torn;
 
 use super::{Args, Results, Violations};
 
@@ -83,13 +87,17 @@ pub(crate) struct Tally {
     /// Kills at moments, and at each failpoint.
     pub(crate) at_moments: u64,
     pub(crate) at_failpoints: BTreeMap<&'static str, u64>,
-    /// Folders looked at after a kill, and outputs torn before that.
+    /// Kills at moments at which the server had nothing under way, which are among those at moments.
+    pub(crate) calm: u64,
+    /// Folders looked at after a kill, and ends of outputs that were torn before that.
     pub(crate) settled: u64,
-    pub(crate) torn: u64,
+    pub(crate) torn: Torn,
     /// Runs that began with a clock that was wrong.
     pub(crate) clock_steps: u64,
     pub(crate) records: u64,
     pub(crate) requests: u64,
+    /// Pages that had been answered so long before a kill that their records had to be committed.
+    pub(crate) due: u64,
     /// Most requests that one kill wasted.
     pub(crate) most_in_vain: u64,
 }
@@ -106,19 +114,23 @@ impl Tally {
         for (name, n) in &other.at_failpoints {
             *self.at_failpoints.entry(name).or_default() += n;
         }
+        self.calm += other.calm;
         self.settled += other.settled;
-        self.torn += other.torn;
+        self.torn.add(&other.torn);
         self.clock_steps += other.clock_steps;
         self.records += other.records;
         self.requests += other.requests;
+        self.due += other.due;
         self.most_in_vain = self.most_in_vain.max(other.most_in_vain);
     }
 
     fn json(&self) -> serde_json::Value {
         json!({
             "rounds": self.rounds, "runs": self.runs, "kills": self.n_kills(), "kills_at_moments": self.at_moments,
-            "kills_at_failpoints": self.at_failpoints, "kills_on_opening": self.settled, "torn": self.torn, "clock_steps": self.clock_steps,
-            "records": self.records, "requests": self.requests, "most_requests_in_vain": self.most_in_vain,
+            "kills_at_calm_moments": self.calm, "kills_at_failpoints": self.at_failpoints, "kills_on_opening": self.settled,
+            "torn": {"cut": self.torn.cut, "zeroed": self.torn.zeroed, "longer": self.torn.longer},
+            "clock_steps": self.clock_steps, "records": self.records, "requests": self.requests,
+            "pages_due_at_kills": self.due, "most_requests_in_vain": self.most_in_vain,
         })
     }
 }

@@ -8,9 +8,11 @@ use crate::fire::crash::{self, sweep::Way};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_random_and_at_failpoints_a_crawl_is_as_if_nothing_had_been() {
-    let (tally, violations) = crash::play(1..=8, 6, |_, _| {}).await;
+    let (tally, violations) = crash::play(3..=10, 6, |_, _| {}).await;
     assert!(violations.is_empty(), "{violations:#?}");
-    assert!(tally.n_kills() > 20 && tally.torn > 0 && !tally.at_failpoints.is_empty(), "{tally:?}");
+    assert!(tally.n_kills() > 20 && !tally.at_failpoints.is_empty(), "{tally:?}");
+    assert!(tally.torn.cut + tally.torn.zeroed > 0 && tally.torn.longer > 0, "nothing was torn: {tally:?}");
+    assert!(tally.due > 0 && tally.calm > 0, "nothing was answered long before a kill: {tally:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

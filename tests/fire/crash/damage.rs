@@ -106,8 +106,8 @@ async fn stage(seed: u64) -> Stage {
     let scene = Scene::new(server, &config);
     scene.run("expected", &[], "").await.with(0);
     let expected = reconciled(&scene.ground.path("expected"));
-    let stroke = Stroke { requests: 100, pause: Duration::ZERO, at: None };
-    let struck = scene.strike(&[], Some(&stroke), 0).await;
+    let stroke = Stroke { requests: 100, pause: Duration::ZERO, is_calm: false, at: None };
+    let (struck, _) = scene.strike(&[], Some(&stroke), 0).await;
     assert!(matches!(struck, Struck::AtMoment), "{struck:?}");
     scene.settle("out", &[]).await;
     let stopped = folder(&scene.out());

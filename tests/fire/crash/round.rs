@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 use super::{
     FAILPOINTS, Tally, WRITES,
+    account::Account,
     scene::{At, Outputs, Scene, Stroke, Struck, normalised, records},
+    torn::tear,
 };
 use crate::{
     fire::dice::Dice,
@@ -24,20 +26,20 @@ use crate::{
     },
 };
 
-/// Attempts at a robots.txt that answers 503, in one run: the first and `fetch.retries`.
-const ATTEMPTS: u64 = 3;
-
 /// How wrong a clock may be, seconds: an hour, or more than a year.
 const SHIFTS: [i64; 4] = [-3_600, 3_600, -35_000_000, 35_000_000];
 
-/// What happens in a pass, for the accounts at its end.
-#[derive(Default)]
-struct Account {
-    /// Requests, by URL.
-    asked: BTreeMap<String, u64>,
-    /// Kills by which a request of a URL may have been in vain.
-    in_vain: BTreeMap<String, u64>,
-    n_runs: u64,
+/// Failpoints that are passed with something written to the outputs that is not committed: who dies there leaves an end
+/// to be torn.
+const BEHIND_OUTPUTS: &[&str] = &["pages.write", "pages.sync", "frontier.log.write", "frontier.log.sync"];
+
+/// What its configuration promises of a crawl.
+struct Terms {
+    /// Requests that one kill may waste.
+    most_in_vain: u64,
+    commit_every: Duration,
+    /// Hosts are asked so slowly that nothing is under way most of the time.
+    is_leisurely: bool,
 }
 
 /// Plays the round of `seed`, with at most `max_kills` kills in each pass.
@@ -47,13 +49,13 @@ struct Account {
 pub(crate) async fn play(seed: u64, max_kills: u64) -> Tally {
     let mut dice = Dice::new(seed);
     let server = Server::start(Arc::new(Web::new(web(&mut dice, seed))), 0).await.unwrap();
-    let (config, most_in_vain) = config(&mut dice, &server);
+    let (config, terms) = config(&mut dice, &server);
     let scene = Scene::new(server, &config);
     let n_passes = if dice.percent(30) { 2 } else { 1 };
     let mut tally = Tally { rounds: 1, ..Tally::default() };
     let mut aside = BTreeMap::new();
     for pass in 1..=n_passes {
-        play_pass(&scene, &mut dice, pass, max_kills, most_in_vain, &mut tally).await;
+        play_pass(&scene, &mut dice, pass, max_kills, &terms, &mut tally).await;
         let passes = scene.out().join("passes");
         let old = if passes.exists() { contents(&passes) } else { BTreeMap::new() };
         assert!(old == aside, "what was set aside has changed: {:?} and {:?}", old.keys(), aside.keys());
@@ -73,58 +75,71 @@ fn finished_files(out: &Path) -> impl Iterator<Item = (String, Vec<u8>)> {
     files.chain(Outputs::read(out).0)
 }
 
-async fn play_pass(scene: &Scene, dice: &mut Dice, pass: u64, max_kills: u64, most_in_vain: u64, tally: &mut Tally) {
+async fn play_pass(scene: &Scene, dice: &mut Dice, pass: u64, max_kills: u64, terms: &Terms, tally: &mut Tally) {
     let more: &[&str] = if pass > 1 { &["--recrawl"] } else { &[] };
-    let mut account = Account::default();
+    let mut account = Account::new(terms.commit_every, broken(scene));
     let mut before = Outputs::default();
     let mut done = BTreeSet::new();
     for n_kills in 0.. {
         scene.server.log().clear();
-        account.n_runs += 1;
-        let stroke = (n_kills < max_kills).then(|| roll(dice));
+        tally.runs += 1;
+        let stroke = (n_kills < max_kills).then(|| roll(dice, terms, account.uncommitted()));
         let shift = if dice.percent(25) { dice.pick(&SHIFTS) } else { 0 };
-        let struck = scene.strike(more, stroke.as_ref(), shift).await;
+        let (struck, alive) = scene.strike(more, stroke.as_ref(), shift).await;
         tally.clock_steps += u64::from(shift != 0);
         let is_over = is_over(&scene.out(), pass);
+        let is_calm = stroke.as_ref().is_some_and(|stroke| stroke.is_calm);
+        let mut torn_percent = 30;
         match (struck, stroke.and_then(|stroke| stroke.at)) {
-            (Struck::AtMoment, _) => tally.at_moments += 1,
-            (Struck::AtFailpoint, Some(at)) => *tally.at_failpoints.entry(at.name).or_default() += 1,
+            (Struck::AtMoment, _) => {
+                tally.at_moments += 1;
+                tally.calm += u64::from(is_calm);
+            }
+            (Struck::AtFailpoint, Some(at)) => {
+                *tally.at_failpoints.entry(at.name).or_default() += 1;
+                torn_percent = if BEHIND_OUTPUTS.contains(&at.name) { 80 } else { torn_percent };
+            }
             (Struck::Ended(ended), _) if ended.code == Some(0) => assert!(is_over, "it ended without a receipt"),
             (struck, at) => panic!("{struck:?} at {at:?}"),
         }
         if is_over {
-            account.take(scene, &done);
+            account.take(scene.asked(), &done);
             break;
         }
         scene.verify("out", "after a kill").await;
         let raw = Outputs::read(&scene.out());
-        let expected =
-            if dice.percent(30) && scene.out().exists() { Some(tear(scene, dice, more, &raw).await) } else { None };
+        let is_torn = dice.percent(torn_percent) && scene.out().exists();
+        let expected = if is_torn { Some(tear(scene, dice, more, &raw).await) } else { None };
         let committed = scene.settle("out", more).await;
         tally.settled += 1;
-        if let Some(expected) = expected {
+        if let Some((expected, torn)) = expected {
             assert!(committed == expected, "a torn end was not cut off where it should be");
-            tally.torn += 1;
+            tally.torn.add(&torn);
         } else {
             committed.assert_prefix_of(&raw, "what was committed is not what was written");
         }
         before.assert_prefix_of(&committed, "what was committed is gone");
         before = committed;
-        let asked = account.take(scene, &done);
+        let pages = account.take(scene.asked(), &done);
         done = records(&scene.out()).into_keys().collect();
-        let lost: Vec<_> = asked.into_keys().filter(|url| !done.contains(url)).collect();
-        tally.most_in_vain = tally.most_in_vain.max(lost.len() as u64);
-        assert!(lost.len() as u64 <= most_in_vain, "{} requests were in vain: {lost:?}", lost.len());
-        lost.into_iter().for_each(|url| *account.in_vain.entry(url).or_default() += 1);
+        let cost = account.killed(&pages, alive, &done).unwrap_or_else(|why| panic!("{why}"));
+        tally.due += cost.n_due;
+        tally.most_in_vain = tally.most_in_vain.max(cost.n_lost);
+        assert!(cost.n_lost <= terms.most_in_vain, "{} requests were in vain", cost.n_lost);
     }
     scene.verify("out", "in the end").await;
     let records = reconciled(&scene.out());
     let pending = &read_receipt(&scene.out())["totals"]["pending"];
     assert_eq!(*pending, 0);
-    account.check(&records);
+    account.check(&records).unwrap_or_else(|why| panic!("{why}"));
     tally.records += records.len() as u64;
-    tally.runs += account.n_runs;
-    tally.requests += account.asked.values().sum::<u64>();
+    tally.requests += account.n_requests();
+}
+
+/// Pages whose answer breaks off.
+fn broken(scene: &Scene) -> BTreeSet<String> {
+    let pages = scene.server.truth().pages.into_iter();
+    pages.filter(|(_, expected)| expected.truncated).map(|(url, _)| url).collect()
 }
 
 /// Whether a pass has been sealed with its receipt.
@@ -132,70 +147,23 @@ fn is_over(out: &Path, pass: u64) -> bool {
     out.join("receipt.json").exists() && read_receipt(out)["pass"] == pass
 }
 
-impl Account {
-    /// Takes in the requests of a run. None of them was for a URL that was done before.
-    fn take(&mut self, scene: &Scene, done: &BTreeSet<String>) -> BTreeMap<String, u64> {
-        let (robots, asked): (BTreeMap<_, _>, BTreeMap<_, _>) = scene
-            .asked()
-            .into_iter()
-            .partition(|(url, _)| url.ends_with("/robots.txt") || url.ends_with("/robots-moved.txt"));
-        assert!(robots.values().all(|n| *n <= ATTEMPTS), "robots.txt was asked for over and over: {robots:?}");
-        let again: Vec<_> = asked.keys().filter(|url| done.contains(*url)).collect();
-        assert!(again.is_empty(), "asked for although their records were committed: {again:?}");
-        asked.iter().for_each(|(url, n)| *self.asked.entry(url.clone()).or_default() += n);
-        asked
-    }
-
-    /// Each page was asked for as often as its record says, and at most once more for each kill that it
-    /// was in flight at.
-    fn check(&self, records: &BTreeMap<String, Value>) {
-        for (url, n) in &self.asked {
-            let attempts = records.get(url).map_or(0, |record| record["attempts"].as_u64().unwrap());
-            let in_vain = self.in_vain.get(url).copied().unwrap_or_default();
-            assert!(
-                (attempts..=attempts + in_vain).contains(n),
-                "{url}: asked for {n} times, {attempts} are recorded and {in_vain} were in vain"
-            );
-        }
-    }
-}
-
-/// What a power cut may do to bytes that were written and never synced: the end of a file is shorter, or
-/// other bytes, or more. Gives what must be left, found out on a copy.
-async fn tear(scene: &Scene, dice: &mut Dice, more: &[&str], raw: &Outputs) -> Outputs {
-    let copy = scene.ground.path("copy");
-    let _ = fs::remove_dir_all(&copy);
-    for (path, bytes) in contents(&scene.out()) {
-        let to = copy.join(path.strip_prefix(scene.out()).expect("it is in there"));
-        fs::create_dir_all(to.parent().expect("it is in a folder")).unwrap();
-        fs::write(to, bytes).unwrap();
-    }
-    let committed = scene.settle("copy", more).await;
-    for (name, bytes) in &raw.0 {
-        let Some(kept) = committed.0.get(name).map(Vec::len) else { continue };
-        let mut torn = bytes.clone();
-        let at = kept + usize::try_from(dice.below((bytes.len() - kept) as u64 + 1)).unwrap();
-        match dice.below(3) {
-            0 => torn.truncate(at),
-            1 => torn[at..].iter_mut().for_each(|byte| *byte = 0),
-            _ => torn.extend((0..dice.below(5_000)).map(|_| dice.next().to_be_bytes()[0])),
-        }
-        fs::write(scene.out().join(name), torn).unwrap();
-    }
-    committed
-}
-
-/// The next stroke.
-fn roll(dice: &mut Dice) -> Stroke {
+/// The next stroke. A crawl that takes its time is left until some of its answers must have been written down, and then
+/// struck as soon as nothing is under way.
+fn roll(dice: &mut Dice, terms: &Terms, uncommitted: Duration) -> Stroke {
     let pause = Duration::from_micros(dice.below(20_000));
+    if terms.is_leisurely && dice.percent(60) {
+        let pause = uncommitted + 10 * pause;
+        return Stroke { requests: 5 + dice.below(25), pause, is_calm: true, at: None };
+    }
     if dice.percent(40) {
         let requests = if dice.percent(15) { 0 } else { dice.below(40) };
-        return Stroke { requests, pause, at: None };
+        return Stroke { requests, pause, is_calm: false, at: None };
     }
-    let name = dice.pick(FAILPOINTS);
+    let names = if dice.percent(40) { BEHIND_OUTPUTS } else { FAILPOINTS };
+    let name = dice.pick(names);
     let part = (WRITES.contains(&name) && dice.percent(60)).then(|| dice.below(101));
     let after = if dice.percent(50) { 0 } else { dice.below(12) };
-    Stroke { requests: 15 + dice.below(60), pause, at: Some(At { name, after, part }) }
+    Stroke { requests: 15 + dice.below(60), pause, is_calm: false, at: Some(At { name, after, part }) }
 }
 
 /// A small web with some of everything.
@@ -216,28 +184,32 @@ fn web(dice: &mut Dice, seed: u64) -> Options {
     }
 }
 
-/// How it is crawled, and how many requests one kill may waste by that.
-fn config(dice: &mut Dice, server: &Server) -> (Config, u64) {
+/// How it is crawled, and what is promised by that.
+fn config(dice: &mut Dice, server: &Server) -> (Config, Terms) {
     let concurrency = dice.pick(&[2_u64, 8, 64]);
-    let commit_urls = dice.pick(&[1_u64, 10, 40]);
+    let is_leisurely = dice.percent(20);
+    // Who takes his time commits when it is time, and not because there is so much to commit.
+    let commit_urls = if is_leisurely { 1_000 } else { dice.pick(&[1_u64, 10, 40]) };
+    let commit_every = Duration::from_millis(dice.pick(&[10, 40, 300]));
     let config = Config::vitro(server)
         .set("outputs.compression", dice.pick(&["none", "gzip", "zstd"]))
         .set("outputs.rotate", dice.pick(&["unlimited", "64 KiB"]))
         .set("outputs.text", dice.percent(50))
         .set("outputs.links", dice.percent(50))
         .set("cookies.enabled", dice.percent(50))
-        .set("frontier.commit_every", dice.pick(&["10ms", "40ms", "300ms"]))
+        .set("frontier.commit_every", format!("{}ms", commit_every.as_millis()))
         .set("frontier.commit_urls", commit_urls)
         .set("frontier.active_hosts", dice.pick(&[2, 1024]))
         .set("frontier.buffer", dice.pick(&["16 KiB", "1 MiB"]))
         .set("frontier.head", dice.pick(&[2, 64]))
         .set("fetch.concurrency", concurrency)
         .set("fetch.retry_base", "20ms")
+        .set("politeness.rate", if is_leisurely { "10/s" } else { "unlimited" })
         // What a clock that was wrong has left in the state is waited for so long at most.
         .set("politeness.max_delay", "1s")
         .set("politeness.backoff_max", "1s");
     // Not committed yet; in the recorder's hands and on the way to it; and in flight.
-    (config, commit_urls + 5 * concurrency)
+    (config, Terms { most_in_vain: commit_urls + 5 * concurrency, commit_every, is_leisurely })
 }
 
 /// The same crawl, undisturbed, by now with a server that has nothing to happen only once.

@@ -10,8 +10,12 @@ use std::{
     time::Duration,
 };
 
-use dragline::vitro::Server;
+use dragline::{
+    clock::Timestamp,
+    vitro::{Arrival, Server},
+};
 use serde_json::Value;
+use tokio::process::Child;
 
 use crate::support::{
     binary::{by_url, read_records},
@@ -35,6 +39,8 @@ pub(crate) struct Stroke {
     /// By the harness, after so many more requests and then this long.
     pub(crate) requests: u64,
     pub(crate) pause: Duration,
+    /// And as soon as the server has nothing under way.
+    pub(crate) is_calm: bool,
     /// By itself.
     pub(crate) at: Option<At>,
 }
@@ -95,37 +101,54 @@ impl Scene {
         finish(self.start(out, more, failpoints)).await
     }
 
-    fn start(&self, out: &str, more: &[&str], failpoints: &str) -> tokio::process::Child {
+    fn start(&self, out: &str, more: &[&str], failpoints: &str) -> Child {
         let args = [&["run", "crawl.toml", "--out", out], more].concat();
         self.ground.command(&args).env("FAILPOINTS", failpoints).spawn().expect("the program starts")
     }
 
-    /// Runs in `out` until the stroke comes down or the program ends by itself.
-    pub(crate) async fn strike(&self, more: &[&str], stroke: Option<&Stroke>, shift: i64) -> Struck {
+    /// Runs in `out` until the stroke comes down or the program ends by itself. Also gives a time at which it was
+    /// still running: the last that the harness knows of.
+    pub(crate) async fn strike(&self, more: &[&str], stroke: Option<&Stroke>, shift: i64) -> (Struck, Timestamp) {
         let at = stroke.and_then(|stroke| stroke.at.as_ref()).map_or(String::new(), At::text);
+        let log = self.server.log();
+        let mut alive = log.clock().now();
         let mut child = self.start("out", more, &format!("{at};{}", clock(shift)));
+        let mut is_running = |child: &mut Child| {
+            let now = log.clock().now();
+            let is_running = child.try_wait().unwrap().is_none();
+            if is_running {
+                alive = now;
+            }
+            is_running
+        };
         let mut is_ours = false;
-        if let Some(Stroke { requests, pause, .. }) = stroke {
-            let enough = self.server.log().n_seen() + requests;
-            while child.try_wait().unwrap().is_none() && self.server.log().n_seen() < enough {
+        if let Some(Stroke { requests, pause, is_calm, .. }) = stroke {
+            let enough = log.n_seen() + requests;
+            while is_running(&mut child) && log.n_seen() < enough {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             tokio::time::sleep(*pause).await;
+            let is_busy = || log.arrivals().iter().any(|arrival| arrival.ended.is_none());
+            while *is_calm && is_running(&mut child) && is_busy() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
             // It may have ended by itself meanwhile.
-            is_ours = child.try_wait().unwrap().is_none() && child.start_kill().is_ok();
+            is_ours = is_running(&mut child) && child.start_kill().is_ok();
         }
         let ended = finish(child).await;
-        match ended.code {
+        let struck = match ended.code {
             Some(_) => Struck::Ended(ended),
+            None if !ended.is_killed() => panic!("it died of something else: {ended:?}"),
             None if is_ours => Struck::AtMoment,
             None => Struck::AtFailpoint,
-        }
+        };
+        (struck, alive)
     }
 
     /// Has the program open the folder `out` and die of it, and gives what it left: what is committed.
     pub(crate) async fn settle(&self, out: &str, more: &[&str]) -> Outputs {
         let ended = self.run(out, more, &format!("{OPENED}=return(kill)")).await;
-        assert_eq!(ended.code, None, "after a kill the folder does not open: {ended:?}");
+        assert!(ended.is_killed(), "after a kill the folder does not open: {ended:?}");
         Outputs::read(&self.ground.path(out))
     }
 
@@ -142,11 +165,11 @@ impl Scene {
     }
 
     /// Requests since the log was cleared, by URL.
-    pub(crate) fn asked(&self) -> BTreeMap<String, u64> {
+    pub(crate) fn asked(&self) -> BTreeMap<String, Vec<Arrival>> {
         let port = self.server.addr().port();
-        let mut asked = BTreeMap::new();
+        let mut asked: BTreeMap<String, Vec<Arrival>> = BTreeMap::new();
         for arrival in self.server.log().arrivals() {
-            *asked.entry(format!("http://{}:{port}{}", arrival.host, arrival.path)).or_default() += 1;
+            asked.entry(format!("http://{}:{port}{}", arrival.host, arrival.path)).or_default().push(arrival);
         }
         asked
     }
