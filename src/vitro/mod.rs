@@ -17,7 +17,7 @@
 //! - among the leaves of the tree, by the shares in [`Options`]: 404, 410, 500 always, 500 once,
 //!   503 with `Retry-After` once, redirects (301, 302, 307, 308), slow pages, bodies that break
 //!   off, the beginnings of outages (below); and among all pages gzip by `Accept-Encoding` and windows-1252 by
-//!   header or by meta;
+//!   header or by meta, and some that set a cookie of their own if [`Options::cookie_permille`] says so;
 //! - orphans, which only a sitemap names (`/sitemap.xml`, or an index of plain and gzip sitemaps);
 //! - `/private/…` behind `Disallow`, one of them opened again by a longer `Allow`;
 //! - `/trap/<year>/<month>`, an endless calendar behind `Disallow` (or open: [`Traps::Open`]);
@@ -100,6 +100,9 @@ pub struct Options {
     pub retry_after_s: u32,
     /// Leaves at which an outage of their host begins.
     pub outage_permille: u32,
+    /// Pages that set a cookie of their own, for their whole host, whenever they are answered with 200. Nobody looks
+    /// at what comes back.
+    pub cookie_permille: u32,
     /// Pages that are sent in gzip to those who accept it.
     pub gzip_permille: u32,
     /// Pages in windows-1252 rather than UTF-8.
@@ -144,6 +147,7 @@ impl Options {
             retry_after_permille: 10,
             retry_after_s: 1,
             outage_permille: 0,
+            cookie_permille: 0,
             gzip_permille: 300,
             charset_permille: 80,
             cross_host_permille: 120,

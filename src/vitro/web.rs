@@ -163,6 +163,10 @@ impl Web {
         if kind == Kind::Slow {
             delay += options.slow;
         }
+        if answer.status == 200 && dice.below(1000) < options.cookie_permille {
+            let cookie = HeaderValue::try_from(format!("page-{n}=read; Path=/")).expect("ASCII");
+            answer.headers.insert(header::SET_COOKIE, cookie);
+        }
         answer.delay = delay;
         answer
     }

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args, results: &mut Results) -> Result<(), Violations> 
     };
     let watched = on_runtime(crawl(options, config, PATIENCE, |sign| {
         if sign.at.is_multiple_of(10) {
-            println!("{:>6} s {:>10} pages {:>8} KiB", sign.at, sign.of("pages"), sign.of("rss_bytes") >> 10);
+            println!("{:>6} s {:>10} pages {:>8} KiB", sign.at, sign.need("pages"), sign.need("rss_bytes") >> 10);
         }
     }));
     for Sign { at, counts } in &watched.signs {
@@ -67,7 +67,7 @@ pub(crate) fn violations(watched: &Watched, base: u64, most: u64) -> Vec<String>
 /// Resident memory from a page on: the median of the first samples, and the most of all.
 pub(crate) fn judge(signs: &[Sign], from: u64) -> (u64, u64) {
     let settled: Vec<u64> =
-        signs.iter().filter(|sign| sign.of("pages") >= from).map(|sign| sign.of("rss_bytes")).collect();
+        signs.iter().filter(|sign| sign.need("pages") >= from).map(|sign| sign.need("rss_bytes")).collect();
     let mut first = settled[..SAMPLES.min(settled.len())].to_vec();
     first.sort_unstable();
     let base = first.get(first.len() / 2).copied().unwrap_or_default();

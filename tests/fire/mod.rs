@@ -8,6 +8,7 @@
 //! Deliberately not: measurements of speed.
 
 pub(crate) mod auditor;
+pub(crate) mod bounds;
 pub(crate) mod crash;
 pub(crate) mod daemon;
 pub(crate) mod dice;

@@ -1,4 +1,5 @@
-//! A crawl by the built program with its vital signs taken down, and what is said of a series of them.
+//! A crawl by the built program with its vital signs taken down, and the table of a series of them. What they must
+//! be is for [`super::bounds`] to say.
 //!
 //! The server lives in the harness, the crawler is a process of its own. Its signs come from its log
 //! (`dragline::vitals`), so they are what anybody sees who turns that on.
@@ -36,8 +37,17 @@ pub(crate) struct Sign {
 }
 
 impl Sign {
-    pub(crate) fn of(&self, name: &str) -> u64 {
-        self.counts.get(name).copied().unwrap_or_default()
+    /// A count, if it was logged: one that is missing is not 0.
+    pub(crate) fn of(&self, name: &str) -> Option<u64> {
+        self.counts.get(name).copied()
+    }
+
+    /// A count that every sign has.
+    ///
+    /// # Panics
+    /// When this one has not.
+    pub(crate) fn need(&self, name: &str) -> u64 {
+        self.of(name).unwrap_or_else(|| panic!("{name} is missing: {self:?}"))
     }
 
     /// Of a line of the log; none of other lines.
@@ -121,37 +131,17 @@ impl Watched {
     }
 }
 
-/// How much a count may differ between two thirds of a run, beyond a tenth.
-fn slack(name: &str) -> u64 {
-    match name {
-        "rss_bytes" => 8 << 20,
-        name if name.ends_with("_bytes") || name.ends_with(".bytes") => 4 << 20,
-        _ => 32,
-    }
+/// All but the first fifth of a run, in which things are made for the first time.
+pub(crate) fn settled(signs: &[Sign]) -> &[Sign] {
+    &signs[signs.len() / 5..]
 }
-
-/// Counts that grow because the crawl goes on, and nothing in memory with them.
-const PROGRESS: [&str; 3] = ["pages", "discovered", "peak_rss_bytes"];
-
-/// Caches that fill up to a bound, and the bound: it is held against that, not against time. Those of the
-/// configuration are what [`super::soak::pace`] sets.
-const FILLING: [(&str, u64); 8] = [
-    ("store.firsts", 65_536),
-    ("recorder.directories", 65_536),
-    ("recorder.chains", 65_536),
-    ("fetch.names", 100_000),
-    ("fetch.cookies", 3000),
-    ("cache.bytes", 16 << 20),
-    ("cache.urls", (16 << 20) / 512),
-    ("gate.hosts", 1_000_000),
-];
 
 /// Of a count: the medians of the three thirds of a run, its first fifth left out.
 pub(crate) fn thirds(signs: &[Sign], name: &str) -> [u64; 3] {
-    let settled = &signs[signs.len() / 5..];
+    let settled = settled(signs);
     let third = settled.len().div_ceil(3).max(1);
     let median = |part: &[Sign]| {
-        let mut values: Vec<u64> = part.iter().map(|sign| sign.of(name)).collect();
+        let mut values: Vec<u64> = part.iter().filter_map(|sign| sign.of(name)).collect();
         values.sort_unstable();
         values.get(values.len() / 2).copied().unwrap_or_default()
     };
@@ -159,58 +149,15 @@ pub(crate) fn thirds(signs: &[Sign], name: &str) -> [u64; 3] {
     std::array::from_fn(|_| parts.next().unwrap_or_default())
 }
 
-/// Which counts grow with time: those whose medians rise from third to third, and in all by more than a
-/// tenth and a slack.
-pub(crate) fn growing(signs: &[Sign]) -> Vec<String> {
-    let Some(last) = signs.last() else { return vec!["no vital signs were logged".to_owned()] };
-    let bound = |name: &str| FILLING.iter().find(|(filling, _)| *filling == name).map(|(_, bound)| *bound);
-    let over = signs.iter().flat_map(|sign| &sign.counts).find_map(|(name, n)| {
-        let bound = bound(name).filter(|bound| n > bound)?;
-        Some(format!("{name} is {n}, over its bound of {bound}"))
-    });
-    let is_judged = |name: &&String| !PROGRESS.contains(&name.as_str()) && bound(name).is_none();
-    let names = last.counts.keys().filter(is_judged);
-    let grows = |name: &&String| {
-        let [first, second, third] = thirds(signs, name);
-        first < second && second < third && third > first + first / 10 + slack(name)
-    };
-    let growing = names.filter(grows).map(|name| format!("{name} grows: {:?}", thirds(signs, name)));
-    growing.chain(over).collect()
-}
-
 /// A table of all counts, for people: name, least, medians of the thirds, most.
 pub(crate) fn table(signs: &[Sign]) -> String {
     let Some(last) = signs.last() else { return String::new() };
     let mut table = format!("{:24} {:>12} {:>36} {:>12}\n", "count", "least", "thirds", "most");
     for name in last.counts.keys() {
-        let values = || signs.iter().map(|sign| sign.of(name));
+        let values = || signs.iter().filter_map(|sign| sign.of(name));
         let (least, most) = (values().min().unwrap_or_default(), values().max().unwrap_or_default());
         let [a, b, c] = thirds(signs, name);
         table += &format!("{name:24} {least:>12} {:>36} {most:>12}\n", format!("{a} {b} {c}"));
     }
     table
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn signs(value: impl Fn(u64) -> u64) -> Vec<Sign> {
-        (0..100).map(|at| Sign { at, counts: [("tasks".to_owned(), value(at))].into() }).collect()
-    }
-
-    #[test]
-    fn what_grows_is_told_from_what_sways() {
-        let check = |value: fn(u64) -> u64, expected: usize| assert_eq!(growing(&signs(value)).len(), expected);
-        check(|_| 500, 0);
-        check(|at| at.min(20) * 50, 0);
-        check(|at| 500 + at % 7 * 30, 0);
-        check(|at| 500 + at / 2, 0);
-        check(|at| 500 + at * 3, 1);
-        check(|at| at * at, 1);
-        assert_eq!(growing(&[]).len(), 1, "nothing was looked at");
-        let cookies = |n: u64| Sign { at: 0, counts: [("fetch.cookies".to_owned(), n)].into() };
-        assert!(growing(&[cookies(1), cookies(100), cookies(3000)]).is_empty(), "it fills");
-        assert_eq!(growing(&[cookies(1), cookies(100), cookies(3001)]).len(), 1, "it is over");
-    }
 }

@@ -264,6 +264,15 @@ async fn once_pages_fail_once_with_their_retry_after() {
 }
 
 #[tokio::test]
+async fn pages_set_cookies_of_their_own_where_that_is_asked_for() {
+    for (cookie_permille, expected) in [(0, None), (1000, Some("page-0=read; Path=/"))] {
+        let server = start(Options { cookie_permille, ..options() }).await;
+        let home = Client::connect(server.addr()).await.get("h0.vitro.test", "/", "").await;
+        assert_eq!(home.header("set-cookie"), expected);
+    }
+}
+
+#[tokio::test]
 async fn the_log_tells_who_asked_and_how_many_at_once() {
     let slow = Duration::from_millis(80);
     let server = start(Options { slow, ..options() }).await;

@@ -179,6 +179,7 @@ fn web(dice: &mut Dice, seed: u64) -> Options {
         redirect_permille: 120,
         // It asks for a whole second.
         retry_after_permille: 0,
+        cookie_permille: 200,
         curios: dice.percent(15),
         ..Options::demo()
     }

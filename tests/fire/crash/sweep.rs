@@ -216,6 +216,7 @@ async fn stage() -> (Scene, BTreeMap<String, Value>) {
         latency: (Duration::ZERO, Duration::from_millis(1)),
         slow: Duration::ZERO,
         retry_after_permille: 0,
+        cookie_permille: 200,
         curios: false,
         ..Options::demo()
     };
