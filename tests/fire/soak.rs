@@ -57,6 +57,8 @@ impl Pace {
     const HEAD: u64 = 16;
     /// Hosts that the gate remembers although nobody has them open, if nobody needs their place.
     const GATE_KEPT: u64 = 1024;
+    /// Messages that the recorder takes in at once.
+    const RECORDED_AT_ONCE: u64 = 256;
     /// Hosts that one page can name.
     const HOSTS_A_PAGE: u64 = 64;
 
@@ -65,7 +67,7 @@ impl Pace {
     pub(crate) fn of(hosts: u64) -> Self {
         let active_hosts = Self::PLACES.min(hosts / 2);
         let idle_connections = active_hosts * Self::PER_HOST;
-        Self { rate: 150, hosts, active_hosts, concurrency: 12, idle_connections, commit_urls: 100 }
+        Self { rate: 150, hosts, active_hosts, concurrency: 8, idle_connections, commit_urls: 100 }
     }
 
     pub(crate) fn config(&self, config: Config) -> Config {
@@ -111,7 +113,7 @@ impl Pace {
             ("store.recent", Self::SEEN_BYTES / 24, Kind::Full),
             ("bench.places", active_hosts, Kind::Full),
             ("dispatcher.permits", concurrency, Kind::Full),
-            ("recorder.uncommitted", self.commit_urls, Kind::Full),
+            ("recorder.uncommitted", self.commit_urls, Kind::Swaying),
             ("gate.hosts", gate, gate_kind),
             (
                 "cache.urls",
@@ -133,7 +135,8 @@ impl Pace {
             ("bench.busy", slots, Kind::Swaying),
             ("bench.in_line", 256, Kind::Swaying),
             ("bench.urls", 2 * Self::HEAD * slots, Kind::Swaying),
-            ("bench.leases", 2 * concurrency, Kind::Swaying),
+            // On the way to a worker, with one, on the way to the recorder and back; and what the recorder has in hand.
+            ("bench.leases", 6 * concurrency + Self::RECORDED_AT_ONCE, Kind::Swaying),
             ("recorder.hosts", 2 * active_hosts + 1 + Self::HOSTS_A_PAGE, Kind::Swaying),
             ("recorder.inbox", 2 * concurrency, Kind::Swaying),
             ("dispatcher.inbox", 2 * concurrency, Kind::Swaying),

@@ -13,7 +13,7 @@ use crate::fire::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_soak_keeps_every_count_within_its_bound_and_comes_to_it() {
-    let pace = Pace { rate: 300, concurrency: 8, commit_urls: 30, ..Pace::of(20) };
+    let pace = Pace { rate: 300, commit_urls: 30, ..Pace::of(20) };
     let config = |config| pace.config(config).set("telemetry.interval", "100ms");
     let watched = crawl(soak::web(20, 500), config, Duration::from_secs(8), |_| ()).await;
     assert_eq!(watched.faults(&[0, 4]), Vec::<String>::new());

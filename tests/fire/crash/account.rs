@@ -38,7 +38,7 @@ pub(super) struct Account {
 /// What one kill cost.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Cost {
-    /// Pages that were asked for and have no record.
+    /// Pages that were asked for and have no record, but for those that wait for another attempt.
     pub(super) n_lost: u64,
     /// Pages that had been answered for so long that they must have one.
     pub(super) n_due: u64,
@@ -88,7 +88,9 @@ impl Account {
                 let why = format!("answered long before the kill, by {ago:?}, and still not written down");
                 return Err(format!("{why}: {url}: {it:?}"));
             }
-            cost.n_lost += 1;
+            // What waits for another attempt is in nobody's hands, and not lost: its attempts may be written down.
+            let waits = asked.last().is_some_and(|it| !is_final(it) && it.ended.is_some_and(|ended| ended <= alive));
+            cost.n_lost += u64::from(!waits);
             *self.in_vain.entry(url.clone()).or_default() += 1;
         }
         Ok(cost)
@@ -97,8 +99,8 @@ impl Account {
     /// Whether the page's record must have been committed by `alive`: its answer was whole and one that is not asked for
     /// again, and the end of it had been out for long.
     fn is_due(&self, url: &str, it: &Arrival, alive: Timestamp) -> bool {
-        let is_final = !matches!(it.status, 0..=199 | 408 | 425 | 429 | 500..) && !self.broken.contains(url);
-        is_final && it.ended.is_some_and(|ended| alive.since(ended) > self.uncommitted)
+        let is_whole = !self.broken.contains(url);
+        is_whole && is_final(it) && it.ended.is_some_and(|ended| alive.since(ended) > self.uncommitted)
     }
 
     /// Each page was asked for as often as its record says, and at most once more for each kill that may have cost it an
@@ -117,6 +119,11 @@ impl Account {
         }
         Ok(())
     }
+}
+
+/// Whether nobody asks again after such an answer.
+fn is_final(it: &Arrival) -> bool {
+    !matches!(it.status, 0..=199 | 408 | 425 | 429 | 500..)
 }
 
 #[cfg(test)]
@@ -171,7 +178,9 @@ mod tests {
         check(&[], &[arrival(200, false)], 9_999, false, Some(Cost { ..lost }));
         check(&["http://h/"], &[arrival(200, true)], 9_999, false, Some(Cost { ..lost }));
         for status in [0, 408, 425, 429, 500, 502, 503, 504] {
-            check(&[], &[arrival(status, true)], 9_999, false, Some(Cost { ..lost }));
+            check(&[], &[arrival(status, true)], 9_999, false, Some(Cost::default()));
+            check(&[], &[arrival(status, false)], 9_999, false, Some(Cost { ..lost }));
+            check(&[], &[arrival(status, true), arrival(200, false)], 9_999, false, Some(Cost { ..lost }));
         }
     }
 

@@ -125,7 +125,8 @@ async fn play_pass(scene: &Scene, dice: &mut Dice, pass: u64, max_kills: u64, te
         let cost = account.killed(&pages, alive, &done).unwrap_or_else(|why| panic!("{why}"));
         tally.due += cost.n_due;
         tally.most_in_vain = tally.most_in_vain.max(cost.n_lost);
-        assert!(cost.n_lost <= terms.most_in_vain, "{} requests were in vain", cost.n_lost);
+        let most = terms.most_in_vain;
+        assert!(cost.n_lost <= most, "{} requests were in vain, of {most} that may be: {pages:#?}", cost.n_lost);
     }
     scene.verify("out", "in the end").await;
     let records = reconciled(&scene.out());
