@@ -57,7 +57,8 @@ impl Before {
     async fn prepare(self, scene: &Scene, out: &str) -> bool {
         let failpoints = match self {
             Self::Nothing => return true,
-            Self::TornFile => "pages.sync=2*off->return(kill)",
+            // In a write, so that there is something behind what was committed, however the machine is loaded.
+            Self::TornFile => "pages.write=2*off->return(50% kill)",
             Self::NewFile => "pages.folder=1*off->return(kill)",
             Self::TornLog => "frontier.log.write=2*off->return(50% kill)",
             Self::Pass | Self::Crawl => "",
