@@ -184,3 +184,38 @@ async fn slow_and_silent_callers_disturb_nobody() {
     daemon.until(&id, &["finished"]).await;
     assert_eq!(daemon.stop().await, Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_manager_is_told_how_it_is() {
+    let ground = Ground::new();
+    let socket = tokio::net::UnixDatagram::bind(ground.path("notify")).unwrap();
+    ground.write("daemon.toml", config().toml());
+    let mut command = ground.command(&["serve", "--config", "daemon.toml"]);
+    command.env("NOTIFY_SOCKET", ground.path("notify")).env("WATCHDOG_USEC", "600000");
+    let child = command.spawn().unwrap();
+    let next = async || {
+        let mut text = vec![0; 4096];
+        let received = tokio::time::timeout(Duration::from_secs(30), socket.recv(&mut text)).await;
+        let n = received.expect("it says something").unwrap();
+        String::from_utf8_lossy(&text[..n]).into_owned()
+    };
+    let until = async |expected: &str| {
+        let mut before = 0;
+        loop {
+            let said = next().await;
+            if said.starts_with(expected) {
+                return before;
+            }
+            assert!(said.starts_with("WATCHDOG=1"), "{said} before {expected}");
+            before += 1;
+        }
+    };
+    until("READY=1").await;
+    until("WATCHDOG=1").await;
+    signal(&child, "HUP").await;
+    until("RELOADING=1").await;
+    until("READY=1").await;
+    signal(&child, "TERM").await;
+    until("STOPPING=1").await;
+    crate::support::ground::finish(child).await.with(0);
+}
