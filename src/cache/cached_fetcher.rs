@@ -17,6 +17,7 @@ use super::{
     policy::{self, Plan},
 };
 use crate::{
+    address::CanonicalUrl,
     clock::{Clock, Timestamp},
     fetch::{CacheStatus, FetchError, Fetcher, Request, Response},
     shutdown::Tasks,
@@ -73,6 +74,16 @@ impl CachedFetcher {
     /// freed by and by, as the cache is used.
     pub async fn sweep(&self) {
         self.core.exchanges.shelves.sweep().await;
+    }
+
+    /// Forgets all that is kept of a URL, or everything.
+    pub async fn forget(&self, url: Option<&CanonicalUrl>) {
+        let shelves = &self.core.exchanges.shelves;
+        match url {
+            Some(url) => shelves.remove_all(url).await,
+            None => shelves.clear(),
+        }
+        shelves.sweep().await;
     }
 
     async fn answer(&self, request: Request) -> Result<Response, FetchError> {

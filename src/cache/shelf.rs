@@ -126,6 +126,11 @@ impl Shelves {
         self.shelves.invalidate(url).await;
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        self.shelves.invalidate_all();
+    }
+
     /// Changes a shelf in one step: others may be at it.
     async fn change(&self, url: &CanonicalUrl, now: Timestamp, change: impl FnOnce(&mut Vec<Arc<Entry>>)) {
         let keep = self.keep;

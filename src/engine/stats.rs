@@ -275,6 +275,8 @@ pub enum Waiting {
     Domain,
     /// No other host can be remembered yet.
     Memory,
+    /// The operator has blocked it.
+    Blocked,
 }
 
 impl Waiting {
@@ -291,6 +293,7 @@ impl Waiting {
             Self::Address => "address",
             Self::Domain => "domain",
             Self::Memory => "memory",
+            Self::Blocked => "blocked",
         }
     }
 }
@@ -308,6 +311,7 @@ impl std::fmt::Display for Waiting {
             Self::Address => "their address",
             Self::Domain => "their domain",
             Self::Memory => "memory",
+            Self::Blocked => "the operator",
         })
     }
 }

@@ -58,6 +58,7 @@ impl From<Why> for Waiting {
             Why::Backoff => Self::Backoff,
             Why::Probe => Self::Probe,
             Why::Quiet => Self::Quiet,
+            Why::Blocked => Self::Blocked,
             Why::Address => Self::Address,
             Why::Domain => Self::Domain,
             Why::Memory => Self::Memory,

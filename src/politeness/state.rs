@@ -327,6 +327,12 @@ impl HostState {
         self.hold_until(conduct.ended_at + pause);
     }
 
+    /// As if the host had never failed, nor asked for a pause. The interval is for the caller to keep.
+    pub fn pardon(&mut self) {
+        self.not_before = Timestamp::default();
+        (self.backing_off, self.on_trial, self.errors_in_row) = (false, false, 0);
+    }
+
     /// Nobody asks before `at`.
     pub fn hold_until(&mut self, at: Timestamp) {
         self.not_before = self.not_before.max(at);

@@ -24,9 +24,11 @@ use super::{
     api::Metrics,
     board::{Board, Live, Shown},
     events::Events,
-    ledger::{CrawlId, Entry, How, Shelf, Want},
+    ledger::{CrawlId, Entry, Held, How, Shelf, Want},
 };
 use crate::{
+    address::HostKey,
+    clock::Timestamp,
     config::Base,
     engine::End,
     job::Surroundings,
@@ -73,6 +75,8 @@ pub(crate) struct Foreman {
     running: HashMap<CrawlId, Running>,
     crawls: JoinSet<Ran>,
     tasks: HashMap<TaskId, CrawlId>,
+    /// Hosts that nobody is to ask, and until when.
+    pub(super) blocked: BTreeMap<String, Timestamp>,
     /// Entries that could not be written, and have to be.
     unwritten: BTreeSet<CrawlId>,
     orders: mpsc::Receiver<Order>,
@@ -94,7 +98,7 @@ impl Foreman {
     /// With the crawls that `shelf` holds, and by whom orders are given.
     pub(crate) fn new(
         shelf: Shelf,
-        entries: Vec<Entry>,
+        held: Held,
         base: watch::Receiver<Arc<Base>>,
         surroundings: Surroundings,
         options: Options,
@@ -116,12 +120,16 @@ impl Foreman {
             running: HashMap::new(),
             crawls: JoinSet::new(),
             tasks: HashMap::new(),
+            blocked: held.blocked,
             unwritten: BTreeSet::new(),
             orders,
             notes: mpsc::channel(MAX_ORDERS),
             shutdown,
         };
-        entries.into_iter().for_each(|entry| foreman.keep(entry));
+        held.entries.into_iter().for_each(|entry| foreman.keep(entry));
+        for (host, until) in &foreman.blocked {
+            foreman.surroundings.gate.block(&HostKey::new(host), *until);
+        }
         let crawls = Crawls { orders: to, board: foreman.board.clone(), shelf };
         (foreman, crawls)
     }

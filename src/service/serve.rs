@@ -67,7 +67,7 @@ impl Service {
         let daemon = settings.daemon.clone();
         let data: PathBuf = daemon.data.clone();
         let opened = tokio::task::spawn_blocking(move || Shelf::open(&data)).await;
-        let (shelf, entries) = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let (shelf, held) = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         let listen = |source| ServeError::Listen { addr: daemon.listen, source };
         let listener = TcpListener::bind(daemon.listen).await.map_err(listen)?;
         let addr = listener.local_addr().map_err(listen)?;
@@ -86,7 +86,7 @@ impl Service {
         let data = shelf.path().to_owned();
         let (foreman, crawls) = Foreman::new(
             shelf,
-            entries,
+            held,
             base_seen.clone(),
             surroundings.clone(),
             options,

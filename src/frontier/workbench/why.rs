@@ -23,6 +23,8 @@ pub enum Why {
     Robots,
     /// Its queue is being read.
     Disk,
+    /// The operator has blocked it.
+    Blocked,
     /// The gate can remember no other host yet.
     Memory,
 }
@@ -38,6 +40,7 @@ impl From<Hold> for Why {
             Hold::Address => Self::Address,
             Hold::Domain => Self::Domain,
             Hold::Memory => Self::Memory,
+            Hold::Blocked => Self::Blocked,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod places;
 mod room;
+mod view;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -41,6 +42,8 @@ pub(super) struct Desk {
     /// The limiter of all requests of the process.
     all: Pacer,
     places: Places,
+    /// Hosts that an operator has blocked, and until when.
+    blocked: HashMap<HostId, Timestamp>,
     sweep_at: usize,
     /// The latest time that anybody has told.
     latest: Timestamp,
@@ -63,6 +66,11 @@ fn look(till: &Pacer, now: Timestamp) -> Result<(), Denied> {
     till.look(now).map_err(|at| Denied::Until(at, Hold::AllHosts))
 }
 
+/// Whether an operator lets a host be asked.
+fn until_blocked(until: Timestamp, now: Timestamp) -> Result<(), Denied> {
+    if until > now { Err(Denied::Until(until, Hold::Blocked)) } else { Ok(()) }
+}
+
 impl Desk {
     pub(super) fn new(options: Options, now: Timestamp) -> Self {
         Self {
@@ -78,6 +86,7 @@ impl Desk {
             address_limit: GroupLimit::default(),
             domain_limit: GroupLimit::default(),
             places: Places::default(),
+            blocked: HashMap::new(),
             sweep_at: SWEEP_FROM,
             latest: now,
             undated: Vec::new(),
@@ -201,6 +210,7 @@ impl Desk {
             return Err(self.memory_denied());
         };
         let asker = (member, id);
+        self.blocked.get(&id).map_or(Ok(()), |until| until_blocked(*until, now))?;
         host.ask(member, now)?;
         let address_limit = self.address_limit;
         if !address_limit.is_none() {

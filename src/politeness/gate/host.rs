@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     super::{Conduct, HostState, Pacer, Policy},
-    Denied, Hold, Ticket,
+    Denied, Hold, HostView, Ticket,
 };
 use crate::clock::Timestamp;
 
@@ -62,6 +62,8 @@ pub(super) struct Host {
     pub(super) filed_at: Option<Timestamp>,
     last: Option<u64>,
     stands_back_until: Option<Timestamp>,
+    /// When an operator pardoned it all that it had done.
+    pardoned_at: Timestamp,
 }
 
 impl Host {
@@ -80,6 +82,7 @@ impl Host {
             filed_at: None,
             last: None,
             stands_back_until: None,
+            pardoned_at: Timestamp::default(),
         }
     }
 
@@ -98,10 +101,41 @@ impl Host {
                 self.shares.push(Share { member, n_open: 1, policy, crawl_delay, waits: false });
             }
         }
-        if let Some(known) = known {
-            self.state.merge(known);
+        match known {
+            Some(known) if known.backing_off && known.troubled_at <= self.pardoned_at => {
+                let mut known = known.clone();
+                known.pardon();
+                self.state.merge(&known);
+            }
+            Some(known) => self.state.merge(known),
+            None => {}
         }
         self.agree(now);
+    }
+
+    /// It is asked as if it had never failed or asked for a pause, by those as well who come with what they remember of that.
+    pub(super) fn pardon(&mut self, now: Timestamp) {
+        self.pardoned_at = now;
+        self.state.pardon();
+        self.agree(now);
+        let interval = self.state.pace(&self.policy).0;
+        self.state.hold_until(self.heard_at + interval);
+    }
+
+    /// What an operator sees.
+    pub(super) fn view(&self, now: Timestamp) -> HostView {
+        let (interval, _, connections) = self.state.pace(&self.policy);
+        let not_before = Some(self.state.not_before).filter(|at| *at > now);
+        HostView {
+            n_jobs: self.shares.len(),
+            in_flight: self.in_flight(),
+            connections: Some(connections.get()),
+            interval: Some(interval),
+            crawl_delay: self.state.crawl_delay,
+            rests_until: not_before.filter(|_| self.state.backing_off),
+            errors_in_row: self.state.errors_in_row,
+            blocked_until: None,
+        }
     }
 
     /// A member closes it. `true` when that was its last time.

@@ -40,6 +40,7 @@ use std::{
 };
 
 use crate::{
+    address::HostKey,
     clock::Timestamp,
     lock::{Mutex, MutexGuard},
 };
@@ -146,6 +147,8 @@ pub enum Hold {
     AllHosts,
     /// No other host can be remembered.
     Memory,
+    /// The operator has blocked it.
+    Blocked,
 }
 
 impl Hold {
@@ -161,8 +164,30 @@ impl Hold {
             Self::Domain => "the limit of its domain",
             Self::AllHosts => "the limit of all hosts",
             Self::Memory => "no more hosts can be remembered",
+            Self::Blocked => "blocked by the operator",
         }
     }
+}
+
+/// How things stand with a host; the default is a host that nobody has asked lately.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostView {
+    /// Jobs that have it open.
+    pub n_jobs: usize,
+    /// Requests in flight.
+    pub in_flight: u32,
+    /// How many there may be.
+    pub connections: Option<u32>,
+    /// Time between two requests, `Crawl-delay` included.
+    pub interval: Option<Duration>,
+    /// The `Crawl-delay` that is honoured.
+    pub crawl_delay: Option<Duration>,
+    /// Until when it is left in peace because it failed or asked for a pause.
+    pub rests_until: Option<Timestamp>,
+    /// Failures since the last good answer.
+    pub errors_in_row: u32,
+    /// Until when the operator has blocked it.
+    pub blocked_until: Option<Timestamp>,
 }
 
 /// The gate of a process. Clones are one gate.
@@ -184,6 +209,26 @@ impl Gate {
     /// Hosts that are remembered.
     pub fn n_hosts(&self) -> usize {
         self.desk().n_hosts()
+    }
+
+    /// How things stand with a host.
+    pub fn view(&self, host: &HostKey, now: Timestamp) -> HostView {
+        self.desk().view(host.id(), now)
+    }
+
+    /// Nobody asks the host before `until`. `false` if as many hosts are blocked as may be.
+    pub fn block(&self, host: &HostKey, until: Timestamp) -> bool {
+        self.desk().block(host.id(), until)
+    }
+
+    /// The host may be asked again.
+    pub fn unblock(&self, host: &HostKey) {
+        self.desk().unblock(host.id());
+    }
+
+    /// The host is asked as if it had never failed or asked for a pause; its interval is kept.
+    pub fn pardon(&self, host: &HostKey, now: Timestamp) {
+        self.desk().pardon(host.id(), now);
     }
 
     /// Nothing under this lock waits, and what panics under it leaves counts that are too high at worst.

@@ -549,6 +549,38 @@ fn places_are_shared_by_those_who_want_them() {
 }
 
 #[test]
+fn an_operator_blocks_a_host_and_pardons_it() {
+    let gate = Gate::default();
+    let job = Job::new(&gate).open(&["a.test"], &policy(ms(1000), 1));
+    assert!(gate.block(&host("a.test"), T + ms(5000)));
+    assert_eq!(job.ask("a.test", T), Err(Denied::Until(T + ms(5000), Hold::Blocked)));
+    assert_eq!(gate.view(&host("a.test"), T).blocked_until, Some(T + ms(5000)));
+    let mut changes = job.0.changes();
+    changes.borrow_and_update();
+    gate.unblock(&host("a.test"));
+    assert!(changes.has_changed().unwrap(), "whoever waits is woken");
+    assert_eq!(job.ask("a.test", T), Ok(()));
+    job.leave("a.test", &conduct(T, Signal::Trouble));
+    let resting = gate.view(&host("a.test"), T + ms(1));
+    assert!(resting.rests_until > Some(T + ms(1000)) && resting.errors_in_row == 1, "{resting:?}");
+    gate.pardon(&host("a.test"), T + ms(10));
+    assert_eq!(
+        job.ask("a.test", T + ms(999)),
+        Err(Denied::Until(T + ms(1000), Hold::Interval)),
+        "its interval is kept"
+    );
+    assert_eq!(job.ask("a.test", T + ms(1000)), Ok(()));
+    // Also by those who come with what they remember of its trouble.
+    let mut known = HostState { backing_off: true, troubled_at: T, not_before: T + ms(90_000), ..HostState::default() };
+    let other = gate.join(Limits::default(), T);
+    other.open(&host("a.test"), &policy(ms(1000), 1), Some(&known), T + ms(2000)).unwrap();
+    assert_eq!(gate.view(&host("a.test"), T + ms(2000)).rests_until, None);
+    known.troubled_at = T + ms(1500);
+    other.open(&host("a.test"), &policy(ms(1000), 1), Some(&known), T + ms(2000)).unwrap();
+    assert_eq!(gate.view(&host("a.test"), T + ms(2000)).rests_until, Some(T + ms(90_000)), "it failed again");
+}
+
+#[test]
 fn a_crawl_delay_is_for_all_who_honour_it() {
     let gate = Gate::default();
     let one = Job::new(&gate).open(&["a.test"], &policy(ms(1), 2));

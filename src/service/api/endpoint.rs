@@ -88,6 +88,10 @@ impl Endpoint {
         Self::new(Method::PATCH, MethodFilter::PATCH, path, handler)
     }
 
+    pub(super) fn put<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(Method::PUT, MethodFilter::PUT, path, handler)
+    }
+
     pub(super) fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
         Self::new(Method::DELETE, MethodFilter::DELETE, path, handler)
     }

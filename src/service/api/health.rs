@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{App, model::Version};
-use crate::service::foreman::free_bytes;
+use crate::service::{board::State as Standing, foreman::free_bytes};
 
 /// The foreman answers within this time, or something is wrong with him or the disk.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -59,6 +59,45 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, checks }))
+}
+
+/// Whether more work is taken, and how much there is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Load {
+    /// Whether a crawl that is sent now would be taken.
+    accepting: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'static str>,
+    /// Whether one that is taken now would be begun at once.
+    idle: bool,
+    /// Crawls that are being worked on, of as many as may be.
+    running: usize,
+    max_running: usize,
+    /// Crawls that wait for a place.
+    queued: usize,
+    /// Crawls in the ledger, of as many as are kept.
+    crawls: usize,
+    max_crawls: usize,
+}
+
+pub(super) async fn load(State(app): State<App>) -> Json<Load> {
+    let (max_running, max_crawls) = {
+        let base = app.base.borrow();
+        (base.settings().daemon.running, base.settings().daemon.crawls)
+    };
+    let counts = app.crawls.board.counts();
+    let of = |states: &[Standing]| states.iter().filter_map(|state| counts.get(state)).sum::<usize>();
+    let running = of(&[Standing::Running, Standing::Pausing, Standing::Cancelling]);
+    let (queued, crawls) = (of(&[Standing::Queued]), counts.values().sum());
+    let why = match () {
+        () if app.shutdown.is_requested() => Some("it was asked to stop"),
+        () if crawls >= max_crawls => Some("as many crawls are kept as may be (daemon.crawls)"),
+        () => None,
+    };
+    let accepting = why.is_none();
+    let idle = accepting && queued == 0 && running < max_running;
+    Json(Load { accepting, why, idle, running, max_running, queued, crawls, max_crawls })
 }
 
 pub(super) async fn version(State(app): State<App>) -> Json<Version> {

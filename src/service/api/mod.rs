@@ -5,12 +5,14 @@
 //! reads what it needs from the call, asks the foreman, the board or the courier, and says what came of it;
 //! whatever goes wrong is a [`Problem`](super::problem::Problem).
 
+mod cache;
 mod crawls;
 mod endpoint;
 mod explain;
 mod extract;
 mod fetch;
 mod health;
+mod hosts;
 mod metrics;
 mod model;
 mod openapi;
@@ -81,7 +83,7 @@ impl std::ops::Deref for App {
 
 /// Every call there is.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    use Need::{Crawl as ToCrawl, Fetch, Nothing, Read};
+    use Need::{Admin, Crawl as ToCrawl, Fetch, Nothing, Read};
     vec![
         Endpoint::post("/v1/crawls", crawls::create)
             .needs(ToCrawl)
@@ -176,6 +178,40 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .says("Fetch a URL", "The same for one URL. With `form=body` the answer is the body as the server sent it.")
             .query::<FetchQuery>()
             .answers::<FetchResult>(200, "The result."),
+        Endpoint::get("/v1/load", health::load)
+            .needs(Read)
+            .says("Read the load", "Whether more crawls are taken, and how many there are.")
+            .answers::<health::Load>(200, "The load."),
+        Endpoint::get("/v1/hosts", hosts::list)
+            .needs(Read)
+            .says("List hosts", "Those that running crawls are busiest with, or wait for when few are left.")
+            .answers::<hosts::HostList>(200, "The hosts."),
+        Endpoint::get("/v1/hosts/{host}", hosts::read)
+            .needs(Read)
+            .says("Read a host", "How things stand with it, for all crawls together.")
+            .answers::<hosts::Host>(200, "The host."),
+        Endpoint::post("/v1/hosts/{host}/reset", hosts::reset)
+            .needs(Admin)
+            .says("Reset a host", "It is asked as if it had never failed or asked for a pause; its interval is kept.")
+            .answers::<hosts::Host>(200, "The host."),
+        Endpoint::put("/v1/hosts/{host}/block", hosts::block)
+            .needs(Admin)
+            .says("Block a host", "Nobody asks it until then, also after a restart; crawls wait for it.")
+            .query::<hosts::BlockQuery>()
+            .answers::<hosts::Host>(200, "The host."),
+        Endpoint::delete("/v1/hosts/{host}/block", hosts::unblock)
+            .needs(Admin)
+            .says("Let a host be asked again", "")
+            .answers::<hosts::Host>(200, "The host."),
+        Endpoint::get("/v1/cache", cache::read)
+            .needs(Read)
+            .says("Read the cache", "What it holds, and what came of requests since the start.")
+            .answers::<cache::CacheView>(200, "The counts."),
+        Endpoint::delete("/v1/cache", cache::purge)
+            .needs(Admin)
+            .says("Purge the cache", "Of a URL, or of everything.")
+            .query::<cache::PurgeQuery>()
+            .answers::<cache::CacheView>(200, "The counts after that."),
         Endpoint::get("/healthz", health::health)
             .needs(Nothing)
             .says("Is the process alive", "Without a key.")

@@ -63,7 +63,7 @@ pub(crate) fn openapi() -> Json {
 
 fn operation(endpoint: &Endpoint, problem: &Json, taken: &mut SchemaGenerator, written: &mut SchemaGenerator) -> Json {
     let mut parameters = Vec::new();
-    for name in ["id", "file"].into_iter().filter(|name| endpoint.path.contains(&format!("{name}}}"))) {
+    for name in ["id", "file", "host"].into_iter().filter(|name| endpoint.path.contains(&format!("{name}}}"))) {
         parameters.push(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
     }
     if let Some(make) = endpoint.query {

@@ -7,12 +7,17 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Foreman;
 use crate::{
+    address::HostKey,
+    clock::Timestamp,
     service::{
         board::{Board, Shown},
         ledger::{Act, CrawlId, Entry, How, Idempotency, Shelf, ShelfError, Unfit, Want},
     },
     shutdown::blocking,
 };
+
+/// Most hosts that are blocked.
+const MAX_BLOCKED: usize = 10_000;
 
 /// A crawl that somebody wants.
 #[derive(Debug)]
@@ -32,6 +37,8 @@ pub(crate) enum Order {
     Create(Box<NewCrawl>, Reply<(Shown, bool)>),
     Act(CrawlId, Option<u64>, Act, Reply<Shown>),
     Delete(CrawlId, Option<u64>, Reply<()>),
+    /// Nobody is to ask a host before that time; `None` lets it be asked again.
+    Block(HostKey, Option<Timestamp>, Reply<()>),
     /// Only to see whether anybody is there.
     Hear(Reply<()>),
 }
@@ -54,6 +61,8 @@ pub(crate) enum Refused {
     Full(usize),
     #[error("this key has {0} crawls that are not over, as many as it may have")]
     OwnersShare(usize),
+    #[error("{MAX_BLOCKED} hosts are blocked, as many as may be")]
+    TooManyBlocked,
     #[error("this idempotency key was used for another crawl")]
     OtherCall,
     #[error("the data folder can't be written")]
@@ -86,6 +95,11 @@ impl Crawls {
         self.order(|reply| Order::Delete(id, revision, reply)).await
     }
 
+    /// Has nobody ask a host before `until`, also after a restart; `None` lets it be asked again.
+    pub(crate) async fn block(&self, host: HostKey, until: Option<Timestamp>) -> Result<(), Refused> {
+        self.order(|reply| Order::Block(host, until, reply)).await
+    }
+
     /// Whether the foreman answers.
     pub(crate) async fn is_heard(&self) -> bool {
         self.order(Order::Hear).await.is_ok()
@@ -105,6 +119,7 @@ impl Foreman {
             Order::Create(new, reply) => drop(reply.send(self.create(*new))),
             Order::Act(id, revision, act, reply) => drop(reply.send(self.act(id, revision, act))),
             Order::Delete(id, revision, reply) => drop(reply.send(self.delete(id, revision))),
+            Order::Block(host, until, reply) => drop(reply.send(self.block(&host, until))),
             Order::Hear(reply) => drop(reply.send(Ok(()))),
         }
     }
@@ -134,6 +149,25 @@ impl Foreman {
         let id = entry.id;
         self.keep(entry);
         Ok((self.board.get(id).ok_or(Refused::Unknown)?, true))
+    }
+
+    fn block(&mut self, host: &HostKey, until: Option<Timestamp>) -> Result<(), Refused> {
+        let (now, mut blocked) = (self.surroundings.clock.now(), self.blocked.clone());
+        blocked.retain(|_, until| *until > now);
+        match until {
+            Some(until) => drop(blocked.insert(host.to_string(), until)),
+            None => drop(blocked.remove(&host.to_string())),
+        }
+        if blocked.len() > MAX_BLOCKED {
+            return Err(Refused::TooManyBlocked);
+        }
+        blocking(|| self.shelf.set_blocked(&blocked)).map_err(disk)?;
+        self.blocked = blocked;
+        match until {
+            Some(until) => drop(self.surroundings.gate.block(host, until)),
+            None => self.surroundings.gate.unblock(host),
+        }
+        Ok(())
     }
 
     fn current(&self, id: CrawlId, revision: Option<u64>) -> Result<Entry, Refused> {

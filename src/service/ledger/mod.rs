@@ -17,4 +17,4 @@ mod entry;
 mod shelf;
 
 pub(crate) use entry::{Act, Change, CrawlId, Entry, How, Idempotency, Next, Unfit, Want};
-pub(crate) use shelf::{Shelf, ShelfError};
+pub(crate) use shelf::{Held, Shelf, ShelfError};

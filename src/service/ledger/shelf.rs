@@ -1,6 +1,7 @@
 //! The ledger's files.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
@@ -8,7 +9,10 @@ use std::{
 };
 
 use super::{CrawlId, Entry};
-use crate::job::whole::{self, Steps};
+use crate::{
+    clock::Timestamp,
+    job::whole::{self, Steps},
+};
 
 const LOCK: &str = "lock";
 const VERSION: &str = "version";
@@ -16,6 +20,7 @@ const VERSION: &str = "version";
 const THIS_VERSION: &str = "1";
 const CRAWLS: &str = "crawls";
 const TRASH: &str = "trash";
+const BLOCKED: &str = "blocked.json";
 const ENTRY: &str = "crawl.json";
 const OUT: &str = "out";
 /// A file that is written to see whether one can be.
@@ -41,8 +46,16 @@ pub(crate) enum ShelfError {
     Locked(PathBuf),
     #[error("{} was written by another version of dragline ({found}); this one knows {THIS_VERSION}", .path.display())]
     Version { path: PathBuf, found: String },
-    #[error("{} is damaged: {why}\nnothing was changed; restore the file, or move its folder away to do without this crawl", .path.display())]
+    #[error("{} is damaged: {why}\nnothing was changed; restore the file, or move it away (a crawl with its folder) to do without it", .path.display())]
     Damaged { path: PathBuf, why: String },
+}
+
+/// What the data folder holds.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) entries: Vec<Entry>,
+    /// Hosts that nobody is to ask, and until when.
+    pub(crate) blocked: BTreeMap<String, Timestamp>,
 }
 
 /// The data folder, for as long as it is ours.
@@ -59,7 +72,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> ShelfError + '_ {
 impl Shelf {
     /// Makes the data folder if need be, claims it, clears away what an earlier process began or did not end, and
     /// reads all entries.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Entry>), ShelfError> {
+    pub(crate) fn open(path: &Path) -> Result<(Self, Held), ShelfError> {
         for folder in [path.to_owned(), path.join(CRAWLS), path.join(TRASH)] {
             fs::create_dir_all(&folder).map_err(at(&folder))?;
         }
@@ -78,7 +91,8 @@ impl Shelf {
             }
         }
         sync(&crawls)?;
-        Ok((shelf, entries))
+        let blocked = shelf.blocked()?;
+        Ok((shelf, Held { entries, blocked }))
     }
 
     fn check_version(&self) -> Result<(), ShelfError> {
@@ -155,6 +169,25 @@ impl Shelf {
         whole::replace(&path, &bytes, MODE, ENTRY_STEPS).map_err(at(&path))
     }
 
+    /// The hosts that nobody is to ask, and until when.
+    fn blocked(&self) -> Result<BTreeMap<String, Timestamp>, ShelfError> {
+        let path = self.path.join(BLOCKED);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|error| ShelfError::Damaged { path, why: error.to_string() })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(error) => Err(at(&path)(error)),
+        }
+    }
+
+    /// Replaces that list.
+    pub(crate) fn set_blocked(&self, blocked: &BTreeMap<String, Timestamp>) -> Result<(), ShelfError> {
+        let path = self.path.join(BLOCKED);
+        let bytes = serde_json::to_vec_pretty(blocked).expect("plain data");
+        whole::replace(&path, &bytes, MODE, ENTRY_STEPS).map_err(at(&path))
+    }
+
     /// Takes a crawl from the ledger. Its files are where [`Shelf::empty_trash`] finds them.
     pub(crate) fn delete(&self, id: CrawlId) -> Result<(), ShelfError> {
         let (from, to) = (self.folder(id), self.path.join(TRASH).join(id.to_string()));
@@ -203,7 +236,6 @@ mod tests {
     use serde_json::json;
 
     use super::{super::Want, *};
-    use crate::clock::Timestamp;
 
     fn entry(ms: u64) -> Entry {
         let now = Timestamp(1_800_000_000_000_000 + 1000 * ms);
@@ -213,18 +245,20 @@ mod tests {
     #[test]
     fn what_was_added_is_there_again_and_what_was_deleted_is_not() {
         let data = tempfile::tempdir().unwrap();
-        let (shelf, entries) = Shelf::open(data.path()).unwrap();
-        assert!(entries.is_empty());
+        let (shelf, held) = Shelf::open(data.path()).unwrap();
+        assert!(held.entries.is_empty() && held.blocked.is_empty());
         let all = [entry(1), entry(2), entry(3)];
         all.iter().for_each(|entry| shelf.add(entry).unwrap());
         let changed = all[1].end(super::super::How::Failed, Some("why".into()), Timestamp(7));
         shelf.update(&changed).unwrap();
         shelf.delete(all[2].id).unwrap();
+        shelf.set_blocked(&BTreeMap::from([("a.test".to_owned(), Timestamp(9))])).unwrap();
         fs::create_dir_all(data.path().join("crawls/.new-half")).unwrap();
         fs::create_dir_all(data.path().join("crawls/somebody's own")).unwrap();
         drop(shelf);
-        let (shelf, mut entries) = Shelf::open(data.path()).unwrap();
+        let (shelf, Held { mut entries, blocked }) = Shelf::open(data.path()).unwrap();
         entries.sort_by_key(|entry| entry.id);
+        assert_eq!(blocked, BTreeMap::from([("a.test".to_owned(), Timestamp(9))]));
         assert_eq!(entries, [all[0].clone(), changed]);
         assert!(!data.path().join("crawls/.new-half").exists() && data.path().join("crawls/somebody's own").exists());
         assert!(data.path().join("trash").join(all[2].id.to_string()).exists());

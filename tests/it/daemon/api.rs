@@ -206,6 +206,41 @@ async fn the_same_call_makes_one_crawl_and_lists_have_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_blocked_also_after_a_restart_and_let_go_again() {
+    let (ground, (_server, document)) = (Ground::new(), web(10).await);
+    let daemon = Daemon::start(&ground, &config()).await;
+    let (status, blocked) = daemon.json("PUT", "/v1/hosts/H0.vitro.test/block?seconds=600", None).await;
+    assert!(status == 200 && blocked["host"] == "h0.vitro.test" && blocked["blocked_until"].is_string(), "{blocked}");
+    daemon.stop().await;
+    let daemon = Daemon::start_again(&ground, "").await;
+    let id = daemon.begin(&document).await;
+    let waits = async {
+        loop {
+            let (_, crawl) = daemon.get(&format!("/v1/crawls/{id}")).await;
+            if crawl["waiting"]["last"].as_array().is_some_and(|last| last.iter().any(|it| it["why"] == "blocked")) {
+                return crawl;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let crawl = tokio::time::timeout(std::time::Duration::from_secs(30), waits).await.expect("it waits for the host");
+    let last = crawl["waiting"]["last"].as_array().unwrap();
+    assert!(last.iter().any(|it| it["host"] == "h0.vitro.test" && it["why"] == "blocked"), "{crawl}");
+    let (_, hosts) = daemon.get("/v1/hosts").await;
+    assert!(hosts["hosts"].as_array().unwrap().iter().any(|host| host["blocked_until"].is_string()), "{hosts}");
+    let (_, load) = daemon.get("/v1/load").await;
+    assert!(load["accepting"] == true && load["running"] == 1 && load["queued"] == 0, "{load}");
+    assert_eq!(daemon.json("DELETE", "/v1/hosts/h0.vitro.test/block", None).await.0, 200);
+    daemon.until(&id, &["finished"]).await;
+    reconciled(&daemon.out(&id));
+    for name in ["a/b", "h0.vitro.test:80", "..", "%00", "a b"] {
+        let got = daemon.call("POST", &format!("/v1/hosts/{}/reset", name.replace(' ', "%20")), "", b"").await;
+        assert_eq!(got.status, 404, "{name}");
+    }
+    assert_eq!(daemon.json("POST", "/v1/hosts/h1.vitro.test/reset", None).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn single_urls_are_fetched_and_kept() {
     let (ground, (server, document)) = (Ground::new(), web(5).await);
     let daemon = Daemon::start(&ground, &config()).await;
@@ -236,6 +271,14 @@ async fn single_urls_are_fetched_and_kept() {
     }
     assert_eq!(daemon.get("/v1/fetch").await.0, 400);
     assert_eq!(daemon.get(&format!("/v1/fetch?url={seed}&deadline_ms=0")).await.0, 400);
+    let (_, cache) = daemon.get("/v1/cache").await;
+    assert!(cache["stale"] == 2 && cache["urls"].as_u64() > Some(0), "{cache}");
+    let (status, purged) = daemon.json("DELETE", &format!("/v1/cache?url={seed}"), None).await;
+    assert_eq!(status, 200, "{purged}");
+    let (_, again) = daemon.get(&format!("/v1/fetch?url={seed}&max_age=60")).await;
+    assert_eq!(again["cache"], "miss");
+    let (_, purged) = daemon.json("DELETE", "/v1/cache", None).await;
+    assert_eq!((&purged["urls"], &purged["bytes"]), (&json!(0), &json!(0)), "{purged}");
     let metrics = daemon.call("GET", "/metrics", "", b"").await;
     let metrics = String::from_utf8(metrics.body).unwrap();
     assert!(metrics.ends_with("# EOF\n") && metrics.contains("dragline_cache_answers{of=\"stale\"} 2"), "{metrics}");
