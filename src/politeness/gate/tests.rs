@@ -570,14 +570,16 @@ fn an_operator_blocks_a_host_and_pardons_it() {
         "its interval is kept"
     );
     assert_eq!(job.ask("a.test", T + ms(1000)), Ok(()));
+    job.leave("a.test", &conduct(T + ms(1000), Signal::Fine));
     // Also by those who come with what they remember of its trouble.
     let mut known = HostState { backing_off: true, troubled_at: T, not_before: T + ms(90_000), ..HostState::default() };
     let other = gate.join(Limits::default(), T);
     other.open(&host("a.test"), &policy(ms(1000), 1), Some(&known), T + ms(2000)).unwrap();
-    assert_eq!(gate.view(&host("a.test"), T + ms(2000)).rests_until, None);
+    job.visit("a.test", T + ms(2001));
     known.troubled_at = T + ms(1500);
-    other.open(&host("a.test"), &policy(ms(1000), 1), Some(&known), T + ms(2000)).unwrap();
-    assert_eq!(gate.view(&host("a.test"), T + ms(2000)).rests_until, Some(T + ms(90_000)), "it failed again");
+    other.open(&host("a.test"), &policy(ms(1000), 1), Some(&known), T + ms(2002)).unwrap();
+    let later = job.ask("a.test", T + ms(5000));
+    assert_eq!(later, Err(Denied::Until(T + ms(90_000), Hold::Interval)), "it failed again after that");
 }
 
 #[test]

