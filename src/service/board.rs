@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::{
     events::Events,
-    ledger::{CrawlId, Entry, How, Want},
+    ledger::{CrawlId, Entry, How, Schedule, Want},
 };
 use crate::{engine::stats::Progress, sink::Mark};
 
@@ -108,11 +108,23 @@ impl Shown {
 
 /// Clones are one board.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Board(Arc<Mutex<BTreeMap<CrawlId, Shown>>>);
+pub(crate) struct Board {
+    crawls: Arc<Mutex<BTreeMap<CrawlId, Shown>>>,
+    schedules: Arc<Mutex<BTreeMap<CrawlId, Schedule>>>,
+}
 
 impl Board {
     fn crawls(&self) -> MutexGuard<'_, BTreeMap<CrawlId, Shown>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.crawls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn show_schedules(&self, schedules: BTreeMap<CrawlId, Schedule>) {
+        *self.schedules.lock().unwrap_or_else(PoisonError::into_inner) = schedules;
+    }
+
+    /// Every schedule.
+    pub(crate) fn schedules(&self) -> BTreeMap<CrawlId, Schedule> {
+        self.schedules.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn show(&self, shown: Shown) {

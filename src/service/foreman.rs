@@ -5,6 +5,7 @@
 //! whatever happens to it, its entry says what to go on with.
 
 mod begin;
+mod calendar;
 mod order;
 
 use std::{
@@ -24,7 +25,7 @@ use super::{
     api::Metrics,
     board::{Board, Live, Shown},
     events::Events,
-    ledger::{CrawlId, Entry, Held, How, Shelf, Want},
+    ledger::{CrawlId, Entry, Held, How, Schedule, Shelf, Want},
 };
 use crate::{
     address::HostKey,
@@ -35,12 +36,13 @@ use crate::{
     shutdown::{Shutdown, blocking},
 };
 use begin::{Note, Ran, Trouble, Work};
+pub(crate) use calendar::Set;
 pub(crate) use order::{Crawls, NewCrawl, Order, Refused};
 
 /// Orders that wait.
 const MAX_ORDERS: usize = 64;
-/// How often the foreman looks at the disk, and tries again to write what it could not.
-const TICK: Duration = Duration::from_secs(5);
+/// How often the foreman looks at the calendar, and tries again to write what it could not.
+const TICK: Duration = Duration::from_secs(2);
 
 /// How much the foreman takes on.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +78,8 @@ pub(crate) struct Foreman {
     crawls: JoinSet<Ran>,
     tasks: HashMap<TaskId, CrawlId>,
     /// Hosts that nobody is to ask, and until when.
-    pub(super) blocked: BTreeMap<String, Timestamp>,
+    blocked: BTreeMap<String, Timestamp>,
+    schedules: BTreeMap<CrawlId, Schedule>,
     /// Entries that could not be written, and have to be.
     unwritten: BTreeSet<CrawlId>,
     orders: mpsc::Receiver<Order>,
@@ -121,12 +124,14 @@ impl Foreman {
             crawls: JoinSet::new(),
             tasks: HashMap::new(),
             blocked: held.blocked,
+            schedules: held.schedules,
             unwritten: BTreeSet::new(),
             orders,
             notes: mpsc::channel(MAX_ORDERS),
             shutdown,
         };
         held.entries.into_iter().for_each(|entry| foreman.keep(entry));
+        foreman.show_schedules();
         for (host, until) in &foreman.blocked {
             foreman.surroundings.gate.block(&HostKey::new(host), *until);
         }
@@ -170,7 +175,10 @@ impl Foreman {
                 Event::Ran(task, ran) => self.ran(task, ran),
                 Event::Note(note) => self.begun(note),
                 Event::Order(order) => self.take(order),
-                Event::Tick => self.write_again(),
+                Event::Tick => {
+                    self.write_again();
+                    self.keep_the_calendar();
+                }
             }
             if !is_stopping {
                 self.start_what_is_due();

@@ -168,7 +168,9 @@ impl From<Refused> for Problem {
             Refused::Changed(revision) => Self::changed(revision),
             Refused::Unfit(_) | Refused::Running => Self::conflict(detail),
             Refused::OtherCall => Self::unprocessable(detail),
-            Refused::Full(_) | Refused::OwnersShare(_) | Refused::TooManyBlocked => Self::too_many(detail, 60),
+            Refused::Full(_) | Refused::OwnersShare(_) | Refused::TooManyBlocked | Refused::TooManySchedules => {
+                Self::too_many(detail, 60)
+            }
             Refused::Disk(_) | Refused::Stopping => Self::unavailable(detail),
         }
     }

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Priority of a crawl that has none.
-const PRIORITY: u8 = 5;
+pub(super) const PRIORITY: u8 = 5;
 const MAX_PRIORITY: u8 = 9;
 /// Crawls in a page of the list, unless asked for less or more, and at most.
 const PER_PAGE: usize = 50;
@@ -83,7 +83,7 @@ pub(super) struct MoreSeeds {
     urls: Vec<String>,
 }
 
-fn checked(priority: Option<u8>) -> Result<Option<u8>, Problem> {
+pub(super) fn checked(priority: Option<u8>) -> Result<Option<u8>, Problem> {
     match priority {
         Some(priority) if priority > MAX_PRIORITY => {
             Err(Problem::bad_request(format!("a priority is a number from 0 to {MAX_PRIORITY}")))
@@ -135,7 +135,7 @@ fn digest(document: &Json_, priority: u8, is_paused: bool) -> String {
 }
 
 /// Tells all that is wrong with a document.
-fn judge(app: &App, document: &Document) -> Result<crate::config::Settings, Problem> {
+pub(super) fn judge(app: &App, document: &Document) -> Result<crate::config::Settings, Problem> {
     let base = app.base.borrow().clone();
     base.crawl(document, std::path::Path::new("out")).map_err(|errors| Problem::document(&errors))
 }

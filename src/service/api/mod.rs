@@ -18,9 +18,8 @@ mod model;
 mod openapi;
 mod outputs;
 mod pages;
+mod schedules;
 mod stream;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use endpoint::router;
 pub(crate) use fetch::Desk;
@@ -178,6 +177,28 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .says("Fetch a URL", "The same for one URL. With `form=body` the answer is the body as the server sent it.")
             .query::<FetchQuery>()
             .answers::<FetchResult>(200, "The result."),
+        Endpoint::post("/v1/schedules", schedules::create)
+            .needs(ToCrawl)
+            .says("Schedule a crawl", "It is begun whenever the clock of the zone shows what the expression means, and after the first time done again (a recrawl). Times that passed while the daemon did not run count as one.")
+            .body::<schedules::ScheduleRequest>()
+            .answers::<schedules::ScheduleView>(201, "The schedule."),
+        Endpoint::get("/v1/schedules", schedules::list)
+            .needs(Read)
+            .says("List schedules", "")
+            .answers::<schedules::ScheduleList>(200, "The schedules."),
+        Endpoint::get("/v1/schedules/{id}", schedules::read)
+            .needs(Read)
+            .says("Read a schedule", "")
+            .answers::<schedules::ScheduleView>(200, "The schedule."),
+        Endpoint::patch("/v1/schedules/{id}", schedules::pause)
+            .needs(ToCrawl)
+            .says("Pause a schedule, or have it go on", "What passes meanwhile is not made up for.")
+            .query::<schedules::PauseQuery>()
+            .answers::<schedules::ScheduleView>(200, "The schedule."),
+        Endpoint::delete("/v1/schedules/{id}", schedules::delete)
+            .needs(ToCrawl)
+            .says("Delete a schedule", "The crawl that it has begun stays.")
+            .answers_nothing(204, "It is gone."),
         Endpoint::get("/v1/load", health::load)
             .needs(Read)
             .says("Read the load", "Whether more crawls are taken, and how many there are.")

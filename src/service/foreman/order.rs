@@ -5,13 +5,16 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Foreman;
+use super::{
+    Foreman,
+    calendar::{MAX_SCHEDULES, Set},
+};
 use crate::{
     address::HostKey,
     clock::Timestamp,
     service::{
         board::{Board, Shown},
-        ledger::{Act, CrawlId, Entry, How, Idempotency, Shelf, ShelfError, Unfit, Want},
+        ledger::{Act, CrawlId, Entry, How, Idempotency, Schedule, Shelf, ShelfError, Unfit, Want},
     },
     shutdown::blocking,
 };
@@ -39,6 +42,8 @@ pub(crate) enum Order {
     Delete(CrawlId, Option<u64>, Reply<()>),
     /// Nobody is to ask a host before that time; `None` lets it be asked again.
     Block(HostKey, Option<Timestamp>, Reply<()>),
+    /// Something is done to a schedule.
+    Schedule(CrawlId, Set, Reply<Option<Schedule>>),
     /// Only to see whether anybody is there.
     Hear(Reply<()>),
 }
@@ -63,6 +68,8 @@ pub(crate) enum Refused {
     OwnersShare(usize),
     #[error("{MAX_BLOCKED} hosts are blocked, as many as may be")]
     TooManyBlocked,
+    #[error("there are {MAX_SCHEDULES} schedules, as many as may be")]
+    TooManySchedules,
     #[error("this idempotency key was used for another crawl")]
     OtherCall,
     #[error("the data folder can't be written")]
@@ -100,6 +107,11 @@ impl Crawls {
         self.order(|reply| Order::Block(host, until, reply)).await
     }
 
+    /// Does something to a schedule, and gives what there is then.
+    pub(crate) async fn schedule(&self, id: CrawlId, set: Set) -> Result<Option<Schedule>, Refused> {
+        self.order(|reply| Order::Schedule(id, set, reply)).await
+    }
+
     /// Whether the foreman answers.
     pub(crate) async fn is_heard(&self) -> bool {
         self.order(Order::Hear).await.is_ok()
@@ -120,11 +132,12 @@ impl Foreman {
             Order::Act(id, revision, act, reply) => drop(reply.send(self.act(id, revision, act))),
             Order::Delete(id, revision, reply) => drop(reply.send(self.delete(id, revision))),
             Order::Block(host, until, reply) => drop(reply.send(self.block(&host, until))),
+            Order::Schedule(id, set, reply) => drop(reply.send(self.set_schedule(id, set))),
             Order::Hear(reply) => drop(reply.send(Ok(()))),
         }
     }
 
-    fn create(&mut self, new: NewCrawl) -> Result<(Shown, bool), Refused> {
+    pub(super) fn create(&mut self, new: NewCrawl) -> Result<(Shown, bool), Refused> {
         let NewCrawl { owner, priority, document, is_paused, idempotency, most } = new;
         if let Some(call) = &idempotency
             && let Some(id) = self.calls.get(&(owner.clone(), call.key.clone()))
@@ -178,7 +191,7 @@ impl Foreman {
         }
     }
 
-    fn act(&mut self, id: CrawlId, revision: Option<u64>, act: Act) -> Result<Shown, Refused> {
+    pub(super) fn act(&mut self, id: CrawlId, revision: Option<u64>, act: Act) -> Result<Shown, Refused> {
         let before = self.current(id, revision)?;
         let mut after = before.act(act)?;
         let running = self.running.get(&id);
@@ -225,7 +238,7 @@ fn needs_a_stop(before: &Entry, after: &Entry) -> bool {
     after.want != Want::Run || after.document != before.document || after.more_seeds != before.more_seeds
 }
 
-fn disk(error: ShelfError) -> Refused {
+pub(super) fn disk(error: ShelfError) -> Refused {
     tracing::error!(%error, "the ledger can't be written");
     Refused::Disk(error)
 }

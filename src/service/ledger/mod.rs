@@ -14,7 +14,9 @@
 //! - the data folder has one owner, who holds its lock, and one version, which is written in it.
 
 mod entry;
+mod schedule;
 mod shelf;
 
 pub(crate) use entry::{Act, Change, CrawlId, Entry, How, Idempotency, Next, Unfit, Want};
+pub(crate) use schedule::{Overlap, Schedule, next};
 pub(crate) use shelf::{Held, Shelf, ShelfError};

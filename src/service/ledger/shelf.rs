@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use super::{CrawlId, Entry};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{CrawlId, Entry, Schedule};
 use crate::{
     clock::Timestamp,
     job::whole::{self, Steps},
@@ -21,6 +23,7 @@ const THIS_VERSION: &str = "1";
 const CRAWLS: &str = "crawls";
 const TRASH: &str = "trash";
 const BLOCKED: &str = "blocked.json";
+const SCHEDULES: &str = "schedules.json";
 const ENTRY: &str = "crawl.json";
 const OUT: &str = "out";
 /// A file that is written to see whether one can be.
@@ -56,6 +59,7 @@ pub(crate) struct Held {
     pub(crate) entries: Vec<Entry>,
     /// Hosts that nobody is to ask, and until when.
     pub(crate) blocked: BTreeMap<String, Timestamp>,
+    pub(crate) schedules: BTreeMap<CrawlId, Schedule>,
 }
 
 /// The data folder, for as long as it is ours.
@@ -91,8 +95,10 @@ impl Shelf {
             }
         }
         sync(&crawls)?;
-        let blocked = shelf.blocked()?;
-        Ok((shelf, Held { entries, blocked }))
+        let blocked = shelf.read_list(BLOCKED)?;
+        let schedules = shelf.read_list::<Vec<Schedule>>(SCHEDULES)?;
+        let schedules = schedules.into_iter().map(|schedule| (schedule.id, schedule)).collect();
+        Ok((shelf, Held { entries, blocked, schedules }))
     }
 
     fn check_version(&self) -> Result<(), ShelfError> {
@@ -169,23 +175,32 @@ impl Shelf {
         whole::replace(&path, &bytes, MODE, ENTRY_STEPS).map_err(at(&path))
     }
 
-    /// The hosts that nobody is to ask, and until when.
-    fn blocked(&self) -> Result<BTreeMap<String, Timestamp>, ShelfError> {
-        let path = self.path.join(BLOCKED);
+    /// A list that is kept beside the crawls; empty before it was written first.
+    fn read_list<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, ShelfError> {
+        let path = self.path.join(name);
         match fs::read(&path) {
             Ok(bytes) => {
                 serde_json::from_slice(&bytes).map_err(|error| ShelfError::Damaged { path, why: error.to_string() })
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
             Err(error) => Err(at(&path)(error)),
         }
     }
 
-    /// Replaces that list.
-    pub(crate) fn set_blocked(&self, blocked: &BTreeMap<String, Timestamp>) -> Result<(), ShelfError> {
-        let path = self.path.join(BLOCKED);
-        let bytes = serde_json::to_vec_pretty(blocked).expect("plain data");
+    fn write_list(&self, name: &str, list: &impl Serialize) -> Result<(), ShelfError> {
+        let path = self.path.join(name);
+        let bytes = serde_json::to_vec_pretty(list).expect("plain data");
         whole::replace(&path, &bytes, MODE, ENTRY_STEPS).map_err(at(&path))
+    }
+
+    /// Replaces the list of hosts that nobody is to ask.
+    pub(crate) fn set_blocked(&self, blocked: &BTreeMap<String, Timestamp>) -> Result<(), ShelfError> {
+        self.write_list(BLOCKED, blocked)
+    }
+
+    /// Replaces the list of schedules.
+    pub(crate) fn set_schedules(&self, schedules: &BTreeMap<CrawlId, Schedule>) -> Result<(), ShelfError> {
+        self.write_list(SCHEDULES, &schedules.values().collect::<Vec<_>>())
     }
 
     /// Takes a crawl from the ledger. Its files are where [`Shelf::empty_trash`] finds them.
@@ -256,7 +271,7 @@ mod tests {
         fs::create_dir_all(data.path().join("crawls/.new-half")).unwrap();
         fs::create_dir_all(data.path().join("crawls/somebody's own")).unwrap();
         drop(shelf);
-        let (shelf, Held { mut entries, blocked }) = Shelf::open(data.path()).unwrap();
+        let (shelf, Held { mut entries, blocked, .. }) = Shelf::open(data.path()).unwrap();
         entries.sort_by_key(|entry| entry.id);
         assert_eq!(blocked, BTreeMap::from([("a.test".to_owned(), Timestamp(9))]));
         assert_eq!(entries, [all[0].clone(), changed]);

@@ -219,3 +219,62 @@ async fn the_service_manager_is_told_how_it_is() {
     until("STOPPING=1").await;
     crate::support::ground::finish(child).await.with(0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduled_crawl_is_begun_in_time_and_done_again() {
+    let (ground, (_server, document)) = (Ground::new(), web().await);
+    ground.write("daemon.toml", config().toml());
+    // Three seconds before a minute is full.
+    let seconds = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() % 60;
+    let shift = |more: i64| format!("clock.start=return({})", 57 - i64::try_from(seconds).unwrap() + more);
+    let daemon = Daemon::start_again(&ground, &shift(0)).await;
+    for (wrong, why) in [
+        (json!({"cron": "* * * *", "document": document}), "five fields"),
+        (json!({"cron": "* * * * *", "zone": "Nowhere", "document": document}), "not known"),
+        (json!({"cron": "0 0 31 2 *", "document": document}), "never"),
+        (json!({"cron": "* * * * *", "document": {"seeds": {"stdin": true}}}), "operator"),
+        (json!({"cron": "* * * * *"}), "document"),
+    ] {
+        let (status, problem) = daemon.json("POST", "/v1/schedules", Some(&wrong)).await;
+        assert!(status == 422 && problem.to_string().contains(why), "{wrong}: {problem}");
+    }
+    let (status, made) =
+        daemon.json("POST", "/v1/schedules", Some(&json!({"cron": "* * * * *", "document": document}))).await;
+    assert!(status == 201 && made["next_at"].as_str().unwrap().ends_with(":00.000Z"), "{made}");
+    let at = format!("/v1/schedules/{}", made["id"].as_str().unwrap());
+    let crawl = async |daemon: &Daemon| {
+        for _ in 0..1000 {
+            let (_, schedule) = daemon.get(&at).await;
+            if let Some(id) = schedule["crawl"].as_str() {
+                return id.to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it is never begun");
+    };
+    let id = crawl(&daemon).await;
+    daemon.until(&id, &["finished"]).await;
+    let (_, schedule) = daemon.json("PATCH", &format!("{at}?paused=true"), None).await;
+    assert!(schedule["paused"] == true && schedule.get("next_at").is_none(), "{schedule}");
+    daemon.kill().await;
+    // Hours later: what passed while it was paused is not made up for, what passed after that counts as one.
+    let daemon = Daemon::start_again(&ground, &shift(3 * 3600)).await;
+    let (_, schedule) = daemon.json("PATCH", &format!("{at}?paused=false"), None).await;
+    assert_eq!(schedule["paused"], false);
+    daemon.kill().await;
+    let daemon = Daemon::start_again(&ground, &shift(9 * 3600)).await;
+    let passes = async {
+        loop {
+            let (status, receipt) = daemon.get(&format!("/v1/crawls/{id}/receipt")).await;
+            if status == 200 && receipt["pass"] == 2 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), passes).await.expect("it is done again");
+    let (_, all) = daemon.get("/v1/crawls").await;
+    assert_eq!(all["crawls"].as_array().unwrap().len(), 1, "{all}");
+    assert_eq!(daemon.json("DELETE", &at, None).await.0, 204);
+    assert_eq!(daemon.get("/v1/schedules").await.1, json!({"schedules": []}));
+}

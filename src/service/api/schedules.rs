@@ -1,0 +1,174 @@
+//! Schedules: crawls that are begun again and again.
+
+use axum::{
+    Json,
+    extract::{Path as InPath, Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    App,
+    crawls::{PRIORITY, checked, judge},
+    endpoint::Caller,
+    extract::{self, Asked},
+};
+use crate::{
+    clock::Timestamp,
+    config::Document,
+    service::{
+        foreman::Set,
+        ledger::{CrawlId, Overlap, Schedule, next},
+        problem::Problem,
+    },
+};
+
+/// When a crawl is begun.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScheduleRequest {
+    /// Five fields: minute, hour, day of month, month, day of week.
+    cron: String,
+    /// The zone whose clock counts.
+    #[serde(default = "utc")]
+    zone: String,
+    /// What is done when the time has come and the crawl is not over.
+    #[serde(default)]
+    overlap: Overlap,
+    /// Of those that wait, the ones with more go first.
+    #[schemars(range(min = 0, max = 9))]
+    priority: Option<u8>,
+    /// What is crawled, as for `POST /v1/crawls`.
+    document: Value,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+/// A schedule.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ScheduleView {
+    id: String,
+    owner: String,
+    cron: String,
+    zone: String,
+    overlap: Overlap,
+    priority: u8,
+    paused: bool,
+    /// The crawl that it has begun; it is done again each time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crawl: Option<String>,
+    /// When it was dealt with last, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fired_at: Option<String>,
+    /// When it is due next, RFC 3339; none while it is paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_at: Option<String>,
+    document: Value,
+}
+
+/// Schedules.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ScheduleList {
+    schedules: Vec<ScheduleView>,
+}
+
+/// Whether a schedule is paused.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PauseQuery {
+    /// Whether it begins nothing for now. What passes meanwhile is not made up for.
+    paused: bool,
+}
+
+fn view(schedule: Schedule) -> ScheduleView {
+    let next_at = schedule.due_at().filter(|_| !schedule.is_paused);
+    ScheduleView {
+        id: schedule.id.to_string(),
+        owner: schedule.owner,
+        cron: schedule.cron,
+        zone: schedule.zone,
+        overlap: schedule.overlap,
+        priority: schedule.priority,
+        paused: schedule.is_paused,
+        crawl: schedule.crawl.map(|id| id.to_string()),
+        fired_at: schedule.fired_at.map(Timestamp::rfc3339),
+        next_at: next_at.map(Timestamp::rfc3339),
+        document: schedule.document,
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("there is no such schedule")
+}
+
+/// The schedule that a path names, if it is there for this caller.
+fn named(app: &App, caller: &Caller, id: &str) -> Result<Schedule, Problem> {
+    let id: CrawlId = id.parse().map_err(|_| unknown())?;
+    let found = app.crawls.board.schedules().remove(&id);
+    found.filter(|schedule| caller.may_see(&schedule.owner)).ok_or_else(unknown)
+}
+
+pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let asked: ScheduleRequest = extract::json(&app, request).await?;
+    let priority = checked(asked.priority)?.unwrap_or(PRIORITY);
+    judge(&app, &Document::of(asked.document.clone()))?;
+    let now = app.clock.now();
+    if next(&asked.cron, &asked.zone, now).map_err(Problem::unprocessable)?.is_none() {
+        return Err(Problem::unprocessable("cron: there never is such a time"));
+    }
+    let schedule = Schedule {
+        id: CrawlId::new(now),
+        owner: caller.name.to_string(),
+        created_at: now,
+        cron: asked.cron,
+        zone: asked.zone,
+        overlap: asked.overlap,
+        priority,
+        document: asked.document,
+        is_paused: false,
+        crawl: None,
+        fired_at: None,
+        is_owed: false,
+    };
+    let made = app.crawls.schedule(schedule.id, Set::Put(Box::new(schedule))).await?.ok_or_else(unknown)?;
+    Ok((StatusCode::CREATED, Json(view(made))).into_response())
+}
+
+pub(super) async fn list(State(app): State<App>, caller: Caller) -> Json<ScheduleList> {
+    let all = app.crawls.board.schedules().into_values();
+    Json(ScheduleList { schedules: all.filter(|schedule| caller.may_see(&schedule.owner)).map(view).collect() })
+}
+
+pub(super) async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(id): InPath<String>,
+) -> Result<Json<ScheduleView>, Problem> {
+    named(&app, &caller, &id).map(view).map(Json)
+}
+
+pub(super) async fn pause(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(id): InPath<String>,
+    Asked(asked): Asked<PauseQuery>,
+) -> Result<Json<ScheduleView>, Problem> {
+    let schedule = named(&app, &caller, &id)?;
+    let set = app.crawls.schedule(schedule.id, Set::Pause(asked.paused)).await?;
+    set.map(view).map(Json).ok_or_else(unknown)
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    InPath(id): InPath<String>,
+) -> Result<StatusCode, Problem> {
+    let schedule = named(&app, &caller, &id)?;
+    app.crawls.schedule(schedule.id, Set::Delete).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,1 +1,0 @@
-//! The API, called as callers call it.
