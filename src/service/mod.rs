@@ -34,6 +34,7 @@ mod door;
 mod events;
 mod foreman;
 mod ledger;
+mod patience;
 mod problem;
 mod serve;
 

@@ -21,6 +21,7 @@ use super::{
     door::Door,
     foreman::{self, Crawls, Foreman},
     ledger::{Shelf, ShelfError},
+    patience::Patient,
 };
 use crate::{
     clock::Clock,
@@ -256,7 +257,7 @@ async fn serve(
         .header_read_timeout(timeout)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, timeout)), service);
     tokio::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
