@@ -5,9 +5,9 @@
 //! operator's that costs servers and the daemon less; everything else is the operator's: the guard, proxies, TLS,
 //! files, what is read from the environment. What is not listed is refused, so that a key that comes new is closed.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::{
     ConfigErrors, Fault, Problem, Settings, Sources,
@@ -165,6 +165,21 @@ impl Base {
         Ok(Self { layers, merged: merged.tree, environment: sources.environment, settings })
     }
 
+    /// Keys in which another configuration differs, of those below any of `paths`.
+    pub fn differences(&self, other: &Self, paths: &[&str]) -> Vec<String> {
+        let mut keys = Vec::new();
+        for path in paths {
+            differ(path, at(&self.merged, path), at(&other.merged, path), &mut keys);
+        }
+        keys
+    }
+
+    /// Whether there is such a key, or section.
+    #[cfg(test)]
+    pub(crate) fn knows(&self, path: &str) -> bool {
+        !at(&self.merged, path).is_null()
+    }
+
     /// The operator's settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -192,6 +207,25 @@ impl Base {
         let sources = Sources { environment: self.environment.clone(), ..Sources::default() };
         let (_, settings) = sources.checked_as(NAME, layers, Vec::new())?;
         Ok(settings)
+    }
+}
+
+fn at<'a>(tree: &'a Json, path: &str) -> &'a Json {
+    path.split('.').fold(tree, |tree, key| &tree[key])
+}
+
+/// Adds the keys of two trees below `path` that have other values.
+fn differ(path: &str, ours: &Json, theirs: &Json, keys: &mut Vec<String>) {
+    match (ours, theirs) {
+        (Json::Object(ours), Json::Object(theirs)) => {
+            let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+            for name in names {
+                let value = |of: &Map<String, Json>| of.get(name).cloned().unwrap_or_default();
+                differ(&format!("{path}.{name}"), &value(ours), &value(theirs), keys);
+            }
+        }
+        _ if ours != theirs => keys.push(path.to_owned()),
+        _ => {}
     }
 }
 
@@ -311,7 +345,7 @@ mod tests {
         check("fetch.allow_addresses = ['loopback']", "operator");
         check("fetch.resolve.'example.com' = '127.0.0.1'", "operator");
         check("fetch.headers.X-Secret = { env = 'SECRET' }", "reads nothing from elsewhere");
-        check("proxy.url = 'http://127.0.0.1:1'", "operator");
+        check("proxy.urls = ['http://127.0.0.1:1']", "operator");
         check("job.out = '/etc'", "operator");
         check("seeds.files = ['/etc/passwd']", "operator");
         check("seeds.files = ['Cargo.toml']", "operator");

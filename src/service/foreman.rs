@@ -28,7 +28,7 @@ use super::{
     ledger::{CrawlId, Entry, Held, How, Schedule, Shelf, Want},
 };
 use crate::{
-    address::HostKey,
+    address::{HostKey, without_userinfo},
     clock::Timestamp,
     config::Base,
     engine::End,
@@ -203,7 +203,8 @@ impl Foreman {
         let events = self.events.entry(id).or_insert_with(|| Arc::new(Events::new(now.0, self.options.events))).clone();
         let name = entry.document["job"]["name"].as_str().filter(|name| !name.is_empty());
         let seed = || entry.document["seeds"]["urls"][0].as_str().or(entry.document["seeds"]["sitemaps"][0].as_str());
-        let name = name.or_else(seed).unwrap_or_default().to_owned();
+        // A login in a seed is for its server alone.
+        let name = without_userinfo(name.or_else(seed).unwrap_or_default()).into_owned();
         let live = self.running.get(&id).and_then(|crawl| crawl.live.clone());
         let before = self.board.get(id).map(|shown| shown.state());
         let shown = Shown { entry: Arc::new(entry.clone()), name, live, events: events.clone() };

@@ -37,6 +37,44 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 /// Most header fields of a call.
 const MAX_HEADERS: usize = 64;
 
+/// What is built once, when the daemon starts: what listens, and what opens connections for all crawls.
+const SET_AT_THE_START: &[&str] = &[
+    "daemon.listen",
+    "daemon.data",
+    "daemon.running",
+    "daemon.crawls",
+    "daemon.connections",
+    "daemon.fetches",
+    "daemon.events",
+    "daemon.readers",
+    "daemon.disk_reserve",
+    "cache",
+    "client_certificate",
+    "dns",
+    "fetch.allow_addresses",
+    "fetch.allow_ports",
+    "fetch.concurrency",
+    "fetch.connect_timeout",
+    "fetch.deny_addresses",
+    "fetch.first_byte_timeout",
+    "fetch.idle_connections",
+    "fetch.idle_timeout",
+    "fetch.decode_ratio",
+    "fetch.max_header_size",
+    "fetch.max_headers",
+    "fetch.memory",
+    "fetch.min_rate",
+    "fetch.min_rate_window",
+    "fetch.resolve",
+    "fetch.timeout",
+    "host",
+    "limits.bandwidth",
+    "politeness.per_host",
+    "proxy",
+    "telemetry",
+    "tls",
+];
+
 /// Why the daemon can't serve.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
@@ -163,19 +201,8 @@ fn read_again(
     door: &watch::Sender<Arc<Door>>,
 ) -> Result<(), ConfigErrors> {
     let new = Base::load(sources)?;
-    let (now, before) = (new.settings().daemon.clone(), base.borrow().settings().daemon.clone());
-    let fixed = [
-        ("daemon.listen", now.listen != before.listen),
-        ("daemon.data", now.data != before.data),
-        ("daemon.running", now.running != before.running),
-        ("daemon.crawls", now.crawls != before.crawls),
-        ("daemon.connections", now.connections != before.connections),
-        ("daemon.fetches", now.fetches != before.fetches),
-        ("daemon.events", now.events != before.events),
-        ("daemon.readers", now.readers != before.readers),
-        ("daemon.disk_reserve", now.disk_reserve_bytes != before.disk_reserve_bytes),
-    ];
-    for (key, _) in fixed.iter().filter(|(_, differs)| *differs) {
+    let now = new.settings().daemon.clone();
+    for key in base.borrow().differences(&new, SET_AT_THE_START) {
         tracing::warn!("{key} changes when the daemon is started again");
     }
     door.send_replace(Arc::new(Door::new(&now.keys, &now.names)));
@@ -268,5 +295,32 @@ async fn serve(
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Flags};
+
+    fn base(change: impl FnOnce(&mut Flags)) -> Base {
+        let mut flags = Flags::default();
+        change(&mut flags);
+        let environment = Environment::given(Vec::<(String, String)>::new());
+        Base::load(&Sources { flags, environment, ..Sources::default() }).unwrap()
+    }
+
+    #[test]
+    fn what_does_not_change_while_it_runs_is_told_by_key() {
+        let before = base(|_| {});
+        let unknown: Vec<_> = SET_AT_THE_START.iter().filter(|path| !before.knows(path)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+        let after = base(|flags| {
+            flags.set("fetch.deny_addresses", "test", vec!["10.0.0.0/8".to_owned()]);
+            flags.set("cache.enabled", "test", true);
+            flags.set("limits.pages", "test", 7);
+        });
+        let told = before.differences(&after, SET_AT_THE_START);
+        assert_eq!(told, ["cache.enabled", "fetch.deny_addresses"]);
     }
 }

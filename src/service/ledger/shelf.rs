@@ -161,7 +161,12 @@ impl Shelf {
         self.write(&unfinished, entry)?;
         let folder = self.folder(entry.id);
         crate::fault::io("ledger.add.rename").and_then(|()| fs::rename(&unfinished, &folder)).map_err(at(&folder))?;
-        sync(&crawls)
+        let named = crate::fault::io("ledger.add.folder").map_err(at(&crawls)).and_then(|()| sync(&crawls));
+        if named.is_err() {
+            // Whoever is told that there is no such crawl may ask for it again: then there must not be two.
+            let _ = fs::rename(&folder, self.path.join(TRASH).join(entry.id.to_string()));
+        }
+        named
     }
 
     /// Replaces a crawl's entry.

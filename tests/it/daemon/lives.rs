@@ -54,8 +54,15 @@ async fn what_was_acknowledged_is_there_whatever_step_the_daemon_dies_at() {
     let (ground, (_server, document)) = (Ground::new(), web().await);
     Daemon::start(&ground, &config()).await.stop().await;
     let mut known = Vec::new();
-    for name in ["ledger.write", "ledger.sync", "ledger.rename", "ledger.folder", "ledger.add.rename", "ledger.delete"]
-    {
+    for name in [
+        "ledger.write",
+        "ledger.sync",
+        "ledger.rename",
+        "ledger.folder",
+        "ledger.add.rename",
+        "ledger.add.folder",
+        "ledger.delete",
+    ] {
         for fault in ["return(kill)", "return(EIO)", "1*off->return(50% kill)", "1*off->return(ENOSPC)"] {
             let daemon = Daemon::start_again(&ground, &format!("{name}={fault}")).await;
             for n in 0..3 {
