@@ -18,6 +18,7 @@ mod auth;
 mod build;
 mod cache;
 mod canonical;
+mod client;
 mod contact;
 mod cookies;
 mod daemon;
@@ -43,6 +44,7 @@ mod settings;
 mod transport;
 mod units;
 
+pub use client::{ClientVariables, KEY_VARIABLE, URL_VARIABLE};
 pub use daemon::{CallerKey, Daemon, Scopes};
 pub use document::{Base, Document, DocumentFormat};
 pub use identity::Identity;
