@@ -8,13 +8,15 @@ use std::process::ExitCode;
 pub enum Exit {
     /// The crawl is finished (or what was asked for is done).
     Finished = 0,
-    /// An internal error.
+    /// An internal error. Of a crawl that a daemon works on: it failed. Of `healthcheck`: the daemon is not
+    /// ready, for Docker knows no other number.
     Internal = 1,
     /// A usage or configuration error; nothing was done.
     Usage = 2,
     /// The crawl ended because a limit was reached.
     LimitReached = 3,
-    /// The crawl was interrupted and can be resumed.
+    /// The crawl was interrupted, or cancelled at its daemon, and can be resumed; or whoever watched it
+    /// stopped watching.
     Interrupted = 4,
     /// The crawl ended without one page fetched.
     NothingFetched = 5,
@@ -25,11 +27,16 @@ pub enum Exit {
     SomeFailed = 7,
     /// `verify`: outputs, state and receipt of the folder do not agree, or something in it is damaged.
     Unverified = 8,
+    /// `ctl`: no daemon was reached, or what answered is none, or it went away.
+    NoDaemon = 9,
+    /// `ctl`: the daemon did not do it: a key that does not open this, no such crawl, one that is in no state
+    /// for it, too much at a time.
+    Declined = 10,
 }
 
 impl Exit {
     /// Every code, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Finished,
         Self::Internal,
         Self::Usage,
@@ -39,6 +46,8 @@ impl Exit {
         Self::OutputRefused,
         Self::SomeFailed,
         Self::Unverified,
+        Self::NoDaemon,
+        Self::Declined,
     ];
 
     /// The number.
@@ -50,7 +59,7 @@ impl Exit {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Finished => "finished",
-            Self::Internal => "internal error",
+            Self::Internal => "internal error; ctl: the crawl failed; healthcheck: the daemon is not ready",
             Self::Usage => "usage or configuration error",
             Self::LimitReached => "a limit was reached",
             Self::Interrupted => "interrupted, can be resumed",
@@ -60,12 +69,14 @@ impl Exit {
             }
             Self::SomeFailed => "with fetch --fail: some URL did not end with 2xx",
             Self::Unverified => "verify: the folder does not verify",
+            Self::NoDaemon => "ctl: no daemon was reached",
+            Self::Declined => "ctl: the daemon did not do it (key, no such crawl, not as it is, too much)",
         }
     }
 
     /// The table at the end of the help.
     pub(crate) fn help() -> String {
-        let line = |exit: Self| format!("  {}  {}", exit.code(), exit.meaning());
+        let line = |exit: Self| format!("  {:<2} {}", exit.code(), exit.meaning());
         format!("Exit codes:\n{}", Self::ALL.map(line).join("\n"))
     }
 }
@@ -82,6 +93,6 @@ mod tests {
 
     #[test]
     fn numbers_are_for_ever() {
-        assert_eq!(Exit::ALL.map(Exit::code), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(Exit::ALL.map(Exit::code), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     }
 }

@@ -20,11 +20,12 @@ use crate::{
     engine::stats::{Progress, Stage},
     telemetry::Terminal,
 };
-use picture::{View, lines, paint};
-use rates::{Meter, Rates};
+use picture::{View, lines};
+pub(super) use picture::{framed, paint};
+pub(super) use rates::{Meter, Rates, Reading};
 
 /// Time between two redraws.
-const REDRAW_EVERY: Duration = Duration::from_millis(200);
+pub(super) const REDRAW_EVERY: Duration = Duration::from_millis(200);
 /// Log lines of progress don't come more often.
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -129,7 +130,7 @@ impl Display {
 }
 
 /// Ticks after every `period`. Ticks that were missed are left out.
-fn ticker(period: Duration) -> tokio::time::Interval {
+pub(super) fn ticker(period: Duration) -> tokio::time::Interval {
     let mut ticker = interval_at(Instant::now() + period, period);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticker

@@ -57,13 +57,21 @@ pub(super) fn lines(view: &View<'_>, width: usize) -> Vec<String> {
         ("hosts", hosts(progress)),
         ("left", left(progress, view.rates)),
     ];
-    let title = format!("{} · {} · {}", view.job, doing(progress), duration(view.elapsed));
+    framed(format!("{} · {} · {}", view.job, doing(progress), duration(view.elapsed)), rows, width)
+}
+
+/// A title and labelled lines, without those that have nothing to say, of at most `width` columns each.
+pub(in crate::cli) fn framed(
+    title: String,
+    rows: impl IntoIterator<Item = (&'static str, Option<String>)>,
+    width: usize,
+) -> Vec<String> {
     let rows = rows.into_iter().filter_map(|(label, text)| Some(format!("  {label:<w$}{}", text?, w = LABEL - 2)));
     std::iter::once(title).chain(rows).map(|line| cut(line, width)).collect()
 }
 
 /// Makes the title stand out and the labels stand back.
-pub(super) fn paint(lines: Vec<String>, colours: bool) -> Vec<String> {
+pub(in crate::cli) fn paint(lines: Vec<String>, colours: bool) -> Vec<String> {
     if !colours {
         return lines;
     }

@@ -16,27 +16,33 @@ const LEAST_SPAN: Duration = Duration::from_millis(500);
 
 /// Speeds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Rates {
+pub(in crate::cli) struct Rates {
     /// Pages fetched a second.
-    pub(super) pages_per_s: f64,
-    /// Body bytes over the wire a second.
-    pub(super) bytes_per_s: u64,
+    pub(in crate::cli) pages_per_s: f64,
+    /// Body bytes a second: over the wire, or as whoever reads counts them.
+    pub(in crate::cli) bytes_per_s: u64,
     /// URLs concluded a second, however they ended.
-    pub(super) urls_per_s: f64,
+    pub(in crate::cli) urls_per_s: f64,
+}
+
+/// Counts at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::cli) struct Reading {
+    pub(in crate::cli) n_pages: u64,
+    pub(in crate::cli) n_bytes: u64,
+    pub(in crate::cli) n_urls: u64,
 }
 
 /// Remembers enough of the past to tell [`Rates`].
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(in crate::cli) struct Meter {
     samples: VecDeque<Sample>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     at: Timestamp,
-    n_pages: u64,
-    n_bytes: u64,
-    n_urls: u64,
+    reading: Reading,
 }
 
 impl Meter {
@@ -48,8 +54,13 @@ impl Meter {
             return Rates::default();
         }
         let tally = &progress.tally;
-        let newest =
-            Sample { at: now, n_pages: tally.n_pages(), n_bytes: tally.wire_bytes, n_urls: tally.n_concluded() };
+        let (n_pages, n_urls) = (tally.n_pages(), tally.n_concluded());
+        self.note(now, Reading { n_pages, n_bytes: tally.wire_bytes, n_urls })
+    }
+
+    /// The same of plain counts.
+    pub(in crate::cli) fn note(&mut self, now: Timestamp, reading: Reading) -> Rates {
+        let newest = Sample { at: now, reading };
         while self.samples.get(1).is_some_and(|second| now.since(second.at) >= WINDOW) {
             self.samples.pop_front();
         }
@@ -65,13 +76,14 @@ fn between(oldest: &Sample, newest: &Sample) -> Rates {
     if span < LEAST_SPAN {
         return Rates::default();
     }
+    let (then, here) = (oldest.reading, newest.reading);
     let per_second = |then: u64, now: u64| now.saturating_sub(then) as f64 / span.as_secs_f64();
     #[expect(clippy::cast_possible_truncation, reason = "a saturating cast of a rounded number is what is wanted")]
-    let bytes_per_s = per_second(oldest.n_bytes, newest.n_bytes).round() as u64;
+    let bytes_per_s = per_second(then.n_bytes, here.n_bytes).round() as u64;
     Rates {
-        pages_per_s: per_second(oldest.n_pages, newest.n_pages),
+        pages_per_s: per_second(then.n_pages, here.n_pages),
         bytes_per_s,
-        urls_per_s: per_second(oldest.n_urls, newest.n_urls),
+        urls_per_s: per_second(then.n_urls, here.n_urls),
     }
 }
 
