@@ -8,7 +8,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 use clap_complete::Shell;
 
-use super::{Exit, Start, fetch::FetchArgs, inspect::InspectCommand};
+use super::{
+    Exit, Start,
+    ctl::{CtlArgs, HealthArgs},
+    fetch::FetchArgs,
+    inspect::InspectCommand,
+};
 use crate::{config::Flags, job::Beginning};
 
 /// A polite, crash-proof web crawler.
@@ -43,6 +48,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     Serve(ServeArgs),
     Key(KeyArgs),
+    Ctl(Box<CtlArgs>),
+    Healthcheck(HealthArgs),
     /// See how dragline judges one thing: a robots.txt, a URL, a page, a sitemap, a charset, where it may connect
     ///
     /// Reads a file, standard input ("-") or a URL; with --batch, questions as JSON lines.

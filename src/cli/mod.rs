@@ -13,6 +13,7 @@ mod args;
 mod check;
 mod completions;
 mod crawl;
+mod ctl;
 mod demo;
 mod exit;
 mod explain;
@@ -84,6 +85,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Inspect { what } => inspect::execute(&what),
         Command::Serve(args) => serve::execute(&args),
         Command::Key(args) => serve::make_key(&args),
+        Command::Ctl(args) => ctl::execute(&args),
+        Command::Healthcheck(args) => ctl::check_health(&args),
         Command::Completions(args) => completions::execute(&args),
         Command::Man(args) => man::execute(&args),
     }

@@ -395,6 +395,24 @@ fn help_has_examples() {
         "inspect sitemap",
         "inspect charset",
         "inspect guard",
+        "healthcheck",
+        "ctl",
+        "ctl crawls",
+        "ctl submit",
+        "ctl show",
+        "ctl watch",
+        "ctl pause",
+        "ctl resume",
+        "ctl cancel",
+        "ctl recrawl",
+        "ctl delete",
+        "ctl seeds",
+        "ctl pages",
+        "ctl receipt",
+        "ctl get",
+        "ctl fetch",
+        "ctl explain",
+        "ctl version",
     ];
     for command in commands.into_iter().chain(subjects) {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
@@ -421,7 +439,15 @@ fn man_pages() {
     assert!(stdout(dir.path(), &["man"]).contains(".TH dragline 1"));
     stdout(dir.path(), &["man", "--dir", "man1"]);
     let pages = ["dragline.1", "dragline-run.1", "dragline-crawl.1", "dragline-check.1", "dragline-demo.1"];
-    for page in pages.into_iter().chain(["dragline-inspect.1", "dragline-inspect-robots.1", "dragline-inspect-url.1"]) {
+    for page in pages.into_iter().chain([
+        "dragline-inspect.1",
+        "dragline-inspect-robots.1",
+        "dragline-inspect-url.1",
+        "dragline-healthcheck.1",
+        "dragline-ctl.1",
+        "dragline-ctl-watch.1",
+        "dragline-ctl-get.1",
+    ]) {
         let text = fs::read_to_string(dir.path().join("man1").join(page)).expect(page);
         assert!(text.contains(".SH \"EXAMPLES\"\n.nf\ndragline"), "{page} has no examples");
     }
