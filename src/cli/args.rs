@@ -32,7 +32,8 @@ fn after_help() -> String {
         "Examples:\n  dragline demo\n  dragline crawl https://example.org/ --contact me@example.org --max-pages 100\n  \
          dragline check site.toml\n  dragline run site.toml\n\n{}\n\nEnvironment:\n  \
          DRAGLINE__SECTION__KEY  sets a key of the configuration, e.g. DRAGLINE__LIMITS__DEPTH=3\n  \
-         RUST_LOG                sets telemetry.log",
+         RUST_LOG                sets telemetry.log\n  \
+         DRAGLINE_URL, DRAGLINE_KEY  the daemon that `dragline ctl` speaks to, and its key",
         Exit::help()
     )
 }

@@ -2,5 +2,6 @@
 
 mod api;
 mod closed;
+mod ctl;
 mod killed;
 mod lives;

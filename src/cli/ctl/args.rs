@@ -52,13 +52,13 @@ Exit codes:
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TargetArgs {
     /// The daemon [default: $DRAGLINE_URL, else http://127.0.0.1:7700]
-    #[arg(long, value_name = "URL", global = true)]
+    #[arg(long, value_name = "URL", global = true, help_heading = "Daemon")]
     pub(super) url: Option<String>,
     /// A file with the key on its first line [default: the key in $DRAGLINE_KEY, if any]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Daemon")]
     pub(super) key_file: Option<PathBuf>,
     /// A PEM file with certificate authorities to trust besides those of the program (https)
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Daemon")]
     pub(super) ca_file: Option<PathBuf>,
 }
 

@@ -21,6 +21,8 @@ use super::{super::human::plain, problem::Problem, target::Target, trouble::Trou
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Silence that is borne before and within an answer, unless the call says otherwise.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Time for an answer that is held in memory: a URL that is fetched may take ten minutes of it.
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(15 * 60);
 /// Longest answer that is held in memory: a page of records has some 8 MiB, a result with a body some 14 MiB.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Longest answer that says that something was not done.
@@ -180,14 +182,20 @@ impl Answer {
 
     /// All of the body, if it is no longer than `most`.
     pub(super) async fn bytes(mut self, most: usize) -> Result<Vec<u8>, Trouble> {
-        let mut body = Vec::new();
-        while let Some(chunk) = self.chunk().await? {
-            if body.len() + chunk.len() > most {
-                return Err(self.foreign(format!("its answer is longer than {most} bytes")));
+        let url = self.url.clone();
+        let read = async {
+            let mut body = Vec::new();
+            while let Some(chunk) = self.chunk().await? {
+                if body.len() + chunk.len() > most {
+                    return Err(self.foreign(format!("its answer is longer than {most} bytes")));
+                }
+                body.extend_from_slice(&chunk);
             }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+            Ok(body)
+        };
+        // Whoever sends a byte now and then is never silent.
+        let late = |_| Trouble::Foreign { url, what: "its answer does not come to an end".to_owned() };
+        timeout(MAX_ANSWER_TIME, read).await.map_err(late)?
     }
 
     /// The body as JSON.

@@ -30,8 +30,10 @@ use super::{
     trouble::Trouble,
 };
 
-/// How much of the end of a draft is compared.
-const OVERLAP_BYTES: u64 = 64 << 10;
+/// How much of the end of a draft is compared: some records, and little enough for a line that breaks every now and then.
+const OVERLAP_BYTES: u64 = 1024;
+/// Most times that a file is begun anew because it is another one.
+const MAX_BEGUN: usize = 3;
 
 pub(super) async fn receipt(client: &Client, args: &ReceiptArgs) -> Result<Exit, Trouble> {
     let id = find(client, &args.id).await?;
@@ -62,14 +64,29 @@ pub(super) async fn get(client: &Client, args: &GetArgs) -> Result<Exit, Trouble
         Some(path) if path == Path::new("-") => Place::Stdout { at: 0 },
         path => Place::draft(target(file, path.as_deref())?)?,
     };
+    match whole(client, &id, file, &mut place, &mut backoff).await {
+        Ok(()) => place.finish()?,
+        Err(trouble) => {
+            place.leave();
+            return Err(trouble);
+        }
+    }
+    Ok(Exit::Finished)
+}
+
+/// Gets all that is missing, however often the connection breaks.
+async fn whole(client: &Client, id: &str, file: &str, place: &mut Place, backoff: &mut Backoff) -> Result<(), Trouble> {
+    let mut n_begun = 0;
     loop {
-        match part(client, &id, file, &mut place, &mut backoff).await {
-            Ok(()) => break,
+        match part(client, id, file, place, backoff).await {
+            Ok(()) => return Ok(()),
+            Err(Trouble::OtherFile { .. }) if n_begun < MAX_BEGUN => {
+                n_begun += 1;
+                place.begin_anew()?;
+            }
             Err(trouble) => backoff.pause(trouble).await?,
         }
     }
-    place.finish()?;
-    Ok(Exit::Finished)
 }
 
 async fn list(client: &Client, id: &str, json: bool) -> Result<Exit, Trouble> {
@@ -166,6 +183,13 @@ impl Place {
         }
     }
 
+    /// Leaves a draft for the next time, if there is anything in it.
+    fn leave(self) {
+        if let Self::Draft { path, at: 0, .. } = self {
+            let _ = fs::remove_file(path);
+        }
+    }
+
     fn finish(self) -> Result<(), Trouble> {
         let Self::Draft { file, path, target, at } = self else { return Ok(()) };
         let renamed = file.sync_all().and_then(|()| fs::rename(&path, &target));
@@ -188,8 +212,7 @@ async fn part(client: &Client, id: &str, file: &str, place: &mut Place, backoff:
     let mut answer = match call.send().await {
         Err(Trouble::Problem(problem)) if problem.status() == 416 => {
             // It is shorter than what is there.
-            place.begin_anew()?;
-            return Err(again(client));
+            return Err(Trouble::OtherFile { file: plain(file) });
         }
         sent => sent?,
     };
@@ -207,29 +230,25 @@ async fn part(client: &Client, id: &str, file: &str, place: &mut Place, backoff:
     };
     while left > 0 {
         let Some(chunk) = answer.chunk().await? else { return Err(answer.foreign("the file ended before its end")) };
-        backoff.reset();
         let mut new = &chunk[..chunk.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
         left -= new.len() as u64;
         let n = new.len().min(usize::try_from(skipped).unwrap_or(usize::MAX));
         (skipped, new) = (skipped - n as u64, &new[n..]);
         let n = new.len().min(overlap.len());
         if new[..n] != overlap[..n] {
-            place.begin_anew()?;
-            return Err(again(client));
+            return Err(Trouble::OtherFile { file: plain(file) });
         }
         overlap.drain(..n);
-        place.write(&new[n..])?;
+        if n < new.len() {
+            // What is there already is no progress.
+            backoff.reset();
+            place.write(&new[n..])?;
+        }
     }
     if skipped > 0 || !overlap.is_empty() {
-        place.begin_anew()?;
-        return Err(again(client));
+        return Err(Trouble::OtherFile { file: plain(file) });
     }
     Ok(())
-}
-
-/// What passes by itself, since the next attempt begins at the beginning.
-fn again(client: &Client) -> Trouble {
-    Trouble::Broken { url: client.place(), why: "the file is another one than before".to_owned() }
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {

@@ -13,7 +13,7 @@
 //! speaks to one server, which was named. So it has a plain HTTP client of its own, the only one outside of `fetch/`.
 //!
 //! Invariants: the key is sent to the daemon that was named and to nobody else (no redirect is followed, no proxy asked),
-//! and is never shown; an answer takes bounded memory and time, whatever is sent; foreign text moves no cursor;
+//! and is never shown; an answer that is held takes bounded memory and time, whatever is sent; foreign text moves no cursor;
 //! standard output is for what was asked for, and a reader of it who goes away is no failure.
 
 mod act;

@@ -43,7 +43,7 @@ pub(super) async fn submit(client: &Client, args: &SubmitArgs) -> Result<Exit, T
     let sent = async { call.send().await?.json_and_bytes::<Crawl>().await };
     let (crawl, body) = sent.await.map_err(|trouble| explained(trouble, args))?;
     put_line(&if args.json { body_on_one_line(&body) } else { crawl.id.clone() })?;
-    if args.watch { to_the_end(client, &crawl.id, &args.watching, false).await } else { Ok(Exit::Finished) }
+    if args.watch { to_the_end(client, &crawl, &args.watching, false).await } else { Ok(Exit::Finished) }
 }
 
 /// With the file's name in place of `document`, and a word on what may have happened.

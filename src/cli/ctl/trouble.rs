@@ -36,6 +36,9 @@ pub(super) enum Trouble {
     Uncertain(Box<Trouble>),
     #[error("the daemon did not come back within {}: {last}", duration(*.waited))]
     GivenUp { waited: Duration, last: Box<Trouble> },
+    /// What is there of it is of another file.
+    #[error("{file} is another file at the daemon by now: it was begun anew several times")]
+    OtherFile { file: String },
     #[error("{} can't be {what}: {source}", .file.display())]
     File { file: PathBuf, what: &'static str, source: io::Error },
     #[error("can't write to standard output: {0}")]
@@ -57,6 +60,7 @@ impl Trouble {
             | Self::Foreign { .. }
             | Self::Uncertain(_)
             | Self::GivenUp { .. } => Exit::NoDaemon,
+            Self::OtherFile { .. } => Exit::Declined,
             Self::Problem(problem) if problem.is_senseless() => Exit::Usage,
             Self::Problem(_) | Self::WhichCrawl(_) => Exit::Declined,
             Self::File { .. } => Exit::OutputRefused,

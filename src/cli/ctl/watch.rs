@@ -40,20 +40,25 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 pub(super) async fn watch(client: &Client, args: &WatchArgs) -> Result<Exit, Trouble> {
     let id = find(client, &args.id).await?;
-    to_the_end(client, &id, &args.watching, args.json).await
+    let (crawl, _) = read(client, &id).await?;
+    to_the_end(client, &crawl, &args.watching, args.json).await
 }
 
 /// Watches a crawl until it is over, and gives the exit code that `dragline run` would have ended with.
-pub(super) async fn to_the_end(client: &Client, id: &str, how: &WatchingArgs, json: bool) -> Result<Exit, Trouble> {
+pub(super) async fn to_the_end(
+    client: &Client,
+    crawl: &Crawl,
+    how: &WatchingArgs,
+    json: bool,
+) -> Result<Exit, Trouble> {
     let filter = if how.quiet { "error" } else { "warn,dragline=info" };
     let terminal = telemetry::init(telemetry::Format::Pretty, filter);
     let terminal = terminal.map_err(|error| Trouble::Internal(error.to_string()))?;
     let wanted =
         if how.progress.as_deref() == Some("never") { config::Progress::Never } else { config::Progress::Auto };
     let show = Show { mode: Mode::choose(wanted, &terminal, how.quiet || json), terminal, clock: Clock::system() };
-    let (crawl, _) = read(client, id).await?;
-    let (heard, seen) = watch::channel(Seen::of(&crawl));
-    let watcher = Watcher { client, id, json, heard };
+    let (heard, seen) = watch::channel(Seen::of(crawl));
+    let watcher = Watcher { client, id: &crawl.id, json, heard };
     let interrupted = interrupted().map_err(|error| Trouble::Internal(format!("no signal handlers: {error}")))?;
     let crawl = tokio::select! {
         biased;
