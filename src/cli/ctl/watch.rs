@@ -165,7 +165,11 @@ impl Watcher<'_> {
         match event.kind.as_str() {
             "state" => {
                 let StateEvent { state } = serde_json::from_str(&event.data).map_err(foreign)?;
-                self.heard.send_modify(|seen| seen.state = text::name(&state));
+                self.heard.send_modify(|seen| {
+                    seen.state = text::name(&state);
+                    // What it waited for was true of the state before.
+                    seen.waiting = None;
+                });
             }
             "progress" => {
                 let counts: Counts = serde_json::from_str(&event.data).map_err(foreign)?;
