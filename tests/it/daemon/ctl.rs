@@ -231,6 +231,8 @@ async fn a_key_opens_what_it_is_for_and_is_shown_to_nobody() {
     let run = async |key: &str, args: &[&str], code: i32| {
         let mut command = ground.command(&[&["ctl"], args].concat());
         command.env("DRAGLINE_URL", &url).env("DRAGLINE_KEY", key).env("RUST_LOG", "trace");
+        // Nor is it sent to whoever the environment calls a proxy.
+        command.env("HTTP_PROXY", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1");
         let ended = finish(command.spawn().unwrap()).await.with(code);
         assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("sesame"), "{}", ended.stderr);
         ended

@@ -108,6 +108,21 @@ async fn what_is_no_daemon_is_called_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_called_but_who_was_named() {
+    let ground = Ground::new();
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for status in ["301 Moved", "302 Found", "303 See", "307 Same", "308 Same", "300 Choose"] {
+        let place = elsewhere.local_addr().unwrap();
+        let head = format!("HTTP/1.1 {status}\r\nLocation: http://{place}/v1/crawls\r\nContent-Length: 0\r\n\r\n");
+        let liar = Liar::sending(head.leak(), b"", false).await;
+        liar.told(&ground, &["crawls"]).await.with(9).saying("and none is followed").saying(&place.to_string());
+        liar.told(&ground, &["cancel", ID]).await.with(9);
+    }
+    let called = tokio::time::timeout(Duration::from_millis(100), elsewhere.accept()).await;
+    assert!(called.is_err(), "somebody was sent on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_end_is_cut() {
     let ground = Ground::new();
     ground.write("web.toml", "seeds.urls = [\"http://a.test/\"]\n");
