@@ -72,21 +72,19 @@ async fn serve(base: Base, sources: Sources) -> Exit {
     let whom = if is_open { "everybody on this machine" } else { "whoever has a key" };
     tracing::info!(address = %service.addr(), data = %data.display(), "serving {whom}");
     supervisor.tell(NotifyState::Ready);
-    let (reloads, stops) = (supervisor, shutdown.clone());
-    tasks.spawn("supervisor", async move {
-        stops.requested().await;
-        supervisor.tell(NotifyState::Stopping);
+    let serving = service.run(async |is_done| {
+        if is_done {
+            supervisor.tell(NotifyState::Ready);
+        }
+        hangup.recv().await?;
+        supervisor.reloading();
+        Some(())
     });
-    service
-        .run(async |is_done| {
-            if is_done {
-                reloads.tell(NotifyState::Ready);
-            }
-            hangup.recv().await?;
-            reloads.reloading();
-            Some(())
-        })
-        .await;
+    let stopping = async {
+        shutdown.requested().await;
+        supervisor.tell(NotifyState::Stopping);
+    };
+    tokio::join!(serving, stopping);
     tracing::info!("stopped; what was under way goes on when the daemon is started again");
     Exit::Finished
 }
