@@ -9,7 +9,8 @@ use std::time::Duration;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
-    Bucket, HostLine, Receipt, left_alone,
+    Bucket, HostLine, Receipt, STYLE, left_alone,
+    parts::{figure, moment, table},
     plots::{self, Bar, Paint},
     units::{self, Unit, count},
     waited,
@@ -20,10 +21,7 @@ use crate::engine::End;
 const MAX_ROWS: usize = 10;
 /// Bars of a plot; what is left is one more.
 const MAX_BARS: usize = 12;
-/// Longest list of numbers under a plot.
-const MAX_NUMBERS: usize = 240;
 
-const STYLE: &str = include_str!("style.css");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The receipt as a page that is readable without a network, in a light or dark window of any width.
@@ -41,11 +39,8 @@ pub fn html(receipt: &Receipt) -> String {
             body {
                 header { (heading(receipt)) }
                 main {
-                    (summary(receipt))
-                    (all_plots(receipt))
-                    (hosts(receipt))
-                    @if let Some(section) = waited::section(receipt) { (section) }
-                    @if let Some(section) = left_alone::section(receipt) { (section) }
+                    (account(receipt))
+                    (sections(receipt))
                     (outputs(receipt))
                 }
                 footer { "dragline " (receipt.dragline) ". The same numbers, for programs: receipt.json." }
@@ -53,6 +48,16 @@ pub fn html(receipt: &Receipt) -> String {
         }
     }
     .into_string()
+}
+
+/// What there is to see of a crawl that nobody works on, after its account.
+pub(crate) fn sections(receipt: &Receipt) -> Markup {
+    html! {
+        (all_plots(receipt))
+        (hosts(receipt))
+        @if let Some(section) = waited::section(receipt) { (section) }
+        @if let Some(section) = left_alone::section(receipt) { (section) }
+    }
 }
 
 fn heading(receipt: &Receipt) -> Markup {
@@ -79,15 +84,8 @@ fn end(end: End) -> String {
     }
 }
 
-/// `2026-11-24T10:00:00.000Z` as `2026-11-24 10:00:00 UTC`; anything else as it is.
-pub(super) fn moment(rfc3339: &str) -> String {
-    match rfc3339.strip_suffix('Z').and_then(|text| text.split_once('T')) {
-        Some((date, time)) => format!("{date} {} UTC", time.split('.').next().unwrap_or(time)),
-        None => rfc3339.to_owned(),
-    }
-}
-
-fn summary(receipt: &Receipt) -> Markup {
+/// What became of every URL.
+pub(crate) fn account(receipt: &Receipt) -> Markup {
     let totals = &receipt.totals;
     let parts = [
         ("fetched", totals.fetched, Paint::Fetched),
@@ -169,12 +167,11 @@ fn all_plots(receipt: &Receipt) -> Markup {
             h2 #plots { "How it went" }
             div.plots {
                 (status(receipt))
-                (reasons("Failures", "Failed URLs by reason.", "plot-failed", Paint::Failed,
-                    receipt.failed.iter().map(|(why, n)| (why.clone(), *n))))
+                (failures(receipt))
                 (pages_over_time(receipt))
                 (reasons("Refusals", "URLs that were judged and not asked for, by reason.", "plot-refused", Paint::Refused,
                     receipt.refused.iter().map(|(why, n)| (why.to_string(), *n))))
-                (histogram("Latency", "Answers by time from request to first byte.", "plot-latency", &receipt.latency_ms, Unit::Millis))
+                (latency(receipt))
                 (histogram("Sizes", "Fetched pages by size of the decoded body.", "plot-sizes", &receipt.size_bytes, Unit::Bytes))
                 (depth(receipt))
                 (biggest(receipt))
@@ -183,7 +180,8 @@ fn all_plots(receipt: &Receipt) -> Markup {
     }
 }
 
-fn status(receipt: &Receipt) -> Markup {
+/// Answers by class of status.
+pub(crate) fn status(receipt: &Receipt) -> Markup {
     let classes = bars(receipt.status_class.iter().map(|(class, n)| (class_name(class), *n)), |label| {
         match label.as_bytes().first() {
             Some(b'2') => Paint::Fetched,
@@ -195,6 +193,18 @@ fn status(receipt: &Receipt) -> Markup {
     let plot = plots::bars("plot-status", "Bars: URLs by class of status", &classes);
     let numbers = receipt.status.iter().map(|(status, n)| (status.to_string(), *n)).collect();
     figure("Answers by status", "URLs by the class of their last answer.", "Status", plot, numbers)
+}
+
+/// Failed URLs by reason.
+pub(crate) fn failures(receipt: &Receipt) -> Markup {
+    let items = receipt.failed.iter().map(|(why, n)| (why.clone(), *n));
+    reasons("Failures", "Failed URLs by reason.", "plot-failed", Paint::Failed, items)
+}
+
+/// Answers by latency.
+pub(crate) fn latency(receipt: &Receipt) -> Markup {
+    let about = "Answers by time from request to first byte.";
+    histogram("Latency", about, "plot-latency", &receipt.latency_ms, Unit::Millis)
 }
 
 fn reasons(name: &str, about: &str, id: &str, paint: Paint, items: impl Iterator<Item = (String, u64)>) -> Markup {
@@ -247,35 +257,6 @@ fn biggest(receipt: &Receipt) -> Markup {
     let labels = items.iter().map(|(host, n)| (plots::shorten_host(host), *n));
     let plot = plots::bars("plot-hosts", "Bars: URLs by host", &bars(labels, |_| Paint::Redirected));
     figure("Hosts", "Concluded URLs by host, the biggest first.", "Host", plot, items)
-}
-
-/// A plot with its caption, and its numbers for those who can't see it or want them exactly.
-fn figure(name: &str, about: &str, column: &str, plot: Option<String>, numbers: Vec<(String, u64)>) -> Markup {
-    let numbers: Vec<_> = numbers.into_iter().filter(|(_, n)| *n > 0).collect();
-    let n_more = numbers.len().saturating_sub(MAX_NUMBERS);
-    html! {
-        figure {
-            figcaption { (name) }
-            p.faint { (about) }
-            @if let Some(svg) = plot { (PreEscaped(svg)) }
-            @if numbers.is_empty() {
-                p.none { "None." }
-            } @else {
-                details {
-                    summary { "Numbers" }
-                    table {
-                        thead { tr { th scope="col" { (column) } th scope="col" { "Count" } } }
-                        tbody {
-                            @for (label, n) in numbers.iter().take(MAX_NUMBERS) {
-                                tr { th scope="row" { (label) } td { (count(*n)) } }
-                            }
-                        }
-                    }
-                    @if n_more > 0 { p.faint { (n_more) " more in receipt.json." } }
-                }
-            }
-        }
-    }
 }
 
 /// The first of them as bars, and the sum of the rest as one more.
@@ -376,23 +357,6 @@ fn outputs(receipt: &Receipt) -> Markup {
                 p.none { "No files were written." }
             } @else {
                 (table("Files in the output folder", &["File", "Records", "Size", "Bytes"], rows))
-            }
-        }
-    }
-}
-
-/// A table that scrolls by itself in a narrow window, with the keyboard as well.
-pub(super) fn table(caption: &str, columns: &[&str], rows: impl Iterator<Item = (String, Vec<String>)>) -> Markup {
-    html! {
-        div.scroll role="region" aria-label=(caption) tabindex="0" {
-            table {
-                caption { (caption) }
-                thead { tr { @for column in columns { th scope="col" { (column) } } } }
-                tbody {
-                    @for (name, cells) in rows {
-                        tr { th scope="row" { bdi { (name) } } @for cell in cells { td { (cell) } } }
-                    }
-                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Receipt, html::table};
+use super::{Receipt, parts::table};
 
 /// A section, if there are any.
 pub(super) fn section(receipt: &Receipt) -> Option<Markup> {

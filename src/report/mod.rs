@@ -18,6 +18,7 @@
 
 mod html;
 mod left_alone;
+mod parts;
 mod plots;
 mod receipt;
 mod units;
@@ -27,7 +28,10 @@ mod waited;
 mod tests;
 
 pub use html::html;
-pub(crate) use units::count;
+pub(crate) use html::{account, failures, latency, sections, status};
+pub(crate) use parts::{moment, table};
+pub(crate) use plots::recent;
+pub(crate) use units::{Unit, count, number};
 
 use std::collections::BTreeMap;
 
@@ -35,6 +39,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{engine::End, sink::Mark, verdict::Refusal};
+
+/// How its pages look: also those of the daemon, which show the same things.
+pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// The account of a crawl, over all of its runs. Made by [`Receipt::new`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

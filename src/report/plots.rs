@@ -31,6 +31,8 @@ const MAX_LABEL: usize = 18;
 const MAX_STEPS: usize = 80;
 /// Pages per second below which nothing can be drawn.
 const LEAST_RATE: f64 = 1e-9;
+/// Shortest time that [`recent`] shows, seconds.
+const LEAST_RECENT_S: f64 = 30.0;
 /// Sizes of letters as plotters takes them; it divides by 1.24.
 const SMALL: f64 = 14.2;
 const NORMAL: f64 = 15.0;
@@ -198,6 +200,40 @@ pub(super) fn over_time(id: &str, title: &str, timeline: &PagesOverTime, active_
             .draw()?;
         let paint = Paint::Fetched.signal();
         chart.draw_series(AreaSeries::new(outline, 0.0, paint.mix(0.35)).border_style(paint.stroke_width(2)))?;
+        Ok(())
+    })
+}
+
+/// What has been going on lately: an area, and a line above it for what differs from that. Points are seconds before
+/// now, none of them less than those after it, and values.
+pub(crate) fn recent(
+    id: &str,
+    title: &str,
+    area: &[(f64, f64)],
+    line: &[(f64, f64)],
+    show: &dyn Fn(f64) -> String,
+) -> Option<String> {
+    let begin = area.first()?.0.max(LEAST_RECENT_S);
+    let highest = area.iter().chain(line).map(|(_, value)| *value).fold(0.0, f64::max);
+    let highest = if highest < LEAST_RATE { 1.0 } else { highest };
+    let place = |points: &[(f64, f64)]| points.iter().map(|(before, value)| (-before, *value)).collect::<Vec<_>>();
+    draw(id, title, (WIDTH, HEIGHT), |drawing| {
+        let mut chart = axes(drawing).build_cartesian_2d(-begin..0.0, 0.0..highest * 1.05)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .x_labels(5)
+            .y_labels(5)
+            .x_label_formatter(&|at| if *at > -0.5 { "now".to_owned() } else { format!("−{} s", units::number(-at)) })
+            .y_label_formatter(&|value| show(*value))
+            .axis_style(Paint::Grid.signal())
+            .bold_line_style(Paint::Grid.signal())
+            .light_line_style(TRANSPARENT)
+            .label_style(label())
+            .draw()?;
+        let paint = Paint::Redirected.signal();
+        chart.draw_series(AreaSeries::new(place(area), 0.0, paint.mix(0.35)).border_style(paint.stroke_width(2)))?;
+        chart.draw_series(LineSeries::new(place(line), Paint::Text.signal().stroke_width(1)))?;
         Ok(())
     })
 }

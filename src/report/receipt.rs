@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Bucket, HostCounts, HostLine, LeftLine, PagesOverTime, Receipt, Totals, WaitLine, WaitedFor, units::Unit};
 use crate::engine::{
-    Finished,
+    Book, End, Finished,
     stats::{HostTally, Tally},
     waits::{Wait, WaitTally},
 };
@@ -19,6 +19,12 @@ const MAX_BUCKETS: usize = 65;
 const MAX_WAIT_LINES: usize = 20;
 
 impl Receipt {
+    /// What the receipt of a crawl would be if it ended now, without what only an end tells.
+    pub(crate) fn so_far(job: &str, tally: &Tally) -> Self {
+        let (n_queued, book) = (tally.n_pending(), Book { tally: tally.clone(), ..Book::default() });
+        Self::new(job, &Finished { end: End::Interrupted, book, tail: Vec::new(), n_queued, hosts: Vec::new() })
+    }
+
     /// The receipt of a crawl whose last run has just ended; `job` is its name.
     pub fn new(job: &str, finished: &Finished) -> Self {
         let book = &finished.book;

@@ -6,7 +6,7 @@ const BYTE_UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
 /// What the numbers of a histogram are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     Bytes,
     Millis,
 }
@@ -21,7 +21,7 @@ impl Unit {
     }
 
     /// A value: `4 KiB`, `16.4 s`.
-    pub(super) fn show(self, value: u64) -> String {
+    pub(crate) fn show(self, value: u64) -> String {
         let (number, unit) = self.split(value);
         format!("{number} {unit}")
     }
@@ -67,7 +67,7 @@ fn split_millis(value: u64) -> (String, &'static str) {
 }
 
 /// A number with one decimal if that tells something: `4`, `4.1`, `131`.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let text = if value >= 99.95 { format!("{value:.0}") } else { format!("{value:.1}") };
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }

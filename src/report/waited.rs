@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{
     LeftLine, Receipt,
-    html::{moment, table},
+    parts::{moment, table},
     units::Unit,
 };
 

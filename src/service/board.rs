@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::{
     events::Events,
+    history::History,
     ledger::{CrawlId, Entry, How, Schedule, Want},
 };
 use crate::{engine::stats::Progress, sink::Mark};
@@ -96,6 +97,8 @@ pub(crate) struct Shown {
 #[derive(Debug, Clone)]
 pub(crate) struct Live {
     pub(crate) picture: watch::Receiver<Progress>,
+    /// How it has been going on.
+    pub(crate) history: Arc<History>,
     /// How far its outputs are on disk.
     pub(crate) outputs: watch::Receiver<Arc<[Mark]>>,
 }
@@ -149,10 +152,11 @@ impl Board {
         older.rev().map(|(_, shown)| shown).filter(|shown| fits(shown)).take(most).cloned().collect()
     }
 
-    /// Crawls by state, each of which is there.
-    pub(crate) fn counts(&self) -> BTreeMap<State, usize> {
+    /// Crawls that fit by state, each of which is there.
+    pub(crate) fn counts(&self, fits: impl Fn(&Shown) -> bool) -> BTreeMap<State, usize> {
         let mut counts: BTreeMap<State, usize> = State::ALL.into_iter().map(|state| (state, 0)).collect();
-        self.crawls().values().for_each(|shown| *counts.entry(shown.state()).or_default() += 1);
+        let crawls = self.crawls();
+        crawls.values().filter(|shown| fits(shown)).for_each(|shown| *counts.entry(shown.state()).or_default() += 1);
         counts
     }
 }

@@ -67,6 +67,16 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Somebody who has shown no key, and may do nothing.
+    pub(crate) fn nobody() -> Self {
+        Self { name: "".into(), scopes: Scopes::default(), crawls: None }
+    }
+
+    /// Whether he may do what `need` says.
+    pub(crate) fn may(&self, need: Need) -> bool {
+        need.is_met_by(self.scopes)
+    }
+
     /// Whether what `owner` made is there for this caller.
     pub(crate) fn may_see(&self, owner: &str) -> bool {
         self.scopes.admin || *self.name == *owner
@@ -113,37 +123,60 @@ impl Door {
         Ok(())
     }
 
+    /// Who calls, if no key is asked for.
+    pub(crate) fn anybody(&self) -> Option<Caller> {
+        let scopes = Scopes { read: true, crawl: true, fetch: true, admin: true };
+        self.keys.is_empty().then(|| Caller { name: ANYBODY.into(), scopes, crawls: None })
+    }
+
     /// Who calls, if he may do what `need` says.
     pub(crate) fn admit(&self, headers: &HeaderMap, need: Need) -> Result<Caller, Problem> {
-        if self.keys.is_empty() {
-            let scopes = Scopes { read: true, crawl: true, fetch: true, admin: true };
-            return Ok(Caller { name: ANYBODY.into(), scopes, crawls: None });
+        if let Some(anybody) = self.anybody() {
+            return Ok(anybody);
         }
         if need == Need::Nothing {
-            return Ok(Caller { name: "".into(), scopes: Scopes::default(), crawls: None });
+            return Ok(Caller::nobody());
         }
         let given = given_key(headers).ok_or_else(|| {
             Problem::unauthorized("send the key as \"Authorization: Bearer <key>\" or \"X-API-Key: <key>\"")
         })?;
-        let digest: [u8; 32] = Sha256::digest(given).into();
-        let mut found = None;
-        for key in &self.keys {
-            if bool::from(key.digest.ct_eq(&digest)) {
-                found = Some(key);
-            }
-        }
-        let key = found.ok_or_else(|| Problem::unauthorized("this key is not known"))?;
+        self.admit_as(&digest_of(given), need)
+    }
+
+    /// The same for a key that is known by its digest: the one of a session.
+    pub(crate) fn admit_as(&self, digest: &[u8; 32], need: Need) -> Result<Caller, Problem> {
+        let key = self.find(digest).ok_or_else(|| Problem::unauthorized("this key is not known"))?;
         if let Some(limiter) = &key.limiter
             && let Err(not_until) = limiter.check()
         {
             let wait = not_until.wait_time_from(governor::clock::DefaultClock::default().now());
             return Err(Problem::too_many("this key calls more often than it may", wait.as_secs() + 1));
         }
-        if !need.is_met_by(key.caller.scopes) {
+        if !key.caller.may(need) {
             return Err(Problem::forbidden(format!("this needs a key with the scope \"{}\"", need.as_str())));
         }
         Ok(key.caller.clone())
     }
+
+    /// Whose key that is; counts as no call.
+    pub(crate) fn owner(&self, digest: &[u8; 32]) -> Option<Caller> {
+        self.find(digest).map(|key| key.caller.clone())
+    }
+
+    fn find(&self, digest: &[u8; 32]) -> Option<&Key> {
+        let mut found = None;
+        for key in &self.keys {
+            if bool::from(key.digest.ct_eq(digest)) {
+                found = Some(key);
+            }
+        }
+        found
+    }
+}
+
+/// By which a key is known.
+pub(crate) fn digest_of(key: &[u8]) -> [u8; 32] {
+    Sha256::digest(key).into()
 }
 
 fn limiter(interval: Duration) -> Option<DefaultDirectRateLimiter> {
@@ -152,6 +185,11 @@ fn limiter(interval: Duration) -> Option<DefaultDirectRateLimiter> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
     let burst = NonZeroU32::new(burst as u32).unwrap_or(NonZeroU32::MIN);
     Some(RateLimiter::direct(quota.allow_burst(burst)))
+}
+
+/// The name by which this server was asked for, without the port.
+pub(crate) fn host_name<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    host(uri, headers).map(name_of)
 }
 
 fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {

@@ -18,6 +18,7 @@
 //! - [`foreman`] is the one task that changes it, and starts and stops crawls. He answers when what he says is on disk;
 //! - [`board`] is what he shows; `events` what happens to a crawl, for those who watch;
 //! - [`door`] says who comes in; [`api`] lists the calls; `problem` is how a refusal looks;
+//! - [`dashboard`] is the same for people, with `history` for its plots;
 //! - [`serve`] listens, takes connections under bounds, and ends all of that in order.
 //!
 //! Deliberately not: crawling. What a crawl does, and that it survives anything, is `job/` and the engine's.
@@ -30,9 +31,11 @@
 
 mod api;
 mod board;
+mod dashboard;
 mod door;
 mod events;
 mod foreman;
+mod history;
 mod ledger;
 mod patience;
 mod problem;

@@ -24,14 +24,14 @@ pub(crate) struct Problem {
     #[serde(rename = "type")]
     kind: String,
     /// The same in words.
-    title: &'static str,
+    pub(crate) title: &'static str,
     /// The status of the answer.
     status: u16,
     /// What is wrong this time, and what can be done about it.
-    detail: String,
+    pub(crate) detail: String,
     /// All that is wrong with a document, one by one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Wrong>,
+    pub(crate) errors: Vec<Wrong>,
     #[serde(skip)]
     retry_after: Option<u64>,
 }
@@ -40,11 +40,11 @@ pub(crate) struct Problem {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Wrong {
     /// Which key; empty if it is the document as a whole.
-    key: String,
+    pub(crate) key: String,
     /// Where it stands: `document:12`.
-    at: String,
+    pub(crate) at: String,
     /// What is wrong with it.
-    message: String,
+    pub(crate) message: String,
 }
 
 impl Problem {
@@ -154,6 +154,11 @@ impl Problem {
         }
     }
 
+    /// The status of the answer.
+    pub(crate) fn code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     #[cfg(test)]
     pub(crate) fn status(&self) -> u16 {
         self.status
@@ -178,9 +183,10 @@ impl From<Refused> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = self.retry_after;
-        let mut response = (status, Json(self)).into_response();
+        let (status, retry_after) = (self.code(), self.retry_after);
+        let mut response = (status, Json(&self)).into_response();
+        // For whoever shows it to people.
+        response.extensions_mut().insert(self);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {

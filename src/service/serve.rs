@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     api::{App, Desk, Metrics, Parts, router},
+    dashboard,
     door::Door,
     foreman::{self, Crawls, Foreman},
     ledger::{Shelf, ShelfError},
@@ -213,7 +214,7 @@ fn read_again(
 /// Takes connections, at most so many at once, until it is asked to stop; then waits for the calls under way.
 async fn accept(listener: TcpListener, app: App, most: usize, shutdown: &Shutdown) {
     let places = Arc::new(Semaphore::new(most));
-    let service = router(app.clone());
+    let service = router(app.clone(), dashboard::router(&app));
     let mut connections = JoinSet::new();
     loop {
         let place = tokio::select! {

@@ -3,5 +3,6 @@
 mod api;
 mod closed;
 mod ctl;
+mod dashboard;
 mod killed;
 mod lives;

@@ -23,6 +23,7 @@ use crate::{
     config::Document,
     service::{
         board::{Shown, State as CrawlState},
+        door::Caller as Guest,
         foreman::NewCrawl,
         ledger::{Act, Change, CrawlId, Idempotency},
         problem::Problem,
@@ -30,7 +31,7 @@ use crate::{
 };
 
 /// Priority of a crawl that has none.
-pub(super) const PRIORITY: u8 = 5;
+pub(crate) const PRIORITY: u8 = 5;
 const MAX_PRIORITY: u8 = 9;
 /// Crawls in a page of the list, unless asked for less or more, and at most.
 const PER_PAGE: usize = 50;
@@ -101,23 +102,28 @@ pub(super) async fn create(
     let priority = checked(asked.priority)?.unwrap_or(PRIORITY);
     let word = word(request.headers())?;
     let document = extract::document(&app, request).await?;
-    judge(&app, &document)?;
-    let document = document.tree().clone();
-    let idempotency = word.map(|key| Idempotency { key, digest: digest(&document, priority, asked.paused) });
-    let new = NewCrawl {
-        owner: caller.name.to_string(),
-        priority,
-        document,
-        is_paused: asked.paused,
-        idempotency,
-        most: caller.crawls,
-    };
-    let (shown, is_new) = app.crawls.create(new).await?;
+    let call = word.map(|key| Idempotency { key, digest: digest(document.tree(), priority, asked.paused) });
+    let (shown, is_new) = begin(&app, &caller, &document, priority, asked.paused, call).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = (status, tagged(&shown, whole(&app, &shown).await)).into_response();
     let place = format!("/v1/crawls/{}", shown.entry.id);
     response.headers_mut().insert(header::LOCATION, HeaderValue::try_from(place).expect("an id is ASCII"));
     Ok(response)
+}
+
+/// A new crawl of this caller's, or the one that the same call has made before; and whether it is new.
+pub(crate) async fn begin(
+    app: &App,
+    caller: &Guest,
+    document: &Document,
+    priority: u8,
+    is_paused: bool,
+    idempotency: Option<Idempotency>,
+) -> Result<(Shown, bool), Problem> {
+    judge(app, document)?;
+    let (owner, document, most) = (caller.name.to_string(), document.tree().clone(), caller.crawls);
+    let new = NewCrawl { owner, priority, document, is_paused, idempotency, most };
+    Ok(app.crawls.create(new).await?)
 }
 
 /// What the caller calls the call (draft-ietf-httpapi-idempotency-key-header).
@@ -151,24 +157,37 @@ pub(super) async fn list(
     if !(1..=MAX_PER_PAGE).contains(&most) {
         return Err(Problem::bad_request(format!("the limit is a number from 1 to {MAX_PER_PAGE}")));
     }
-    let fits =
-        |shown: &Shown| caller.may_see(&shown.entry.owner) && asked.state.is_none_or(|state| shown.state() == state);
+    let (found, next) = find(&app, &caller, after, most, |state| asked.state.is_none_or(|it| state == it)).await?;
+    let crawls = found.into_iter().map(|(_, crawl)| crawl).collect();
+    Ok(Json(CrawlList { crawls, next: next.map(|id| id.to_string()) }))
+}
+
+/// Up to `most` crawls after `after` that this caller may see and whose state fits, newest first; and after which to go
+/// on, if there are more.
+pub(crate) async fn find(
+    app: &App,
+    caller: &Guest,
+    after: Option<CrawlId>,
+    most: usize,
+    fits: impl Fn(CrawlState) -> bool,
+) -> Result<(Vec<(Shown, Crawl)>, Option<CrawlId>), Problem> {
+    let fits = |shown: &Shown| caller.may_see(&shown.entry.owner) && fits(shown.state());
     let mut found = app.crawls.board.list(after, most + 1, fits);
     let is_more = found.len() > most;
     found.truncate(most);
-    let next = found.last().filter(|_| is_more).map(|shown| shown.entry.id.to_string());
-    let mut crawls: Vec<Crawl> = found.iter().map(Crawl::of).collect();
+    let next = found.last().filter(|_| is_more).map(|shown| shown.entry.id);
     let shelf = app.crawls.shelf.clone();
-    let crawls = tokio::task::spawn_blocking(move || {
-        for (crawl, shown) in crawls.iter_mut().zip(&found) {
+    let told = tokio::task::spawn_blocking(move || {
+        let tell = |shown: Shown| {
+            let mut crawl = Crawl::of(&shown);
             if crawl.counts.is_none() {
                 crawl.counts = outputs::counts(&shelf.out(shown.entry.id));
             }
-        }
-        crawls
+            (shown, crawl)
+        };
+        found.into_iter().map(tell).collect()
     });
-    let crawls = crawls.await.map_err(|error| Problem::internal("the crawls can't be listed", &error))?;
-    Ok(Json(CrawlList { crawls, next }))
+    Ok((told.await.map_err(|error| Problem::internal("the crawls can't be listed", &error))?, next))
 }
 
 /// A crawl with all that is known of it.
@@ -259,9 +278,25 @@ async fn answer(app: &App, shown: Shown) -> Result<Response, Problem> {
 }
 
 async fn act(app: &App, caller: &Caller, id: &str, headers: &HeaderMap, act: Act) -> Result<Response, Problem> {
+    answer(app, control(app, caller, id, extract::if_match(headers)?, act).await?).await
+}
+
+/// Does something to a crawl of this caller's; if a revision is given, only if it is still at that.
+pub(crate) async fn control(
+    app: &App,
+    caller: &Guest,
+    id: &str,
+    revision: Option<u64>,
+    act: Act,
+) -> Result<Shown, Problem> {
     let shown = extract::crawl(app, caller, id)?;
-    let revision = extract::if_match(headers)?;
-    answer(app, app.crawls.act(shown.entry.id, revision, act).await?).await
+    Ok(app.crawls.act(shown.entry.id, revision, act).await?)
+}
+
+/// Does away with a crawl of this caller's, on the same condition.
+pub(crate) async fn remove(app: &App, caller: &Guest, id: &str, revision: Option<u64>) -> Result<(), Problem> {
+    let shown = extract::crawl(app, caller, id)?;
+    Ok(app.crawls.delete(shown.entry.id, revision).await?)
 }
 
 type Call = (State<App>, Caller, Path<String>, HeaderMap);
@@ -320,7 +355,6 @@ pub(super) async fn add_seeds(
 
 pub(super) async fn delete(call: Call) -> Result<StatusCode, Problem> {
     let (State(app), caller, Path(id), headers) = call;
-    let shown = extract::crawl(&app, &caller, &id)?;
-    app.crawls.delete(shown.entry.id, extract::if_match(&headers)?).await?;
+    remove(&app, &caller, &id, extract::if_match(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -155,9 +155,9 @@ impl Endpoint {
     }
 }
 
-/// All calls, each behind the door.
-pub(crate) fn router(app: App) -> Router {
-    let mut router = Router::new();
+/// All calls, each behind the door, and what stands `beside` them behind the same questions about the way.
+pub(crate) fn router(app: App, beside: Router<App>) -> Router {
+    let mut router = beside;
     for endpoint in endpoints() {
         let guard = from_fn_with_state((app.clone(), endpoint.need, endpoint.path), admit);
         router = router.route(endpoint.path, endpoint.route.layer(guard));

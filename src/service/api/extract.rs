@@ -47,7 +47,7 @@ async fn read(body: Body, most: usize, time: Duration) -> Result<Vec<u8>, Proble
 }
 
 /// The body of `request`, as text.
-pub(super) async fn text(app: &App, request: Request) -> Result<String, Problem> {
+pub(crate) async fn text(app: &App, request: Request) -> Result<String, Problem> {
     let (most, time) = {
         let base = app.base.borrow();
         let daemon = &base.settings().daemon;
@@ -79,13 +79,13 @@ pub(super) async fn document(app: &App, request: Request) -> Result<Document, Pr
 }
 
 /// What kind of body it is, without parameters, in lower case.
-fn media_type(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 /// The crawl that a path names, if it is there for this caller.
-pub(super) fn crawl(app: &App, caller: &Caller, id: &str) -> Result<Shown, Problem> {
+pub(crate) fn crawl(app: &App, caller: &Caller, id: &str) -> Result<Shown, Problem> {
     let unknown = || Problem::not_found("there is no such crawl");
     let id: CrawlId = id.parse().map_err(|_| unknown())?;
     app.crawls.board.get(id).filter(|shown| caller.may_see(&shown.entry.owner)).ok_or_else(unknown)

@@ -51,7 +51,7 @@ pub(crate) struct Desk {
 /// What is wanted of one URL.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FetchQuery {
+pub(crate) struct FetchQuery {
     /// Which.
     url: String,
     /// A kept answer will do if it is no older than this, seconds. Without: as its server says.
@@ -65,6 +65,13 @@ pub(super) struct FetchQuery {
     /// `result`: what came of it; `body`: what the server sent, or a problem.
     #[serde(default)]
     form: Form,
+}
+
+impl FetchQuery {
+    /// One URL, and its body in the result.
+    pub(crate) fn with_body(url: &str) -> Self {
+        Self { url: url.to_owned(), include_body: true, ..Self::default() }
+    }
 }
 
 /// What the answer is.
@@ -190,19 +197,28 @@ impl Desk {
     }
 }
 
+/// What came of one URL.
+pub(crate) async fn fetched(app: &App, asked: &FetchQuery) -> Result<FetchResult, Problem> {
+    let _place = app.desk.place(1)?;
+    Ok(FetchResult { position: 1, ..app.desk.fetch(&asked.url, how(asked)?).await })
+}
+
+fn how(asked: &FetchQuery) -> Result<How, Problem> {
+    let deadline = deadline(asked.deadline_ms)?;
+    Ok(How { max_age: asked.max_age, deadline, include_body: asked.include_body, follow: true })
+}
+
 pub(super) async fn one(
     State(app): State<App>,
     _: Caller,
     Asked(asked): Asked<FetchQuery>,
 ) -> Result<Response, Problem> {
+    if asked.form == Form::Result {
+        return Ok(Json(fetched(&app, &asked).await?).into_response());
+    }
     let desk = &app.desk;
     let _place = desk.place(1)?;
-    let deadline = deadline(asked.deadline_ms)?;
-    let how = How { max_age: asked.max_age, deadline, include_body: asked.include_body, follow: true };
-    if asked.form == Form::Result {
-        let result = FetchResult { position: 1, ..desk.fetch(&asked.url, how).await };
-        return Ok(Json(result).into_response());
-    }
+    let how = how(&asked)?;
     let url = desk.read(&asked.url).map_err(|result| Problem::bad_request(result.error.unwrap_or_default()))?;
     let delivery = desk.deliver(url, how).await;
     let cache = delivery.last().cache.map_or("miss", crate::fetch::CacheStatus::as_str);

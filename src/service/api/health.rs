@@ -86,7 +86,7 @@ pub(super) async fn load(State(app): State<App>) -> Json<Load> {
         let base = app.base.borrow();
         (base.settings().daemon.running, base.settings().daemon.crawls)
     };
-    let counts = app.crawls.board.counts();
+    let counts = app.crawls.board.counts(|_| true);
     let of = |states: &[Standing]| states.iter().filter_map(|state| counts.get(state)).sum::<usize>();
     let running = of(&[Standing::Running, Standing::Pausing, Standing::Cancelling]);
     let (queued, crawls) = (of(&[Standing::Queued]), counts.values().sum());

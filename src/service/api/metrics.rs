@@ -155,7 +155,7 @@ fn gauges(registry: &mut Registry, name: &str, help: &str, values: impl IntoIter
 
 /// What exists right now.
 fn read(board: &Board, surroundings: &Surroundings, registry: &mut Registry) {
-    let counts = board.counts();
+    let counts = board.counts(|_| true);
     gauges(registry, "crawls", "Crawls by state", counts.into_iter().map(|(state, n)| (state.as_str(), n as u64)));
     let (mut in_flight, mut pending, mut hosts) = (0, 0, 0);
     let mut held: BTreeMap<&'static str, u64> = BTreeMap::new();

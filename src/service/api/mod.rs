@@ -24,8 +24,20 @@ mod stream;
 pub(crate) use endpoint::router;
 pub(crate) use fetch::Desk;
 pub(crate) use metrics::Metrics;
-pub(crate) use model::Counts;
+pub(crate) use model::{Counts, Crawl};
 pub(crate) use openapi::openapi as openapi_document;
+
+/// What calls come down to, for the dashboard: it sees and does what they do, by the same words.
+pub(crate) mod calls {
+    pub(crate) use super::{
+        crawls::{PRIORITY, begin, control, find, remove},
+        explain::explained,
+        extract::{crawl, media_type, text},
+        fetch::{FetchQuery, fetched},
+        outputs::{Output, download, files, read_receipt, receipt},
+        pages::{PagesQuery, read as read_pages},
+    };
+}
 
 use std::sync::Arc;
 
@@ -46,7 +58,7 @@ use crate::{
 use endpoint::Endpoint;
 use explain::ExplainQuery;
 use fetch::{FetchBatch, FetchQuery, FetchRequest};
-use model::{Crawl, CrawlList, SeedsAdded, Version};
+use model::{CrawlList, SeedsAdded, Version};
 
 /// What handlers work with. Clones are one.
 #[derive(Clone)]

@@ -37,7 +37,7 @@ pub(crate) struct Crawl {
     pub(super) error: Option<String>,
     /// What became of its URLs so far; none before it has begun.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) counts: Option<Counts>,
+    pub(crate) counts: Option<Counts>,
     /// What it waits for, while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) waiting: Option<WaitingFor>,
@@ -53,18 +53,18 @@ pub(crate) struct Crawl {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Counts {
     /// Distinct URLs known.
-    discovered: u64,
-    fetched: u64,
-    not_modified: u64,
-    redirected: u64,
-    failed: u64,
-    refused: u64,
-    pending: u64,
+    pub(crate) discovered: u64,
+    pub(crate) fetched: u64,
+    pub(crate) not_modified: u64,
+    pub(crate) redirected: u64,
+    pub(crate) failed: u64,
+    pub(crate) refused: u64,
+    pub(crate) pending: u64,
     /// Requests right now.
-    in_flight: u64,
+    pub(crate) in_flight: u64,
     /// Bytes of bodies, decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
-    body_bytes: Option<u64>,
+    pub(crate) body_bytes: Option<u64>,
 }
 
 /// Why a crawl does not do more right now.

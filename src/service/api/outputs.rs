@@ -38,15 +38,15 @@ pub(super) struct OutputList {
 
 /// A file of a crawl.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Output {
+pub(crate) struct Output {
     /// Its name, and where it can be had: below this path.
-    file: String,
+    pub(crate) file: String,
     /// How much of it is on disk for good.
-    bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// The receipt in a folder, if there is one.
-pub(super) fn read_receipt(out: &Path) -> Option<Receipt> {
+pub(crate) fn read_receipt(out: &Path) -> Option<Receipt> {
     let mut text = String::new();
     fs::File::open(out.join(RECEIPT)).ok()?.take(MAX_RECEIPT_BYTES).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
@@ -72,7 +72,7 @@ pub(super) fn marks(shown: &Shown, out: &Path) -> Arc<[Mark]> {
     book.map_or_else(|| Arc::from([]), |book| book.outputs.into())
 }
 
-pub(super) async fn receipt(
+pub(crate) async fn receipt(
     State(app): State<App>,
     caller: Caller,
     InPath(id): InPath<String>,
@@ -95,7 +95,7 @@ pub(super) async fn list(
     Ok(Json(OutputList { outputs }))
 }
 
-fn files(shown: &Shown, out: &Path) -> Vec<Output> {
+pub(crate) fn files(shown: &Shown, out: &Path) -> Vec<Output> {
     let length = |file: &str| fs::metadata(out.join(file)).ok().filter(fs::Metadata::is_file).map(|it| it.len());
     let mut outputs: Vec<Output> =
         marks(shown, out).iter().map(|mark| Output { file: mark.file.clone(), bytes: mark.bytes }).collect();
@@ -131,7 +131,7 @@ fn find(shown: &Shown, out: &Path, file: &str) -> Option<(PathBuf, u64)> {
     Some((path, if is_growing { length.min(mark()) } else { length }))
 }
 
-pub(super) async fn download(
+pub(crate) async fn download(
     State(app): State<App>,
     caller: Caller,
     InPath((id, file)): InPath<(String, String)>,

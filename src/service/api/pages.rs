@@ -15,7 +15,7 @@ use super::{
     outputs::marks,
 };
 use crate::{
-    service::problem::Problem,
+    service::{door::Caller as Guest, problem::Problem},
     sink::{Place, read_records_from},
 };
 
@@ -28,33 +28,33 @@ const MAX_BYTES: usize = 8 << 20;
 const MAX_LOOKED_AT_BYTES: usize = 64 << 20;
 
 /// Which records.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PagesQuery {
+pub(crate) struct PagesQuery {
     /// `next` of the answer before.
-    cursor: Option<String>,
+    pub(crate) cursor: Option<String>,
     /// At most so many.
     #[schemars(range(min = 1, max = 1000))]
-    limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
     /// Only those that ended so: `fetched`, `not-modified`, `redirected`, `failed`, `refused`.
-    outcome: Option<String>,
+    pub(crate) outcome: Option<String>,
     /// Only those that failed or were refused for this reason.
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// Only those whose last answer had this status.
-    status: Option<u16>,
+    pub(crate) status: Option<u16>,
     /// Only those whose URL has this in it.
-    url: Option<String>,
+    pub(crate) url: Option<String>,
 }
 
 /// Some records.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct PageList {
+pub(crate) struct PageList {
     /// As in pages.jsonl.
     #[schemars(with = "Vec<Value>")]
-    pages: Vec<Box<RawValue>>,
+    pub(crate) pages: Vec<Box<RawValue>>,
     /// Where to go on. None when nothing is left and nobody works on the crawl.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 /// What a record is judged by.
@@ -98,7 +98,12 @@ pub(super) async fn list(
     InPath(id): InPath<String>,
     Asked(asked): Asked<PagesQuery>,
 ) -> Result<Json<PageList>, Problem> {
-    let shown = extract::crawl(&app, &caller, &id)?;
+    read(&app, &caller, &id, asked).await.map(Json)
+}
+
+/// Some records of a crawl.
+pub(crate) async fn read(app: &App, caller: &Guest, id: &str, asked: PagesQuery) -> Result<PageList, Problem> {
+    let shown = extract::crawl(app, caller, id)?;
     let most = asked.limit.unwrap_or(PER_PAGE);
     if !(1..=MAX_PER_PAGE).contains(&most) {
         return Err(Problem::bad_request(format!("the limit is a number from 1 to {MAX_PER_PAGE}")));
@@ -107,7 +112,7 @@ pub(super) async fn list(
     let mut place = asked.cursor.as_deref().map_or(Some(Place::default()), parse).ok_or_else(wrong)?;
     let out = app.crawls.shelf.out(shown.entry.id);
     let is_over = shown.state().is_over();
-    let read = tokio::task::spawn_blocking(move || {
+    let found = tokio::task::spawn_blocking(move || {
         let marks = marks(&shown, &out);
         let (mut pages, mut n_bytes, mut n_looked_at, mut is_cut) = (Vec::new(), 0, 0, false);
         read_records_from(&out, &marks, place, &mut |line, behind| {
@@ -125,6 +130,6 @@ pub(super) async fn list(
         let next = (is_cut || !is_over).then(|| format!("{}-{}", place.file, place.bytes));
         Ok::<_, crate::sink::SinkError>(PageList { pages, next })
     });
-    let read = read.await.map_err(|error| Problem::internal("the records can't be read", &error))?;
-    read.map(Json).map_err(|error| Problem::internal("the records can't be read", &error))
+    let found = found.await.map_err(|error| Problem::internal("the records can't be read", &error))?;
+    found.map_err(|error| Problem::internal("the records can't be read", &error))
 }

@@ -21,6 +21,7 @@ use crate::{
         api::{Counts, Metrics},
         board::Live,
         events::Events,
+        history::History,
         ledger::{CrawlId, Entry, Next},
     },
     shutdown::Shutdown,
@@ -100,11 +101,13 @@ impl Work {
         prepared.observe(Box::new(move |event| metrics.count(event)));
         let picture = prepared.picture();
         let (go, may_go) = oneshot::channel();
-        let note = Note { id, live: Live { picture: picture.clone(), outputs: on_disk }, go };
+        let history = Arc::new(History::default());
+        let live = Live { picture: picture.clone(), history: history.clone(), outputs: on_disk };
+        let note = Note { id, live, go };
         if notes.send(note).await.is_err() || may_go.await.is_err() {
             return Ok(End::Interrupted);
         }
-        let (concluded, ()) = tokio::join!(prepared.run(), tell_progress(picture, &events));
+        let (concluded, ()) = tokio::join!(prepared.run(), tell_progress(picture, &events, &history));
         concluded.map(|concluded| concluded.finished.end).map_err(|error| trouble(id, &error))
     }
 }
@@ -153,7 +156,7 @@ fn reason(outcome: Outcome) -> Option<String> {
 }
 
 /// Tells how far the crawl is, as long as that changes.
-async fn tell_progress(mut picture: watch::Receiver<Progress>, events: &Events) {
+async fn tell_progress(mut picture: watch::Receiver<Progress>, events: &Events, history: &History) {
     let mut ticks = interval(PROGRESS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = None;
@@ -161,6 +164,7 @@ async fn tell_progress(mut picture: watch::Receiver<Progress>, events: &Events) 
         ticks.tick().await;
         let (counts, is_over) = {
             let progress = picture.borrow_and_update();
+            history.take(&progress);
             (Counts::of(&progress), progress.stage == Stage::Done)
         };
         if told.as_ref() != Some(&counts) {

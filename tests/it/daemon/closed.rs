@@ -25,7 +25,7 @@ async fn wrong_calls_are_told_what_is_wrong_and_nothing_else() {
     let long = format!("{{\"job\": {{\"name\": \"{}\"}}}}", "x".repeat(4000));
     let deep = "[".repeat(100_000);
     let cases: &[(&str, &str, &str, &[u8], u16)] = &[
-        ("GET", "/", "", b"", 404),
+        ("GET", "/nothing", "", b"", 404),
         ("GET", "/v1/nothing", "", b"", 404),
         ("PUT", "/v1/crawls", "", b"", 405),
         ("GET", "/v1/crawls/../../etc/passwd", "", b"", 404),
