@@ -6,3 +6,4 @@ mod ctl;
 mod dashboard;
 mod killed;
 mod lives;
+mod seen;

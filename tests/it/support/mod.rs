@@ -4,10 +4,11 @@
 //! are an independent client and link extractor (so that dragline is never checked with its own
 //! code), [`audit`] asks a log of arrivals simple questions (whole policies are `crate::fire::auditor`'s), [`villain`] plays servers that mean harm, [`binary`] runs the built program and
 //! reads what it leaves behind, [`ground`] gives its crawls a place and checks their books,
-//! [`daemon`] runs it as a daemon and calls it.
+//! [`daemon`] runs it as a daemon and calls it, [`browser`] looks at its pages with a real browser.
 
 pub(crate) mod audit;
 pub(crate) mod binary;
+pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod ground;
