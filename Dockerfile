@@ -39,7 +39,7 @@ USER 65532:65532
 WORKDIR /data
 VOLUME /data
 STOPSIGNAL SIGTERM
-# Tells that the binary starts. The daemon that is to come will be asked over HTTP here instead.
+# Tells that the binary starts, whatever it is to do. A daemon is asked over HTTP instead: docker/daemon.compose.yaml.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=5s --retries=3 CMD ["/dragline", "--version"]
 ENTRYPOINT ["/dragline"]
 CMD ["--help"]
