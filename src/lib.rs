@@ -53,6 +53,7 @@ pub mod engine;
 // Edges.
 pub mod cli;
 pub mod config;
+mod inspect;
 mod job;
 pub mod report;
 mod service;

@@ -20,7 +20,7 @@ const STOREYS: [(&str, &[&str]); 5] = [
     ("pure rules", &["parse", "robots", "scope", "sitemap"]),
     ("ports", &["cache", "fetch", "frontier", "politeness", "sink"]),
     ("engine", &["engine"]),
-    ("edges", &["cli", "config", "job", "report", "service", "telemetry", "vitro"]),
+    ("edges", &["cli", "config", "inspect", "job", "report", "service", "telemetry", "vitro"]),
 ];
 
 /// Modules of one storey that may know each other all the same, and why. In the storeys that are

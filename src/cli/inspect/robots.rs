@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{
     super::{Exit, print},
@@ -17,7 +17,8 @@ use super::{
 use crate::{
     address::Canonicalizer,
     clock::Clock,
-    robots::{self, Policy, RuleLine, Signals, Standing, Survey},
+    inspect::robots::{Answer, answer},
+    robots::{self, Policy, Standing, Survey},
 };
 
 /// What a robots.txt says to a crawler, and whether URLs may be asked for
@@ -48,38 +49,6 @@ struct Question {
     robots_base64: Option<String>,
     agent: Option<String>,
     url: Option<String>,
-}
-
-/// What is answered about one URL.
-#[derive(Debug, Serialize)]
-pub(super) struct Answer {
-    pub(super) allowed: bool,
-    /// The pattern that decided, as written, and its line.
-    pub(super) rule: Option<String>,
-    pub(super) line: Option<u32>,
-    /// Seconds.
-    pub(super) crawl_delay: Option<f64>,
-    pub(super) sitemaps: Vec<String>,
-    /// The values of the `User-agent` lines that concern the crawler.
-    group: Vec<String>,
-    /// What is compared with patterns.
-    path: String,
-    /// What the file says about the use of what is at the URL.
-    signals: Signals,
-    /// Lines that were not understood.
-    defects: Vec<Complaint>,
-    /// Whether a bound left something out.
-    truncated: bool,
-    /// How the site stands to being crawled (`rules`, `allow-all`, `unreachable`), and the status of
-    /// the answer that says so; `None` if no URL was asked.
-    standing: Option<&'static str>,
-    status: Option<u16>,
-}
-
-#[derive(Debug, Serialize)]
-struct Complaint {
-    line: u32,
-    why: &'static str,
 }
 
 /// A robots.txt and how it was come by.
@@ -175,120 +144,9 @@ fn spoken(duration: Duration) -> String {
     }
 }
 
-fn answer(survey: &Survey, is_unreachable: bool, url: &str) -> Answer {
-    let path = path_of(url);
-    let rules = &survey.rules;
-    let decision = rules.decide(&path);
-    Answer {
-        allowed: decision.allowed && (!is_unreachable || path == "/robots.txt"),
-        rule: decision.rule.map(str::to_owned),
-        line: decision.line,
-        crawl_delay: rules.crawl_delay().map(|delay| delay.as_secs_f64()),
-        sitemaps: rules.sitemaps().to_vec(),
-        group: survey.names.iter().map(|(_, name)| name.clone()).collect(),
-        signals: rules.signals().at(&path),
-        defects: survey.defects.iter().map(|(line, why)| Complaint { line: *line, why: why.as_str() }).collect(),
-        truncated: rules.is_truncated(),
-        standing: None,
-        status: None,
-        path,
-    }
-}
-
 impl File {
     fn answer(&self, url: &str) -> Answer {
         let answer = answer(&self.survey, self.is_unreachable, url);
         Answer { standing: self.standing, status: self.status, ..answer }
-    }
-}
-
-impl Answer {
-    /// The rule that decided, as the file has it.
-    pub(super) fn deciding<'a>(&self, survey: &'a Survey) -> Option<&'a RuleLine> {
-        survey.lines.iter().find(|rule| Some(rule.line) == self.line)
-    }
-}
-
-/// The path with its query of a URL or a reference, as a crawl would ask for it. What can't be
-/// parsed is taken apart as Google's parser does: scheme and authority go, then the fragment.
-fn path_of(url: &str) -> String {
-    let text = url.trim_matches(|c: char| c <= ' ');
-    let base = url::Url::parse("http://localhost/").expect("a URL");
-    let as_asked = |url: &url::Url| url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
-    if let Ok(url) = url::Url::parse(text)
-        && url.has_host()
-    {
-        let path = as_asked(&url);
-        return if path.starts_with('/') { path } else { format!("/{path}") };
-    }
-    let is_reference = text.starts_with(['/', '?', '#']) || text.is_empty();
-    let path = if is_reference && base.join(text).is_ok() { text.to_owned() } else { without_authority(text) };
-    base.join(&path).map_or(path, |url| as_asked(&url))
-}
-
-/// `/b?c` of `//a/b?c#d`, `http://a/b?c` and `a/b?c`, whatever `a` is.
-fn without_authority(text: &str) -> String {
-    let text = text.split('#').next().unwrap_or_default();
-    let is_path = ['/', '?', ';'];
-    let text = text.strip_prefix("//").unwrap_or(text);
-    let after_scheme = match text.split_once("://") {
-        Some((scheme, rest)) if !scheme.contains(is_path) => rest,
-        _ => text,
-    };
-    match after_scheme.find(is_path) {
-        Some(at) if after_scheme[at..].starts_with('/') => after_scheme[at..].to_owned(),
-        Some(at) => format!("/{}", &after_scheme[at..]),
-        None => "/".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(url: &str, expected: &str) {
-        assert_eq!(path_of(url), expected, "{url:?}");
-    }
-
-    #[test]
-    fn whatever_may_be_meant_by_a_url() {
-        check("http://h", "/");
-        check("HTTP://H:8080/A?b#c", "/A?b");
-        check("https://h?", "/?");
-        check("https://u:p@h/a;b", "/a;b");
-        check("http://h/a b/é?ü=%3a", "/a%20b/%C3%A9?%C3%BC=%3a");
-        check("http://h/a/../b/./c", "/b/c");
-        check("ftp://h/a", "/a");
-        check("/a?b#c", "/a?b");
-        check("", "/");
-        check("?a", "/?a");
-        check("#a", "/");
-        check("http://ex ample/a b", "/a%20b");
-        check("http://[::/a", "/a");
-        check("mailto:x", "/");
-        check("example.com:80/a", "/a");
-    }
-
-    #[test]
-    fn googles_published_cases_of_paths() {
-        for (url, path) in [
-            ("http://www.example.com/a/b?c=http://d.e/", "/a/b?c=http://d.e/"),
-            ("http://www.example.com/a/b?c=d&e=f#fragment", "/a/b?c=d&e=f"),
-            ("example.com", "/"),
-            ("example.com/", "/"),
-            ("example.com/a", "/a"),
-            ("example.com/a/", "/a/"),
-            ("example.com/a/b?c=d&e=f#fragment", "/a/b?c=d&e=f"),
-            ("a", "/"),
-            ("a/", "/"),
-            ("/a", "/a"),
-            ("a/b", "/b"),
-            ("example.com?a", "/?a"),
-            ("example.com/a;b#c", "/a;b"),
-            ("//a/b/c", "/b/c"),
-        ] {
-            check(url, path);
-        }
     }
 }

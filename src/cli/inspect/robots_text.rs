@@ -7,9 +7,10 @@ use std::fmt::Write as _;
 
 use super::{
     super::human::{column, plain},
-    robots::{Answer, File},
+    robots::File,
     shown,
 };
+use crate::inspect::robots::Answer;
 
 /// The file as the crawler reads it, and the verdicts.
 pub(super) fn text(file: &File, agent: &str, verdicts: &[(String, Answer)]) -> String {

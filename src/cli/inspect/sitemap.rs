@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use url::Url;
 
 use super::{
@@ -16,10 +16,7 @@ use super::{
     input::{self, Reach},
     show, shown, shown_url,
 };
-use crate::{
-    address::join,
-    sitemap::{self, Origin},
-};
+use crate::inspect::sitemap::{Answer, answer};
 
 /// Entries that are shown to people.
 const MAX_SHOWN: usize = 20;
@@ -51,61 +48,6 @@ struct Question {
     body_base64: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct Answer {
-    kind: &'static str,
-    entries: Vec<Entry>,
-    sitemaps: Vec<String>,
-    /// The same, with what else is known of them.
-    sitemap_entries: Vec<Entry>,
-    defects: Vec<Defect>,
-    truncated: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Entry {
-    url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    raw: Option<String>,
-    lastmod: Option<String>,
-    /// RFC 3339, in UTC.
-    lastmod_time: Option<String>,
-    priority: Option<f64>,
-    changefreq: Option<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    alternates: Vec<Alternate>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    images: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    videos: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    news: Option<News>,
-}
-
-#[derive(Debug, Serialize)]
-struct Alternate {
-    url: String,
-    hreflang: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct News {
-    name: Option<String>,
-    language: Option<String>,
-    publication_date: Option<String>,
-    title: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Defect {
-    kind: &'static str,
-    text: &'static str,
-    count: u64,
-    line: u64,
-    byte: u64,
-    example: Option<String>,
-}
-
 pub(super) fn execute(args: &SitemapArgs) -> Exit {
     if args.form.batch {
         return batch::run(|question: Question| {
@@ -130,71 +72,6 @@ pub(super) fn execute(args: &SitemapArgs) -> Exit {
 
 fn base(url: &str) -> Result<Url, String> {
     Url::parse(url).map_err(|error| format!("`{}` is no URL: {error}", shown(url)))
-}
-
-fn answer(body: &[u8], url: Option<&Url>, content_type: Option<&str>) -> Answer {
-    // Without an address of its own only absolute URLs have a meaning, and there is nothing to compare with.
-    let found = sitemap::parse(body, &Origin { url, content_type }, &sitemap::Limits::default());
-    let resolve = |entries: Vec<sitemap::Entry>| -> Vec<Entry> {
-        entries.into_iter().filter_map(|entry| Entry::new(entry, url)).collect()
-    };
-    let (entries, sitemap_entries) = (resolve(found.pages), resolve(found.sitemaps));
-    Answer {
-        kind: found.kind.as_str(),
-        entries,
-        sitemaps: sitemap_entries.iter().map(|entry| entry.url.clone()).collect(),
-        sitemap_entries,
-        defects: found.defects.into_iter().map(Defect::from).collect(),
-        truncated: found.truncated,
-    }
-}
-
-fn resolve(base: Option<&Url>, address: &str) -> Option<String> {
-    let url = base.map_or_else(|| Url::parse(address), |base| join(base, address));
-    url.ok().map(String::from)
-}
-
-impl Entry {
-    /// `None` if its address is no URL.
-    fn new(entry: sitemap::Entry, base: Option<&Url>) -> Option<Self> {
-        let url = resolve(base, &entry.url)?;
-        let extras = entry.extras.map(|extras| *extras).unwrap_or_default();
-        let all = |addresses: Vec<String>| addresses.iter().filter_map(|address| resolve(base, address)).collect();
-        let alternates = extras.alternates.into_iter().filter_map(|alternate| {
-            resolve(base, &alternate.url).map(|url| Alternate { url, hreflang: alternate.hreflang })
-        });
-        let time = entry.modified.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-        Some(Self {
-            raw: Some(entry.url).filter(|raw| *raw != url),
-            url,
-            lastmod: entry.lastmod,
-            lastmod_time: time.map(|time| time.to_string()),
-            priority: entry.priority,
-            changefreq: entry.changefreq.map(sitemap::ChangeFrequency::as_str),
-            alternates: alternates.collect(),
-            images: all(extras.images),
-            videos: all(extras.videos),
-            news: extras.news.map(|news| News {
-                name: news.name,
-                language: news.language,
-                publication_date: news.publication_date,
-                title: news.title,
-            }),
-        })
-    }
-}
-
-impl From<sitemap::Defect> for Defect {
-    fn from(defect: sitemap::Defect) -> Self {
-        Self {
-            kind: defect.kind.as_str(),
-            text: defect.kind.text(),
-            count: defect.count,
-            line: defect.line,
-            byte: defect.byte,
-            example: defect.example,
-        }
-    }
 }
 
 /// For people: what it is, what is wrong, and the first entries in columns.

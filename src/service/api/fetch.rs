@@ -23,7 +23,7 @@ use crate::{
     address::{CanonicalUrl, Canonicalizer},
     clock::Clock,
     config::Settings,
-    engine::courier::{Courier, Delivery, FetchResult, Order, Show},
+    engine::courier::{Courier, Delivery, Failure, FetchResult, Order, Show},
     service::problem::Problem,
     shutdown::blocking,
 };
@@ -161,6 +161,29 @@ impl Desk {
         order.deadline = Some(how.deadline);
         order.follow = how.follow;
         self.courier.deliver(order).await
+    }
+
+    /// The URL that a caller wrote.
+    ///
+    /// # Errors
+    /// Why it is none, or why nobody may ask for it.
+    pub(super) fn url(&self, url: &str) -> Result<CanonicalUrl, Problem> {
+        self.read(url).map_err(|result| Problem::bad_request(format!("url: {}", result.error.unwrap_or_default())))
+    }
+
+    /// What a server answers, whatever its status.
+    ///
+    /// # Errors
+    /// Why nobody was asked, or nobody answered.
+    pub(super) async fn bring(&self, url: CanonicalUrl) -> Result<crate::fetch::Response, Problem> {
+        let _place = self.place(1)?;
+        let how = How { max_age: None, deadline: DEADLINE, include_body: false, follow: true };
+        let told = |failure: &Failure| format!("{}: {failure}", failure.reason());
+        match self.deliver(url, how).await.result {
+            Ok(response) => Ok(response),
+            Err(failure) if failure.is_refusal() => Err(Problem::forbidden(told(&failure))),
+            Err(failure) => Err(Problem::upstream(told(&failure))),
+        }
     }
 
     /// What came of a URL. Whatever happens, there is a result.

@@ -13,6 +13,7 @@ mod extract;
 mod fetch;
 mod health;
 mod hosts;
+mod inspect;
 mod metrics;
 mod model;
 mod openapi;
@@ -215,6 +216,16 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .needs(Read)
             .says("Read the load", "Whether more crawls are taken, and how many there are.")
             .answers::<health::Load>(200, "The load."),
+        Endpoint::get("/v1/inspect/robots", inspect::robots)
+            .needs(Fetch)
+            .says("Inspect a robots.txt", "What that of a page's site says to a crawler, and about the page. A redirect is followed; it comes from the cache if it is there.")
+            .query::<inspect::RobotsQuery>()
+            .answers::<inspect::RobotsAnswer>(200, "What it says."),
+        Endpoint::get("/v1/inspect/sitemap", inspect::sitemap)
+            .needs(Fetch)
+            .says("Inspect a sitemap", "Or a feed: its entries, and what is wrong with it.")
+            .query::<inspect::SitemapQuery>()
+            .answers::<crate::inspect::sitemap::Answer>(200, "What is in it."),
         Endpoint::get("/v1/hosts", hosts::list)
             .needs(Read)
             .says("List hosts", "Those that running crawls are busiest with, or wait for when few are left.")

@@ -271,6 +271,17 @@ async fn single_urls_are_fetched_and_kept() {
     }
     assert_eq!(daemon.get("/v1/fetch").await.0, 400);
     assert_eq!(daemon.get(&format!("/v1/fetch?url={seed}&deadline_ms=0")).await.0, 400);
+    let (status, robots) = daemon.get(&format!("/v1/inspect/robots?url={seed}private/x")).await;
+    assert!(status == 200 && robots["standing"] == "rules" && robots["allowed"] == false, "{robots}");
+    assert!(robots["rule"].as_str().unwrap().contains("/private/") && robots["line"].is_u64(), "{robots}");
+    let (status, sitemap) = daemon.get(&format!("/v1/inspect/sitemap?url={seed}sitemap.xml&limit=2")).await;
+    assert!(
+        status == 200 && sitemap["kind"] == "urlset" && sitemap["entries"].as_array().unwrap().len() <= 2,
+        "{sitemap}"
+    );
+    assert_eq!(daemon.get(&format!("/v1/inspect/sitemap?url={seed}sitemap.xml&limit=0")).await.0, 400);
+    assert_eq!(daemon.get("/v1/inspect/robots?url=nonsense").await.0, 400);
+    assert_eq!(daemon.get("/v1/inspect/robots?url=http://192.168.0.1/").await.0, 403);
     let (_, cache) = daemon.get("/v1/cache").await;
     assert!(cache["stale"] == 3 && cache["urls"].as_u64() > Some(0), "{cache}");
     let (status, purged) = daemon.json("DELETE", &format!("/v1/cache?url={seed}"), None).await;
