@@ -80,6 +80,12 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &m
     let cache = cache::cache(raw, checks);
     check_agreement(raw, checks);
     let fetch = fetch?;
+    if purpose == Purpose::Daemon && fetch.headers.values().any(http::HeaderValue::is_sensitive) {
+        checks.fail(
+            "fetch.headers",
+            "a secret header would go to every server that a caller names: give it to its origin by [[auth]]",
+        );
+    }
     let (address_limit, domain_limit) = hosts::groups(raw);
     let parse = links::parse_options(raw, fetch.max_body_bytes, checks);
     Some(Settings {

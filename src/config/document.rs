@@ -20,6 +20,12 @@ use super::{
 
 /// As messages call it.
 const NAME: &str = "document";
+/// As messages call where the operator's values stand.
+const OPERATORS: &str = "the daemon's configuration";
+/// Most keys of a document, longest of them, and most patterns in a list.
+const MAX_KEYS: usize = 1000;
+const MAX_KEY_BYTES: usize = 256;
+const MAX_PATTERNS: usize = 200;
 
 /// To which side a value may differ from the operator's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +196,7 @@ impl Base {
     /// # Errors
     /// All that is wrong with the document.
     pub fn crawl(&self, document: &Document, out: &Path) -> Result<Settings, ConfigErrors> {
+        too_many(&document.tree).map_or(Ok(()), |why| Err(ConfigErrors(vec![whole(&why)])))?;
         let mut problems = Vec::new();
         let tree = inspect(&document.tree, &document.origin, &mut problems);
         judge(Node::root(), &KeyPath::default(), &tree, &self.merged, &mut |path, message| {
@@ -205,9 +212,55 @@ impl Base {
         layers.push(Layer { tree, origin: document.origin.clone() });
         layers.push(Layer { tree: place, origin: Origin::Default });
         let sources = Sources { environment: self.environment.clone(), ..Sources::default() };
-        let (_, settings) = sources.checked_as(NAME, layers, Vec::new())?;
+        let checked = sources.checked_as(NAME, layers, Vec::new());
+        let (_, settings) = checked.map_err(|errors| ConfigErrors(errors.0.into_iter().map(discreet).collect()))?;
         Ok(settings)
     }
+}
+
+/// Why a document is too much to be judged: what follows takes time for each key and each pattern.
+fn too_many(tree: &Json) -> Option<String> {
+    fn keys(tree: &Json) -> usize {
+        match tree {
+            Json::Object(entries) => entries.values().map(|value| 1 + keys(value)).sum(),
+            Json::Array(items) => items.iter().map(keys).sum(),
+            _ => 0,
+        }
+    }
+    fn longest_key(tree: &Json) -> usize {
+        match tree {
+            Json::Object(entries) => {
+                entries.iter().map(|(key, value)| key.len().max(longest_key(value))).max().unwrap_or(0)
+            }
+            Json::Array(items) => items.iter().map(longest_key).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+    let lists = |section: &str, most: usize| {
+        let lists = tree[section].as_object().into_iter().flatten();
+        let long = lists.filter(|(_, list)| list.as_array().is_some_and(|items| items.len() > most));
+        long.map(|(key, _)| format!("{section}.{key} may have {most} entries")).next()
+    };
+    if keys(tree) > MAX_KEYS {
+        return Some(format!("a document may have {MAX_KEYS} keys"));
+    }
+    if longest_key(tree) > MAX_KEY_BYTES {
+        return Some(format!("a key may have {MAX_KEY_BYTES} bytes"));
+    }
+    lists("scope", MAX_PATTERNS).or_else(|| lists("traps", MAX_PATTERNS)).or_else(|| lists("canonical", MAX_PATTERNS))
+}
+
+/// A problem of the document as a whole.
+fn whole(why: &str) -> Problem {
+    Problem { origin: NAME.to_owned(), key: String::new(), fault: Fault::Meaningless(why.to_owned()) }
+}
+
+/// A problem as a guest may hear of it: where the operator's files lie is nobody's business.
+fn discreet(mut problem: Problem) -> Problem {
+    if problem.origin.strip_prefix(NAME).is_none_or(|rest| !rest.is_empty() && !rest.starts_with(':')) {
+        OPERATORS.clone_into(&mut problem.origin);
+    }
+    problem
 }
 
 fn at<'a>(tree: &'a Json, path: &str) -> &'a Json {
@@ -355,6 +408,41 @@ mod tests {
         check("auth = [{ origin = 'https://example.com', bearer = { env = 'SECRET' } }]", "operator");
         check("host = [{ match = 'example.com', rate = 'unlimited' }]", "operator");
         check("telemetry.log = 'trace'", "operator");
+    }
+
+    #[test]
+    fn a_document_that_takes_long_to_judge_is_not_judged() {
+        let base = base(|_| {});
+        let check = |tree: Json, expected: &str| {
+            let problems = base.crawl(&Document::of(tree), Path::new("out")).map(drop).unwrap_err().0;
+            assert!(problems.len() == 1 && problems[0].to_string().contains(expected), "{problems:?}");
+        };
+        let many: Map<String, Json> = (0..2000).map(|n| (format!("k{n}"), json!(1))).collect();
+        check(Json::Object(many), "1000 keys");
+        check(json!({"x".repeat(100_000): 1}), "256 bytes");
+        check(json!({"scope": {"include": vec!["*/a*"; 201]}}), "scope.include may have 200 entries");
+    }
+
+    #[test]
+    fn nobody_hears_where_the_operators_values_stand() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret-place.toml");
+        std::fs::write(&file, "politeness.adaptive_max = '10s'\n").unwrap();
+        let sources = Sources { file: Some(file), environment: Environment::given([("A", "b")]), ..Sources::default() };
+        let base = Base::load(&sources).unwrap();
+        let told = told(&base, "seeds.urls = ['http://localhost/']\npoliteness.adaptive_min = '60s'\n");
+        assert!(told.len() == 1 && !told[0].contains("secret-place"), "{told:?}");
+        assert!(told[0].starts_with("the daemon's configuration: "), "{told:?}");
+    }
+
+    #[test]
+    fn a_secret_header_for_whomever_a_guest_names_is_refused() {
+        let mut flags = Flags::default();
+        flags.set("fetch.headers.authorization", "test", "Bearer sesame");
+        let environment = Environment::given([("A", "b")]);
+        let error =
+            Base::load(&Sources { flags, environment, ..Sources::default() }).map(drop).unwrap_err().to_string();
+        assert!(error.contains("fetch.headers") && error.contains("[[auth]]") && !error.contains("sesame"), "{error}");
     }
 
     #[test]

@@ -115,6 +115,11 @@ impl Prepared {
         self.job.observers.push(observer);
     }
 
+    /// Which pass over the crawl it is, from 1.
+    pub(crate) fn pass(&self) -> u32 {
+        self.job.book.pass()
+    }
+
     /// How far its outputs are.
     pub(crate) fn outputs(&self) -> &[Mark] {
         &self.job.book.outputs

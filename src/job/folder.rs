@@ -108,10 +108,14 @@ impl Folder {
         let mut attempts = LOCK_ATTEMPTS;
         let folder = loop {
             attempts -= 1;
-            match Self::try_claim(&settings.job.out) {
+            // It may be done away with while it is looked at: nothing of it is made anew.
+            match Self::try_hold(&settings.job.out) {
                 Err(FolderError::Locked(_)) if attempts == 0 => return Ok(Seen::InUse),
                 Err(FolderError::Locked(_)) => std::thread::sleep(LOCK_PAUSE),
-                claimed => break claimed?,
+                Err(FolderError::Unwritable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    return Ok(Seen::Nothing);
+                }
+                held => break held?,
             }
         };
         let frontier = DiskFrontier::look(&store, &frontier_options(settings))?;
@@ -137,11 +141,21 @@ impl Folder {
         make_folder(&state).map_err(|source| unwritable(&state, source))?;
         let lock_path = state.join(LOCK);
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path);
-        let lock = lock.map_err(|source| unwritable(&lock_path, source))?;
+        Self::held(path, &lock_path, lock)
+    }
+
+    /// The same of a folder that is there already.
+    fn try_hold(path: &Path) -> Result<Self, FolderError> {
+        let lock_path = path.join(STATE).join(LOCK);
+        Self::held(path, &lock_path, OpenOptions::new().write(true).open(&lock_path))
+    }
+
+    fn held(path: &Path, lock_path: &Path, lock: io::Result<File>) -> Result<Self, FolderError> {
+        let lock = lock.map_err(|source| unwritable(lock_path, source))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(FolderError::Locked(path.to_owned())),
-            Err(TryLockError::Error(source)) => Err(unwritable(&lock_path, source)),
+            Err(TryLockError::Error(source)) => Err(unwritable(lock_path, source)),
         }
     }
 

@@ -97,6 +97,8 @@ pub(crate) struct Shown {
 #[derive(Debug, Clone)]
 pub(crate) struct Live {
     pub(crate) picture: watch::Receiver<Progress>,
+    /// Which pass it is, from 1.
+    pub(crate) pass: u32,
     /// How it has been going on.
     pub(crate) history: Arc<History>,
     /// How far its outputs are on disk.
@@ -123,6 +125,10 @@ impl Board {
 
     pub(super) fn show_schedules(&self, schedules: BTreeMap<CrawlId, Schedule>) {
         *self.schedules.lock().unwrap_or_else(PoisonError::into_inner) = schedules;
+    }
+
+    pub(crate) fn schedule(&self, id: CrawlId) -> Option<Schedule> {
+        self.schedules.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     /// Every schedule.

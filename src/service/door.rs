@@ -107,6 +107,9 @@ impl Door {
 
     /// Whether the call is meant for this server, and no page of another site is behind it.
     pub(crate) fn check_way(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+        if headers.get_all(header::HOST).iter().count() > 1 {
+            return Err(Problem::bad_request("one Host header is enough"));
+        }
         let host = host(uri, headers).ok_or_else(|| Problem::bad_request("a Host header is needed"))?;
         let name = name_of(host);
         let is_ours = is_address(name) || name.eq_ignore_ascii_case("localhost");
@@ -115,7 +118,7 @@ impl Door {
         }
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
         let is_foreign = site.is_some_and(|site| site != b"same-origin" && site != b"none");
-        let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
         let is_other = origin.is_some_and(|origin| origin.split_once("://").is_none_or(|(_, of)| of != host));
         if is_foreign || is_other {
             return Err(Problem::forbidden("a page of another site can't call this"));
@@ -267,6 +270,8 @@ mod tests {
         check(&[("host", "localhost:7700"), ("origin", "http://localhost:7700")], 200);
         check(&[("host", "localhost:7700"), ("origin", "http://localhost:8000")], 403);
         check(&[("host", "localhost:7700"), ("origin", "null")], 403);
+        check(&[("host", "localhost"), ("origin", "http://localhost\u{ff}")], 403);
+        check(&[("host", "localhost"), ("host", "evil.example")], 400);
     }
 
     #[test]

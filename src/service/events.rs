@@ -12,6 +12,9 @@ use std::{
 use serde_json::Value as Json;
 use tokio::sync::watch;
 
+/// Events that are kept of a crawl that is over.
+const KEPT: usize = 16;
+
 /// One event.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
@@ -60,9 +63,20 @@ impl Events {
     /// What came after `seen`.
     pub(crate) fn since(&self, seen: u64) -> Batch {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = kept.front().map_or(seen + 1, |event| event.number);
-        let events = kept.iter().filter(|event| event.number > seen).cloned().collect();
-        Batch { n_missed: first.saturating_sub(seen + 1), events }
+        let events: Vec<Event> = kept.iter().filter(|event| event.number > seen).cloned().collect();
+        // Whatever was told since and is not there any more.
+        let n_missed = self.last.borrow().saturating_sub(seen).saturating_sub(events.len() as u64);
+        Batch { n_missed, events }
+    }
+
+    /// Lets go of all but the last few: of a crawl that is over nobody has come back for a while.
+    pub(crate) fn let_go(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let n_gone = kept.len().saturating_sub(KEPT);
+        if n_gone > 0 {
+            kept.drain(..n_gone);
+            kept.shrink_to_fit();
+        }
     }
 
     /// The number of the last event, and when it changes.
@@ -110,5 +124,10 @@ mod tests {
         check("rubbish", (2, &[3, 4, 5]));
         check("7-99", (0, &[]));
         assert_eq!(*events.last().borrow(), 5);
+        let events = Events::new(7, 100);
+        (1..=50).for_each(|n| events.tell("page", json!(n)));
+        events.let_go();
+        let batch = events.since(10);
+        assert_eq!((batch.n_missed, batch.events.len()), (24, KEPT));
     }
 }

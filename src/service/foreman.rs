@@ -44,6 +44,9 @@ const MAX_ORDERS: usize = 64;
 /// How often the foreman looks at the calendar, and tries again to write what it could not.
 const TICK: Duration = Duration::from_secs(2);
 
+/// How long all events of a crawl that is over are kept.
+const EVENTS_KEPT: Duration = Duration::from_secs(60);
+
 /// How much the foreman takes on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
@@ -61,6 +64,8 @@ pub(crate) struct Options {
 struct Running {
     shutdown: Shutdown,
     live: Option<Live>,
+    /// Seeds that it knows of, of those that were added.
+    n_seeds: usize,
 }
 
 pub(crate) struct Foreman {
@@ -131,6 +136,10 @@ impl Foreman {
             shutdown,
         };
         held.entries.into_iter().for_each(|entry| foreman.keep(entry));
+        // Whoever was to end and died with the process has ended.
+        let now = foreman.surroundings.clock.now();
+        let ended: Vec<Entry> = foreman.entries.values().filter(|entry| entry.is_to_end()).cloned().collect();
+        ended.into_iter().for_each(|entry| foreman.change(entry.end(How::Cancelled, None, now)));
         foreman.show_schedules();
         for (host, until) in &foreman.blocked {
             foreman.surroundings.gate.block(&HostKey::new(host), *until);
@@ -178,6 +187,7 @@ impl Foreman {
                 Event::Tick => {
                     self.write_again();
                     self.keep_the_calendar();
+                    self.let_go_of_events();
                 }
             }
             if !is_stopping {
@@ -228,6 +238,14 @@ impl Foreman {
         self.show(id);
     }
 
+    /// Of crawls that have been over for a while nobody comes back for events.
+    fn let_go_of_events(&self) {
+        let now = self.surroundings.clock.now();
+        let over = self.entries.values().filter_map(|entry| Some((entry.id, entry.ended.as_ref()?.at)));
+        let long_over = over.filter(|(_, at)| now.since(*at) > EVENTS_KEPT);
+        long_over.filter_map(|(id, _)| self.events.get(&id)).for_each(|events| events.let_go());
+    }
+
     fn write_again(&mut self) {
         for id in std::mem::take(&mut self.unwritten) {
             if let Some(entry) = self.entries.get(&id).cloned() {
@@ -254,20 +272,13 @@ impl Foreman {
     }
 
     fn start(&mut self, entry: &Entry) {
-        let base = self.base.borrow().clone();
-        let work = Work::new(entry, &base, &self.shelf.out(entry.id), self.surroundings.clone());
-        let work = match work {
-            Ok(work) => work,
-            Err(why) => {
-                let now = self.surroundings.clock.now();
-                return self.change(entry.end(How::Failed, Some(why), now));
-            }
-        };
+        let (base, out) = (self.base.borrow().clone(), self.shelf.out(entry.id));
+        let work = Work { entry: entry.clone(), base, out, surroundings: self.surroundings.clone() };
         let shutdown = Shutdown::new();
         let events = self.events.get(&entry.id).cloned().expect("what is in the ledger is shown");
         let task = self.crawls.spawn(work.run(shutdown.clone(), events, self.metrics.clone(), self.notes.0.clone()));
         self.tasks.insert(task.id(), entry.id);
-        self.running.insert(entry.id, Running { shutdown, live: None });
+        self.running.insert(entry.id, Running { shutdown, live: None, n_seeds: entry.more_seeds.len() });
         self.show(entry.id);
     }
 
@@ -288,14 +299,17 @@ impl Foreman {
     /// A crawl is no longer worked on.
     fn ran(&mut self, task: TaskId, ran: Option<Ran>) {
         let Some(id) = self.tasks.remove(&task) else { return };
-        let was_asked = self.running.remove(&id).is_some_and(|crawl| crawl.shutdown.is_requested());
+        let Some(crawl) = self.running.remove(&id) else { return };
+        let was_asked = crawl.shutdown.is_requested();
         let Some(entry) = self.entries.get(&id).cloned() else { return };
         let now = self.surroundings.clock.now();
         let ran = ran.unwrap_or_else(|| {
             tracing::error!(crawl = %id, "the task of a crawl panicked");
             Err(Trouble::said("this is a fault in dragline; the log says more"))
         });
+        let has_more = entry.more_seeds.len() > crawl.n_seeds && entry.want == Want::Run;
         match (ran, entry.want) {
+            (Ok(End::Finished), _) if has_more => self.change(entry.go_on_with_seeds()),
             (Ok(End::Finished), _) => self.change(entry.end(How::Finished, None, now)),
             (Ok(_), Want::Cancel) => self.change(entry.end(How::Cancelled, None, now)),
             (Ok(End::LimitReached(_)), _) => self.change(entry.end(How::LimitReached, None, now)),

@@ -31,6 +31,10 @@ use crate::{
     shutdown::{Shutdown, Tasks},
 };
 
+/// Documents that are judged at once: each may take a processor for a second.
+const JUDGES: usize = 2;
+/// Outputs that are read through at once, for callers who want records.
+const SCANS: usize = 8;
 /// After a connection could not be taken.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Longest head of a call, bytes.
@@ -146,6 +150,8 @@ impl Service {
             door: door_seen,
             desk: Desk::new(courier, secrets, settings, clock),
             readers: Arc::new(Semaphore::new(daemon.readers)),
+            judges: Arc::new(Semaphore::new(JUDGES)),
+            scans: Arc::new(Semaphore::new(SCANS)),
             clock,
             started_at: clock.now(),
             shutdown: shutdown.clone(),

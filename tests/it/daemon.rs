@@ -6,4 +6,5 @@ mod ctl;
 mod dashboard;
 mod killed;
 mod lives;
+mod regressions;
 mod seen;

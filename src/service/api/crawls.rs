@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     address::Canonicalizer,
-    config::Document,
+    config::{Document, Settings},
     service::{
         board::{Shown, State as CrawlState},
         door::Caller as Guest,
@@ -120,7 +120,7 @@ pub(crate) async fn begin(
     is_paused: bool,
     idempotency: Option<Idempotency>,
 ) -> Result<(Shown, bool), Problem> {
-    judge(app, document)?;
+    judge(app, document.clone()).await?;
     let (owner, document, most) = (caller.name.to_string(), document.tree().clone(), caller.crawls);
     let new = NewCrawl { owner, priority, document, is_paused, idempotency, most };
     Ok(app.crawls.create(new).await?)
@@ -140,10 +140,15 @@ fn digest(document: &Json_, priority: u8, is_paused: bool) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Tells all that is wrong with a document.
-pub(super) fn judge(app: &App, document: &Document) -> Result<crate::config::Settings, Problem> {
+/// Tells all that is wrong with a document. Patterns are compiled, which takes a while: a few documents at a time.
+pub(super) async fn judge(app: &App, document: Document) -> Result<Settings, Problem> {
     let base = app.base.borrow().clone();
-    base.crawl(document, std::path::Path::new("out")).map_err(|errors| Problem::document(&errors))
+    let place = app.judges.clone().acquire_owned().await;
+    let judged = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        base.crawl(&document, std::path::Path::new("out")).map_err(|errors| Problem::document(&errors))
+    });
+    judged.await.map_err(|error| Problem::internal("the document can't be judged", &error))?
 }
 
 pub(super) async fn list(
@@ -239,9 +244,10 @@ pub(super) async fn change(
     let mut tree = shown.entry.document.clone();
     merge(&mut tree, patch.tree());
     let document = Document::of(tree);
-    let before = judge(&app, &Document::of(shown.entry.document.clone()))?;
-    let after = judge(&app, &document)?;
-    let differences = before.identity.differences(&after.identity);
+    let after = judge(&app, document.clone()).await?;
+    // As the operator has it by now the old one may be wrong, and this is how it is mended; the folder knows what it is.
+    let before = judge(&app, Document::of(shown.entry.document.clone())).await;
+    let differences = before.map(|before| before.identity.differences(&after.identity)).unwrap_or_default();
     if !differences.is_empty() {
         let detail = format!("that would be another crawl: {}", differences.join("; "));
         return Err(Problem::unprocessable(detail));
@@ -333,7 +339,7 @@ pub(super) async fn add_seeds(
     if urls.is_empty() || urls.len() > MAX_SEEDS {
         return Err(Problem::unprocessable(format!("expected 1 to {MAX_SEEDS} URLs")));
     }
-    let settings = judge(&app, &Document::of(shown.entry.document.clone()))?;
+    let settings = judge(&app, Document::of(shown.entry.document.clone())).await?;
     let canonicalizer = Canonicalizer::new(&settings.canonical);
     let mut seeds = Vec::new();
     for (n, url) in urls.iter().enumerate() {

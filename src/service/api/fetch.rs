@@ -30,6 +30,8 @@ use crate::{
 
 /// URLs of one call that are under way or wait to be sent.
 const AT_ONCE: usize = 16;
+/// The same, of a call that wants bodies.
+const AT_ONCE_WITH_BODY: usize = 2;
 /// For all of one URL, unless asked for less or more, and at most.
 const DEADLINE: Duration = Duration::from_secs(60);
 const MAX_DEADLINE_MS: u64 = 600_000;
@@ -268,8 +270,10 @@ pub(super) async fn batch(State(app): State<App>, _: Caller, request: Request) -
     }
     let deadline = deadline(asked.deadline_ms)?;
     let how = How { max_age: asked.max_age, deadline, include_body: asked.include_body, follow: asked.follow };
-    let at_once = asked.urls.len().min(AT_ONCE);
-    let place = app.desk.place(at_once)?;
+    // Bodies that wait to be sent are in nobody's budget: few at a time, and each for many.
+    let (at_once, weight) = if asked.include_body { (AT_ONCE_WITH_BODY, AT_ONCE) } else { (AT_ONCE, 1) };
+    let at_once = asked.urls.len().min(at_once);
+    let place = app.desk.place((at_once * weight).min(app.desk.settings.daemon.fetches))?;
     // In the order of the call, each sent when those before it are: no more than AT_ONCE are ever in memory.
     let results = stream::iter(asked.urls.into_iter().enumerate()).map(move |(n, url)| {
         let app = app.clone();

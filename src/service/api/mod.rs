@@ -73,6 +73,9 @@ pub(crate) struct Parts {
     pub(crate) desk: Desk,
     /// Places for readers of events.
     pub(crate) readers: Arc<Semaphore>,
+    /// Places for documents that are being judged, and for outputs that are being read through.
+    pub(crate) judges: Arc<Semaphore>,
+    pub(crate) scans: Arc<Semaphore>,
     pub(crate) clock: Clock,
     pub(crate) started_at: Timestamp,
     pub(crate) shutdown: Shutdown,

@@ -11,7 +11,7 @@ use axum::{
     Json,
     body::Body,
     extract::{Path as InPath, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use schemars::JsonSchema;
@@ -58,18 +58,19 @@ pub(super) fn counts(out: &Path) -> Option<Counts> {
 }
 
 /// How far the outputs of a crawl are, by whoever knows: the one who writes them, the receipt, or the state.
-pub(super) fn marks(shown: &Shown, out: &Path) -> Arc<[Mark]> {
+/// And which pass they are of.
+pub(super) fn marks(shown: &Shown, out: &Path) -> (u32, Arc<[Mark]>) {
     if let Some(live) = &shown.live {
-        return live.outputs.borrow().clone();
+        return (live.pass, live.outputs.borrow().clone());
     }
     if let Some(receipt) = read_receipt(out) {
-        return receipt.outputs.into();
+        return (receipt.pass, receipt.outputs.into());
     }
     let book = crate::job::folder::glimpse(out).ok().and_then(|seen| {
         let frontier = seen.frontier?.ok()?;
         crate::engine::Book::from_bytes(frontier.book()).ok()
     });
-    book.map_or_else(|| Arc::from([]), |book| book.outputs.into())
+    book.map_or_else(|| (1, Arc::from([])), |book| (book.pass(), book.outputs.into()))
 }
 
 pub(crate) async fn receipt(
@@ -98,7 +99,7 @@ pub(super) async fn list(
 pub(crate) fn files(shown: &Shown, out: &Path) -> Vec<Output> {
     let length = |file: &str| fs::metadata(out.join(file)).ok().filter(fs::Metadata::is_file).map(|it| it.len());
     let mut outputs: Vec<Output> =
-        marks(shown, out).iter().map(|mark| Output { file: mark.file.clone(), bytes: mark.bytes }).collect();
+        marks(shown, out).1.iter().map(|mark| Output { file: mark.file.clone(), bytes: mark.bytes }).collect();
     let mut add = |file: String| outputs.extend(length(&file).map(|bytes| Output { file, bytes }));
     add(RECEIPT.to_owned());
     add(REPORT.to_owned());
@@ -126,7 +127,7 @@ fn find(shown: &Shown, out: &Path, file: &str) -> Option<(PathBuf, u64)> {
     }
     let path = out.join(file);
     let length = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?.len();
-    let mark = || marks(shown, out).iter().find(|mark| mark.file == name).map_or(0, |mark| mark.bytes);
+    let mark = || marks(shown, out).1.iter().find(|mark| mark.file == name).map_or(0, |mark| mark.bytes);
     let is_growing = folder.is_empty() && is_output_name(name);
     Some((path, if is_growing { length.min(mark()) } else { length }))
 }
@@ -135,6 +136,7 @@ pub(crate) async fn download(
     State(app): State<App>,
     caller: Caller,
     InPath((id, file)): InPath<(String, String)>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let shown = extract::crawl(&app, &caller, &id)?;
@@ -142,7 +144,10 @@ pub(crate) async fn download(
     let kind = kind(&file);
     let found = tokio::task::spawn_blocking(move || find(&shown, &out, &file)).await.unwrap_or_default();
     let (path, length) = found.ok_or_else(|| Problem::not_found("the crawl has no such file"))?;
-    let part = match headers.get(header::RANGE).and_then(|range| range.to_str().ok()).map(|range| part(range, length)) {
+    // Only a GET has parts (RFC 9110, section 14.2), and without a validator none that is on a condition (13.1.5).
+    let has_parts = method == Method::GET && !headers.contains_key(header::IF_RANGE);
+    let range = headers.get(header::RANGE).filter(|_| has_parts);
+    let part = match range.and_then(|range| range.to_str().ok()).map(|range| part(range, length)) {
         None | Some(Part::All) => None,
         Some(Part::None) => return Err(Problem::range(length)),
         Some(Part::Of(first, last)) => Some((first, last)),

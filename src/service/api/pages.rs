@@ -87,8 +87,15 @@ impl PagesQuery {
     }
 }
 
+/// The pass whose records a cursor is about: those of another one lie elsewhere.
+fn pass_of(cursor: &str) -> Option<u32> {
+    cursor.split('-').next()?.parse().ok()
+}
+
 fn parse(cursor: &str) -> Option<Place> {
-    let (file, bytes) = cursor.split_once('-')?;
+    pass_of(cursor)?;
+    let (_, place) = cursor.split_once('-')?;
+    let (file, bytes) = place.split_once('-')?;
     Some(Place { file: file.parse().ok()?, bytes: bytes.parse().ok()? })
 }
 
@@ -112,8 +119,15 @@ pub(crate) async fn read(app: &App, caller: &Guest, id: &str, asked: PagesQuery)
     let mut place = asked.cursor.as_deref().map_or(Some(Place::default()), parse).ok_or_else(wrong)?;
     let out = app.crawls.shelf.out(shown.entry.id);
     let is_over = shown.state().is_over();
+    let scan = app.scans.clone().try_acquire_owned();
+    let scan = scan.map_err(|_| Problem::unavailable("as many outputs are being read through as may be"))?;
+    let of_pass = asked.cursor.as_deref().and_then(pass_of);
     let found = tokio::task::spawn_blocking(move || {
-        let marks = marks(&shown, &out);
+        let _scan = scan;
+        let (pass, marks) = marks(&shown, &out);
+        if of_pass.is_some_and(|of_pass| of_pass != pass) {
+            return Ok(None);
+        }
         let (mut pages, mut n_bytes, mut n_looked_at, mut is_cut) = (Vec::new(), 0, 0, false);
         read_records_from(&out, &marks, place, &mut |line, behind| {
             place = behind;
@@ -127,9 +141,10 @@ pub(crate) async fn read(app: &App, caller: &Guest, id: &str, asked: PagesQuery)
             is_cut = pages.len() >= most || n_bytes >= MAX_BYTES || n_looked_at >= MAX_LOOKED_AT_BYTES;
             !is_cut
         })?;
-        let next = (is_cut || !is_over).then(|| format!("{}-{}", place.file, place.bytes));
-        Ok::<_, crate::sink::SinkError>(PageList { pages, next })
+        let next = (is_cut || !is_over).then(|| format!("{pass}-{}-{}", place.file, place.bytes));
+        Ok::<_, crate::sink::SinkError>(Some(PageList { pages, next }))
     });
     let found = found.await.map_err(|error| Problem::internal("the records can't be read", &error))?;
-    found.map_err(|error| Problem::internal("the records can't be read", &error))
+    let found = found.map_err(|error| Problem::internal("the records can't be read", &error))?;
+    found.ok_or_else(|| Problem::bad_request("the cursor is of an earlier pass, whose records are set aside"))
 }

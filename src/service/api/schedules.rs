@@ -26,6 +26,9 @@ use crate::{
     },
 };
 
+/// Longest document of a schedule: all of them are in one file.
+const MAX_DOCUMENT_BYTES: usize = 64 << 10;
+
 /// When a crawl is begun.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -109,14 +112,17 @@ fn unknown() -> Problem {
 /// The schedule that a path names, if it is there for this caller.
 fn named(app: &App, caller: &Caller, id: &str) -> Result<Schedule, Problem> {
     let id: CrawlId = id.parse().map_err(|_| unknown())?;
-    let found = app.crawls.board.schedules().remove(&id);
+    let found = app.crawls.board.schedule(id);
     found.filter(|schedule| caller.may_see(&schedule.owner)).ok_or_else(unknown)
 }
 
 pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Result<Response, Problem> {
     let asked: ScheduleRequest = extract::json(&app, request).await?;
     let priority = checked(asked.priority)?.unwrap_or(PRIORITY);
-    judge(&app, &Document::of(asked.document.clone()))?;
+    if asked.document.to_string().len() > MAX_DOCUMENT_BYTES {
+        return Err(Problem::unprocessable(format!("the document of a schedule may have {MAX_DOCUMENT_BYTES} bytes")));
+    }
+    judge(&app, Document::of(asked.document.clone())).await?;
     let now = app.clock.now();
     if next(&asked.cron, &asked.zone, now).map_err(Problem::unprocessable)?.is_none() {
         return Err(Problem::unprocessable("cron: there never is such a time"));

@@ -82,6 +82,7 @@ impl Reader {
             self.pending = batch.events;
             self.pending.reverse();
             if batch.n_missed > 0 {
+                // What is there is what comes next; without any, all of it is gone.
                 self.seen += batch.n_missed;
                 let gap = Sent::default().event("gap").json_data(json!({"missed": batch.n_missed}));
                 return gap.ok();

@@ -1,6 +1,6 @@
 //! The work on one crawl, from its entry to its end.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::{
@@ -24,7 +24,7 @@ use crate::{
         history::History,
         ledger::{CrawlId, Entry, Next},
     },
-    shutdown::Shutdown,
+    shutdown::{Shutdown, blocking},
     sink::Mark,
 };
 
@@ -53,30 +53,36 @@ impl Trouble {
     }
 }
 
-/// Everything that a crawl needs.
+/// The work on a crawl as its entry, and the operator, have it now.
 pub(super) struct Work {
-    id: CrawlId,
+    pub(super) entry: Entry,
+    pub(super) base: Arc<Base>,
+    pub(super) out: PathBuf,
+    pub(super) surroundings: Surroundings,
+}
+
+/// What an entry means.
+struct Meaning {
     settings: Settings,
     beginning: Beginning,
     more_seeds: Vec<CanonicalUrl>,
-    surroundings: Surroundings,
 }
 
 impl Work {
-    /// The work on a crawl as its entry, and the operator, have it now.
-    ///
     /// # Errors
     /// What is wrong with its document by now, for whoever sent it.
-    pub(super) fn new(entry: &Entry, base: &Base, out: &Path, surroundings: Surroundings) -> Result<Self, String> {
-        let settings = base.crawl(&Document::of(entry.document.clone()), out).map_err(|errors| errors.to_string())?;
+    fn meaning(&self) -> Result<Meaning, Trouble> {
+        let (entry, document) = (&self.entry, Document::of(self.entry.document.clone()));
+        let settings = self.base.crawl(&document, &self.out).map_err(|errors| Trouble::said(&errors.to_string()))?;
         let canonicalizer = Canonicalizer::new(&settings.canonical);
-        let more_seeds = entry.more_seeds.iter().filter_map(|seed| canonicalizer.parse(seed).ok()).collect();
+        let more_seeds: Vec<_> = entry.more_seeds.iter().filter_map(|seed| canonicalizer.parse(seed).ok()).collect();
         let beginning = Beginning {
             recrawl: entry.next == Some(Next::Recrawl),
-            reopen: entry.next == Some(Next::Reopen),
+            // Some of them may have come when the crawl was over already: it finds out.
+            reopen: entry.next == Some(Next::Reopen) || !more_seeds.is_empty(),
             ..Beginning::default()
         };
-        Ok(Self { id: entry.id, settings, beginning, more_seeds, surroundings })
+        Ok(Meaning { settings, beginning, more_seeds })
     }
 
     /// Crawls until the end, whatever it is.
@@ -87,8 +93,10 @@ impl Work {
         metrics: Metrics,
         notes: mpsc::Sender<Note>,
     ) -> Ran {
-        let id = self.id;
-        let prepared = job::prepare(&self.settings, self.beginning, &self.more_seeds, &self.surroundings).await;
+        let id = self.entry.id;
+        // Patterns are compiled, which may take a while.
+        let Meaning { settings, beginning, more_seeds } = blocking(|| self.meaning())?;
+        let prepared = job::prepare(&settings, beginning, &more_seeds, &self.surroundings).await;
         let mut prepared = match prepared {
             Ok(prepared) => prepared,
             // A process was killed between the crawl's end and the word in the ledger.
@@ -102,7 +110,7 @@ impl Work {
         let picture = prepared.picture();
         let (go, may_go) = oneshot::channel();
         let history = Arc::new(History::default());
-        let live = Live { picture: picture.clone(), history: history.clone(), outputs: on_disk };
+        let live = Live { picture: picture.clone(), pass: prepared.pass(), history: history.clone(), outputs: on_disk };
         let note = Note { id, live, go };
         if notes.send(note).await.is_err() || may_go.await.is_err() {
             return Ok(End::Interrupted);
@@ -159,13 +167,17 @@ fn reason(outcome: Outcome) -> Option<String> {
 async fn tell_progress(mut picture: watch::Receiver<Progress>, events: &Events, history: &History) {
     let mut ticks = interval(PROGRESS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = None;
+    let (mut told, mut end) = (None, picture.clone());
     loop {
-        ticks.tick().await;
-        let (counts, is_over) = {
+        // Whoever waits for the crawl does not wait for a tick.
+        let is_over = tokio::select! {
+            _ = ticks.tick() => false,
+            _ = end.wait_for(|progress| progress.stage == Stage::Done) => true,
+        };
+        let counts = {
             let progress = picture.borrow_and_update();
             history.take(&progress);
-            (Counts::of(&progress), progress.stage == Stage::Done)
+            Counts::of(&progress)
         };
         if told.as_ref() != Some(&counts) {
             events.tell("progress", json!(counts));

@@ -14,6 +14,8 @@ use crate::{
 
 /// Most schedules, of all callers together.
 pub(super) const MAX_SCHEDULES: usize = 1000;
+/// Most schedules of one caller.
+pub(super) const MAX_OF_OWNER: usize = 100;
 
 /// What is done to a schedule.
 #[derive(Debug)]
@@ -30,7 +32,8 @@ impl Foreman {
         let mut schedules = self.schedules.clone();
         match set {
             Set::Put(schedule) => {
-                if !schedules.contains_key(&id) && schedules.len() >= MAX_SCHEDULES {
+                let of_owner = schedules.values().filter(|other| other.owner == schedule.owner).count();
+                if !schedules.contains_key(&id) && (schedules.len() >= MAX_SCHEDULES || of_owner >= MAX_OF_OWNER) {
                     return Err(Refused::TooManySchedules);
                 }
                 schedules.insert(id, *schedule);
@@ -127,6 +130,12 @@ impl Foreman {
         }
     }
 
+    /// Crawls that are not over which a caller may have.
+    fn most_of(&self, owner: &str) -> Option<usize> {
+        let base = self.base.borrow();
+        base.settings().daemon.keys.iter().find(|key| key.name == owner).and_then(|key| key.crawls)
+    }
+
     fn create_for(&mut self, schedule: &Schedule, at: Timestamp) -> Result<CrawlId, Refused> {
         let document: Json = schedule.document.clone();
         // The same time makes one crawl, however often the process dies before the schedule knows of it.
@@ -137,7 +146,7 @@ impl Foreman {
             document,
             is_paused: false,
             idempotency: Some(Idempotency { key, digest: String::new() }),
-            most: None,
+            most: self.most_of(&schedule.owner),
         };
         self.create(new).map(|(shown, _)| shown.entry.id)
     }

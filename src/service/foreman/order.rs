@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Foreman,
-    calendar::{MAX_SCHEDULES, Set},
+    calendar::{MAX_OF_OWNER, MAX_SCHEDULES, Set},
 };
 use crate::{
     address::HostKey,
@@ -68,7 +68,7 @@ pub(crate) enum Refused {
     OwnersShare(usize),
     #[error("{MAX_BLOCKED} hosts are blocked, as many as may be")]
     TooManyBlocked,
-    #[error("there are {MAX_SCHEDULES} schedules, as many as may be")]
+    #[error("there are as many schedules as may be: {MAX_OF_OWNER} of a caller, {MAX_SCHEDULES} in all")]
     TooManySchedules,
     #[error("this idempotency key was used for another crawl")]
     OtherCall,
@@ -219,9 +219,12 @@ impl Foreman {
             self.calls.remove(&(entry.owner, call.key));
         }
         self.entries.remove(&id);
-        self.events.remove(&id);
         self.unwritten.remove(&id);
         self.board.take_down(id);
+        if let Some(events) = self.events.remove(&id) {
+            // Whoever watches it looks again, and finds that it is gone.
+            events.tell("state", serde_json::json!({"state": "deleted"}));
+        }
         let data = self.shelf.path().to_owned();
         // Millions of files may take minutes. What is left is removed at the next start.
         drop(tokio::task::spawn_blocking(move || {

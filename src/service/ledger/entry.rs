@@ -1,6 +1,6 @@
 //! One crawl in the ledger, and what may be done to it.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashSet, fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,8 @@ use crate::clock::Timestamp;
 const VERSION: u32 = 1;
 /// Most seeds that may be added to a crawl, over all calls.
 pub(crate) const MAX_MORE_SEEDS: usize = 100_000;
+/// Most bytes of them.
+const MAX_MORE_SEEDS_BYTES: usize = 16 << 20;
 
 /// Which crawl: a UUID of version 7 (RFC 9562), so that they sort by when they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -146,7 +148,7 @@ pub(crate) enum Unfit {
     Over(&'static str),
     #[error("the crawl has not ended: only one that is finished, or that reached a limit, can be done again")]
     NotOver,
-    #[error("no more than {MAX_MORE_SEEDS} seeds may be added to a crawl")]
+    #[error("no more than {MAX_MORE_SEEDS} seeds, and 16 MiB of them, may be added to a crawl")]
     TooManySeeds,
 }
 
@@ -178,6 +180,11 @@ impl Entry {
         self.ended.is_none() && self.want == Want::Run
     }
 
+    /// Whether it is to end, and nobody has said that it has.
+    pub(crate) fn is_to_end(&self) -> bool {
+        self.ended.is_none() && self.want == Want::Cancel
+    }
+
     fn how(&self) -> Option<How> {
         self.ended.as_ref().map(|ended| ended.how)
     }
@@ -199,11 +206,12 @@ impl Entry {
             (Act::Recrawl, Some(How::Finished | How::LimitReached)) => after.go_on(Some(Next::Recrawl)),
             (Act::Recrawl, _) => return Err(Unfit::NotOver),
             (Act::AddSeeds(seeds), how) => {
-                if self.more_seeds.len() + seeds.len() > MAX_MORE_SEEDS {
+                let mut known: HashSet<String> = after.more_seeds.iter().cloned().collect();
+                after.more_seeds.extend(seeds.into_iter().filter(|seed| known.insert(seed.clone())));
+                let n_bytes: usize = after.more_seeds.iter().map(String::len).sum();
+                if after.more_seeds.len() > MAX_MORE_SEEDS || n_bytes > MAX_MORE_SEEDS_BYTES {
                     return Err(Unfit::TooManySeeds);
                 }
-                let new = seeds.into_iter().filter(|seed| !self.more_seeds.contains(seed));
-                after.more_seeds.extend(new.collect::<Vec<_>>());
                 if how == Some(How::Finished) && after != *self {
                     after.go_on(Some(Next::Reopen));
                 }
@@ -229,7 +237,14 @@ impl Entry {
     /// The entry when its crawl has come to an end.
     pub(crate) fn end(&self, how: How, error: Option<String>, now: Timestamp) -> Self {
         let ended = Some(Ended { how, at: now, error });
-        Self { ended, next: None, revision: self.revision + 1, ..self.clone() }
+        // What was wanted and never begun is still wanted by whoever has it go on.
+        let next = self.next.filter(|_| matches!(how, How::Failed | How::Cancelled));
+        Self { ended, next, revision: self.revision + 1, ..self.clone() }
+    }
+
+    /// The entry when its crawl found nothing left, and seeds have come meanwhile.
+    pub(crate) fn go_on_with_seeds(&self) -> Self {
+        Self { next: Some(Next::Reopen), revision: self.revision + 1, ..self.clone() }
     }
 
     /// The entry when what was next has been begun.
@@ -272,6 +287,9 @@ mod tests {
         check(&over(How::Cancelled), Act::Resume, Some((false, Want::Run, None)));
         check(&over(How::Cancelled), Act::Cancel, Some((true, Want::Run, None)));
         check(&over(How::Cancelled), seeds(), Some((true, Want::Run, None)));
+        // A recrawl that could not begin is what it goes on with.
+        let again = over(How::Finished).act(Act::Recrawl).unwrap().end(How::Failed, None, NOW);
+        check(&again, Act::Resume, Some((false, Want::Run, Some(Next::Recrawl))));
     }
 
     #[test]
@@ -282,6 +300,10 @@ mod tests {
         let seeded = entry.act(Act::AddSeeds(vec!["https://a.test/".into()])).unwrap();
         assert_eq!(seeded.revision, 2);
         assert_eq!(seeded.act(Act::AddSeeds(vec!["https://a.test/".into()])).unwrap(), seeded);
+        let twice = Act::AddSeeds(vec!["https://b.test/".into(), "https://b.test/".into()]);
+        assert_eq!(entry.act(twice).unwrap().more_seeds.len(), 1);
+        let long = (0..20).map(|n| format!("https://a.test/{n}{}", "x".repeat(1 << 20))).collect();
+        assert_eq!(entry.act(Act::AddSeeds(long)), Err(Unfit::TooManySeeds));
         let many = (0..=MAX_MORE_SEEDS).map(|n| format!("https://a.test/{n}")).collect();
         assert_eq!(entry.act(Act::AddSeeds(many)), Err(Unfit::TooManySeeds));
     }

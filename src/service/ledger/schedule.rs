@@ -65,8 +65,8 @@ impl Schedule {
 
 /// The first time after `after` that an expression of five fields means by the clock of a zone.
 ///
-/// A time that the clock jumps over when summer time begins is the moment of the jump, and one that it shows twice
-/// counts once.
+/// A time that the clock jumps over when summer time begins is as much later as the jump is long, and one that it shows
+/// twice counts once.
 ///
 /// # Errors
 /// What is wrong with the expression or the zone.
@@ -129,7 +129,7 @@ mod tests {
         check("*/15 * * * *", "UTC", "2026-11-26T10:14:30.5Z", "2026-11-26T10:15:00Z");
         check("0 9 * * MON", "America/New_York", "2026-11-26T00:00:00Z", "2026-11-30T14:00:00Z");
         check("0 0 29 2 *", "UTC", "2026-11-26T00:00:00Z", "2028-02-29T00:00:00Z");
-        // The night without the hour from two to three: at the jump.
+        // The night without the hour from two to three: an hour later.
         check("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:30:00Z");
         // The night with two of them: the first counts, and the second is no second time.
         check("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z");

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -67,6 +68,7 @@ pub(crate) struct Held {
 pub(crate) struct Shelf {
     path: PathBuf,
     _lock: File,
+    probing: Mutex<()>,
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> ShelfError + '_ {
@@ -80,7 +82,7 @@ impl Shelf {
         for folder in [path.to_owned(), path.join(CRAWLS), path.join(TRASH)] {
             fs::create_dir_all(&folder).map_err(at(&folder))?;
         }
-        let shelf = Self { path: path.to_owned(), _lock: lock(path)? };
+        let shelf = Self { path: path.to_owned(), _lock: lock(path)?, probing: Mutex::default() };
         shelf.check_version()?;
         let mut entries = Vec::new();
         let crawls = path.join(CRAWLS);
@@ -91,7 +93,13 @@ impl Shelf {
             if name.starts_with(UNFINISHED) {
                 remove(&folder.path())?;
             } else if let Ok(id) = name.parse::<CrawlId>() {
-                entries.push(shelf.read(id)?);
+                if folder.path().join(ENTRY).exists() {
+                    entries.push(shelf.read(id)?);
+                } else {
+                    // A crawl gets its name when its entry is in it, so that nobody was ever told of this one.
+                    tracing::warn!(crawl = %id, "a folder without an entry is done away with");
+                    shelf.delete(id)?;
+                }
             }
         }
         sync(&crawls)?;
@@ -143,6 +151,8 @@ impl Shelf {
 
     /// Whether a file can be made and written in the data folder right now.
     pub(crate) fn can_be_written(&self) -> bool {
+        // One at a time: it is one file.
+        let _alone = self.probing.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path.join(PROBE);
         let written = File::create(&path).and_then(|mut file| file.write_all(b"ready?\n"));
         written.is_ok() && fs::remove_file(&path).is_ok()

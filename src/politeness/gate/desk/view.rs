@@ -15,6 +15,8 @@ impl Desk {
 
     /// Nobody asks the host before `until`; `false` if there is no room for another one.
     pub(in crate::politeness::gate) fn block(&mut self, id: HostId, until: Timestamp) -> bool {
+        let latest = self.latest;
+        self.blocked.retain(|_, until| *until > latest);
         let has_room = self.blocked.len() < MAX_BLOCKED || self.blocked.contains_key(&id);
         if has_room {
             self.blocked.insert(id, until);
