@@ -63,7 +63,7 @@ pub(super) struct Host {
     last: Option<u64>,
     stands_back_until: Option<Timestamp>,
     /// When an operator pardoned it all that it had done.
-    pardoned_at: Timestamp,
+    pardoned_at: Option<Timestamp>,
 }
 
 impl Host {
@@ -82,7 +82,7 @@ impl Host {
             filed_at: None,
             last: None,
             stands_back_until: None,
-            pardoned_at: Timestamp::default(),
+            pardoned_at: None,
         }
     }
 
@@ -102,7 +102,7 @@ impl Host {
             }
         }
         match known {
-            Some(known) if known.backing_off && known.troubled_at <= self.pardoned_at => {
+            Some(known) if known.backing_off && self.pardoned_at.is_some_and(|at| known.troubled_at <= at) => {
                 let mut known = known.clone();
                 known.pardon();
                 self.state.merge(&known);
@@ -115,7 +115,7 @@ impl Host {
 
     /// It is asked as if it had never failed or asked for a pause, by those as well who come with what they remember of that.
     pub(super) fn pardon(&mut self, now: Timestamp) {
-        self.pardoned_at = now;
+        self.pardoned_at = Some(now);
         self.state.pardon();
         self.agree(now);
         let interval = self.state.pace(&self.policy).0;
