@@ -239,7 +239,7 @@ pub(super) async fn change(
     request: Request,
 ) -> Result<Response, Problem> {
     let shown = extract::crawl(&app, &caller, &id)?;
-    let revision = extract::if_match(request.headers())?;
+    let revision = extract::if_match(request.headers(), shown.entry.revision);
     let patch = extract::document(&app, request).await?;
     let mut tree = shown.entry.document.clone();
     merge(&mut tree, patch.tree());
@@ -284,7 +284,9 @@ async fn answer(app: &App, shown: Shown) -> Result<Response, Problem> {
 }
 
 async fn act(app: &App, caller: &Caller, id: &str, headers: &HeaderMap, act: Act) -> Result<Response, Problem> {
-    answer(app, control(app, caller, id, extract::if_match(headers)?, act).await?).await
+    let shown = extract::crawl(app, caller, id)?;
+    let revision = extract::if_match(headers, shown.entry.revision);
+    answer(app, control(app, caller, id, revision, act).await?).await
 }
 
 /// Does something to a crawl of this caller's; if a revision is given, only if it is still at that.
@@ -334,7 +336,7 @@ pub(super) async fn add_seeds(
     request: Request,
 ) -> Result<Response, Problem> {
     let shown = extract::crawl(&app, &caller, &id)?;
-    let revision = extract::if_match(request.headers())?;
+    let revision = extract::if_match(request.headers(), shown.entry.revision);
     let MoreSeeds { urls } = extract::json(&app, request).await?;
     if urls.is_empty() || urls.len() > MAX_SEEDS {
         return Err(Problem::unprocessable(format!("expected 1 to {MAX_SEEDS} URLs")));
@@ -361,6 +363,7 @@ pub(super) async fn add_seeds(
 
 pub(super) async fn delete(call: Call) -> Result<StatusCode, Problem> {
     let (State(app), caller, Path(id), headers) = call;
-    remove(&app, &caller, &id, extract::if_match(&headers)?).await?;
+    let shown = extract::crawl(&app, &caller, &id)?;
+    remove(&app, &caller, &id, extract::if_match(&headers, shown.entry.revision)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,7 +5,7 @@ use std::{error::Error, time::Duration};
 use axum::{
     body::{Body, to_bytes},
     extract::{FromRequestParts, Query, Request},
-    http::{HeaderMap, HeaderValue, header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
@@ -91,15 +91,42 @@ pub(crate) fn crawl(app: &App, caller: &Caller, id: &str) -> Result<Shown, Probl
     app.crawls.board.get(id).filter(|shown| caller.may_see(&shown.entry.owner)).ok_or_else(unknown)
 }
 
-/// The revision that a call wants the crawl to be at (RFC 9110, section 13.1.1).
-pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(value) = headers.get(header::IF_MATCH).map(HeaderValue::as_bytes) else { return Ok(None) };
-    if value.trim_ascii() == b"*" {
-        return Ok(None);
+/// The revision that a call wants the crawl to be at, which is now at `current` (RFC 9110, section 13.1.1).
+pub(super) fn if_match(headers: &HeaderMap, current: u64) -> Option<u64> {
+    let mut values = headers.get_all(header::IF_MATCH).iter().peekable();
+    values.peek()?;
+    let tags: Vec<&str> =
+        values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim).collect();
+    if tags.contains(&"*") {
+        return None;
     }
-    let revision = std::str::from_utf8(value)
-        .ok()
-        .and_then(|value| value.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    let revision = |tag: &str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
+    let revisions: Vec<u64> = tags.into_iter().filter_map(revision).collect();
     // What is no tag of ours matches nothing.
-    Ok(Some(revision.unwrap_or(0)))
+    Some(if revisions.contains(&current) { current } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_of_revisions() {
+        let check = |values: &[&str], expected: Option<u64>| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::IF_MATCH, value.parse().unwrap());
+            }
+            assert_eq!(if_match(&headers, 7), expected, "{values:?}");
+        };
+        check(&[], None);
+        check(&["*"], None);
+        check(&["\"7\""], Some(7));
+        check(&["\"6\", \"7\""], Some(7));
+        check(&["\"6\"", "\"7\""], Some(7));
+        check(&["\"6\""], Some(0));
+        check(&["W/\"7\""], Some(0));
+        check(&["7"], Some(0));
+        check(&[""], Some(0));
+    }
 }

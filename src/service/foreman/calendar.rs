@@ -7,7 +7,7 @@ use super::{
     order::{NewCrawl, Refused},
 };
 use crate::{
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
     service::ledger::{Act, Change, CrawlId, How, Idempotency, Overlap, Schedule},
     shutdown::blocking,
 };
@@ -62,7 +62,8 @@ impl Foreman {
     /// Begins what is due. Whatever was begun is written down before the schedule says so: killed between the two, it is
     /// found to be there.
     pub(super) fn keep_the_calendar(&mut self) {
-        let now = self.surroundings.clock.now();
+        // The system's clock as it is now: a process may live long, and be suspended.
+        let now = Clock::system().now();
         let due: Vec<(CrawlId, Option<Timestamp>)> = self
             .schedules
             .values()
@@ -96,7 +97,11 @@ impl Foreman {
         let Some(entry) = entry else {
             match self.create_for(schedule, at.unwrap_or(now)) {
                 Ok(id) => (after.crawl, after.is_owed) = (Some(id), false),
-                Err(error) => tracing::error!(schedule = %schedule.id, %error, "a scheduled crawl can't be begun"),
+                Err(error) => {
+                    // The next time is another chance; trying on and on would only fill the log.
+                    after.is_owed = false;
+                    tracing::error!(schedule = %schedule.id, %error, "a scheduled crawl can't be begun");
+                }
             }
             return after;
         };
