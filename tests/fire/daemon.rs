@@ -34,7 +34,7 @@ use crate::support::{
 /// Clients at once.
 const CLIENTS: u64 = 4;
 /// Crawls that a client has at most at a time.
-const MAX_CRAWLS: usize = 6;
+const MAX_CRAWLS: usize = 12;
 /// A call that takes longer is answered by nobody.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -178,10 +178,10 @@ impl Client {
         let n = usize::try_from(self.dice.below(self.crawls.len() as u64)).expect("few");
         let Some(id) = self.crawls[n].id.clone() else { return self.create(addr, n).await };
         let (method, what, wish) = match roll {
-            0..45 => ("POST", "/pause", Wish::Pause),
-            45..75 => ("POST", "/resume", Wish::Run),
-            75..85 => ("POST", "/recrawl", Wish::Run),
-            85..93 => ("POST", "/cancel", Wish::Cancel),
+            0..40 => ("POST", "/pause", Wish::Pause),
+            40..80 => ("POST", "/resume", Wish::Run),
+            80..94 => ("POST", "/recrawl", Wish::Run),
+            94..98 => ("POST", "/cancel", Wish::Cancel),
             _ => ("DELETE", "", Wish::Gone),
         };
         self.crawls[n].doubt = Some(wish);
