@@ -37,6 +37,10 @@ pub(crate) fn openapi() -> Json {
         let operation = operation(&endpoint, &problem.clone().to_value(), &mut taken, &mut written);
         paths.entry(path).or_insert_with(|| json!({}))[endpoint.method.as_str().to_ascii_lowercase()] = operation;
     }
+    for collection in ["/v1/crawls", "/v1/schedules"] {
+        let links = links(&paths, &format!("{collection}/{{id}}"));
+        paths[collection]["post"]["responses"]["201"]["links"] = links;
+    }
     let mut schemas = written.take_definitions(true);
     schemas.extend(taken.take_definitions(true));
     let mut document: Json = serde_json::from_str(&json_schema()).expect("a schema is JSON");
@@ -59,6 +63,15 @@ pub(crate) fn openapi() -> Json {
             },
         },
     })
+}
+
+/// What can be done with what was made: every call whose path goes on from `path`, which has an id.
+fn links(paths: &Map<String, Json>, path: &str) -> Json {
+    let below = paths.iter().filter(|(its, _)| its.starts_with(path) && !its.contains("{file}"));
+    let operations = below.flat_map(|(_, operations)| operations.as_object().into_iter().flatten());
+    let names = operations.filter_map(|(_, operation)| operation["operationId"].as_str());
+    let link = |name: &str| json!({"operationId": name, "parameters": {"id": "$response.body#/id"}});
+    names.map(|name| (name.to_owned(), link(name))).collect::<Map<_, _>>().into()
 }
 
 fn operation(endpoint: &Endpoint, problem: &Json, taken: &mut SchemaGenerator, written: &mut SchemaGenerator) -> Json {
