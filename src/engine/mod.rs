@@ -34,6 +34,7 @@ pub mod explain;
 pub mod groups;
 mod judge;
 mod kept_links;
+mod look;
 mod pool;
 pub mod record;
 mod recorder;
@@ -48,6 +49,7 @@ mod worker;
 mod tests;
 
 pub use book::{Book, End, Limit};
+pub use look::{Looks, LooksIn, View, looks};
 pub use recorder::Observer;
 pub use run::{Finished, Job, run, top_hosts};
 pub use worker::Stack;

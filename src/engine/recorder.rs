@@ -19,6 +19,7 @@ use super::{
     event::{Conclusion, CrawlEvent, Outcome},
     groups::{self, Groups},
     judge::{Way, discover},
+    look::LooksIn,
     stats::{self},
     visit::{Keep, Subject, ToDispatcher, ToRecorder, Visit},
     worker::write,
@@ -114,16 +115,22 @@ impl Recorder {
         mut self,
         mut inbox: mpsc::Receiver<ToRecorder>,
         to_dispatcher: mpsc::Sender<ToDispatcher>,
+        LooksIn(mut looks): LooksIn,
     ) -> Result<Self, EngineError> {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let commit_due = self.commit_due();
             let show_due = self.shown_at + TALLY_EVERY;
+            let mut look = None;
             let n_taken = tokio::select! {
                 // In this order, so that a simulated crawl can be repeated; no arm starves another, because what
                 // is due is done after each batch as well.
                 biased;
                 n_taken = inbox.recv_many(&mut batch, BATCH) => Some(n_taken),
+                Some(it) = looks.recv() => {
+                    look = Some(it);
+                    None
+                }
                 () = sleep_until(self.clock.instant(commit_due)), if self.n_uncommitted > 0 => None,
                 () = sleep_until(self.clock.instant(show_due)), if !self.is_shown => None,
             };
@@ -131,6 +138,9 @@ impl Recorder {
                 break;
             }
             let news = blocking(|| self.absorb(mem::take(&mut batch)))?;
+            if let Some(look) = look.or_else(|| looks.try_recv().ok()) {
+                blocking(|| self.look(look))?;
+            }
             let tally = self.tally_to_show();
             if !news.is_empty() || tally.is_some() {
                 // When the dispatcher is gone the crawl is ending; what is in the inbox still counts.

@@ -12,6 +12,7 @@ use super::{
     EngineError, Options, Seed,
     book::{Book, End},
     dispatcher::{Dispatcher, Wires},
+    look::LooksIn,
     pool,
     recorder::{Observer, Recorder},
     stats::{HostTally, Progress, Stage},
@@ -51,6 +52,8 @@ pub struct Job {
     pub shutdown: Shutdown,
     /// Where it meets the other jobs of the process before a host.
     pub gate: Gate,
+    /// Who looks at its state meanwhile.
+    pub looks: LooksIn,
 }
 
 /// How a run ended, with the counts that were committed.
@@ -122,7 +125,10 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
         pool.await;
         Ok(Station::Pool)
     });
-    stations.spawn(async { recorder.run(recorder_inbox, to_dispatcher).await.map(|r| Station::Recorder(Box::new(r))) });
+    let looks = job.looks;
+    stations.spawn(async {
+        recorder.run(recorder_inbox, to_dispatcher, looks).await.map(|r| Station::Recorder(Box::new(r)))
+    });
 
     let (mut end, mut recorder) = join(stations, &abort).await?;
     if end == End::Finished && recorder.frontier.n_queued() > 0 {

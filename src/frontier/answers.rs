@@ -40,6 +40,10 @@ pub enum Audited {
     Damaged(FrontierError),
 }
 
+/// How many of a host's URLs are counted at most before one: a queue may be long, and whoever asks is not to hold up a
+/// crawl.
+pub const MAX_COUNTED: u64 = 100_000;
+
 /// What a frontier knows of a URL.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Status {
@@ -49,7 +53,7 @@ pub enum Status {
     Queued {
         /// As it is queued.
         queued: Box<QueuedUrl>,
-        /// How many of its host's URLs stand before it.
+        /// How many of its host's URLs stand before it; [`MAX_COUNTED`] stands for that many or more.
         n_before: u64,
     },
     /// Its story has ended: the outputs hold its record.

@@ -16,7 +16,7 @@ mod sift;
 use std::{collections::HashMap, path::Path};
 
 use super::{
-    Audited, Discovery, Frontier, FrontierError, HostRecord, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted,
+    Audited, Discovery, Frontier, FrontierError, HostRecord, MAX_COUNTED, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted,
     Status, Validators, Waiting,
     recent::Recent,
     remember,
@@ -334,7 +334,7 @@ impl Frontier for DiskFrontier {
         let end = key(host, place.pack());
         let mut scan = self.store.scan(Table::Queue, key(host, 0))?;
         let mut n_before = 0;
-        while scan.next()?.is_some_and(|(at, _)| at < end) {
+        while n_before < MAX_COUNTED && scan.next()?.is_some_and(|(at, _)| at < end) {
             n_before += 1;
         }
         Ok(Status::Queued { queued, n_before })

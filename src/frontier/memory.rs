@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Audited, Discovery, Frontier, FrontierError, Held, HostRecord, MAX_RETIRED, Options, Place, QueuedUrl, Retired,
-    Sifted, Status, Table, Validators, Waiting, remember,
+    Audited, Discovery, Frontier, FrontierError, Held, HostRecord, MAX_COUNTED, MAX_RETIRED, Options, Place, QueuedUrl,
+    Retired, Sifted, Status, Table, Validators, Waiting, remember,
     stored::{Seen, queue_key},
 };
 use crate::{
@@ -204,7 +204,8 @@ impl Frontier for MemoryFrontier {
             Some(Seen::Queued(place)) => *place,
         };
         let host = url.host().id();
-        let n_before = self.queue.range((host.0, 0)..queue_key(host, place)).count() as u64;
+        let before = self.queue.range((host.0, 0)..queue_key(host, place)).map(drop);
+        let n_before = before.zip(0..MAX_COUNTED).count() as u64;
         let queued = self.queue.get(&queue_key(host, place)).cloned();
         Ok(queued.map_or(Status::Done, |queued| Status::Queued { queued: Box::new(queued), n_before }))
     }

@@ -32,7 +32,7 @@ pub mod workbench;
 #[cfg(test)]
 mod contract;
 
-pub use answers::{Audited, Sifted, Status, Waiting};
+pub use answers::{Audited, MAX_COUNTED, Sifted, Status, Waiting};
 pub use disk::DiskFrontier;
 use host::remember;
 pub use host::{HostRecord, HostTally};

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     address::CanonicalUrl,
     config::{Settings, Store},
-    engine::{self, Job, Observer, Seed, stats::Progress, vitals},
+    engine::{self, Job, Looks, Observer, Seed, stats::Progress, vitals},
     fetch::cookies::CookieJar,
     frontier::Kind,
     report::{self, Receipt},
@@ -30,6 +30,7 @@ pub(crate) struct Prepared {
     keeper: Option<Keeper>,
     wants_report: bool,
     picture: watch::Receiver<Progress>,
+    looks: Looks,
     /// The crawl's own; they end with it.
     tasks: Tasks,
 }
@@ -77,6 +78,7 @@ pub(crate) async fn prepare(
     let (progress, picture) = watch::channel(Progress::default());
     let watched = vitals::watch(picture.clone(), stack.fetcher.clone(), gate.clone(), settings.telemetry.interval);
     tasks.spawn("vitals", watched);
+    let (looks, looks_in) = engine::looks();
     let job = Job {
         options: assemble::options(settings),
         seeds,
@@ -89,15 +91,21 @@ pub(crate) async fn prepare(
         progress,
         shutdown: Shutdown::new(),
         gate,
+        looks: looks_in,
     };
     let (name, wants_report) = (settings.job.name.clone(), settings.outputs.report);
-    Ok(Prepared { job, name, out, folder, keeper, wants_report, picture, tasks })
+    Ok(Prepared { job, name, out, folder, keeper, wants_report, picture, looks, tasks })
 }
 
 impl Prepared {
     /// What the crawl publishes of itself.
     pub(crate) fn picture(&self) -> watch::Receiver<Progress> {
         self.picture.clone()
+    }
+
+    /// By which its state is looked at while it runs.
+    pub(crate) fn looks(&self) -> Looks {
+        self.looks.clone()
     }
 
     /// By which it is asked to stop.

@@ -1,10 +1,12 @@
-//! Explaining a URL of a crawl: its configuration, its state if nobody works on it, and the record in its outputs.
+//! Explaining a URL of a crawl: its configuration, its state, and the record in its outputs.
 //!
-//! Nothing of the crawl is changed; opening the store takes its lock for a moment. Blocks.
+//! Nothing of the crawl is changed. Of a folder that nobody works on, opening the store takes its lock for a moment; the
+//! state of a crawl that this process runs is shown by its recorder.
 
-use std::io::empty;
+use std::{io::empty, sync::Arc};
 
 use serde_json::Value as Json;
+use tokio::task::spawn_blocking;
 
 use super::{
     assemble,
@@ -15,28 +17,24 @@ use crate::{
     clock::{Clock, Timestamp},
     config::{Identity, Settings, Store},
     engine::{
-        Book,
+        Book, Looks, Options, View,
         explain::{Explanation, Inquiry, explain},
     },
+    frontier::{Frontier, FrontierError},
     scope::Scope,
     sink::{SinkError, read_records},
 };
 
-/// What is known of each of `urls`.
+/// What is known of each of `urls`, by a folder that nobody works on.
 ///
 /// # Errors
 /// When the folder can't be looked at.
 pub(crate) fn answer(settings: &Settings, urls: &[String]) -> Result<Vec<Explanation>, FolderError> {
-    let mut notes = Vec::new();
-    let options = assemble::options(settings);
-    let canonicalizer = Canonicalizer::new(&settings.canonical);
-    let now = Clock::system().now();
-    let scope = scope(settings, &canonicalizer, now, &mut notes);
-    let seen = Folder::look(settings)?;
+    let mut questions = Questions::new(settings, urls.to_vec());
     let (mut unseen, mut lock) = (None, None);
-    let (mut frontier, book) = match seen {
+    let (mut frontier, book) = match Folder::look(settings)? {
         Seen::Nothing => {
-            notes.push(nothing(settings));
+            questions.notes.push(nothing(settings));
             (None, None)
         }
         Seen::InUse => {
@@ -48,29 +46,91 @@ pub(crate) fn answer(settings: &Settings, urls: &[String]) -> Result<Vec<Explana
             (Some(frontier), Some(book))
         }
     };
-    let inquiry =
-        Inquiry { canonicalizer: &canonicalizer, scope: scope.as_ref(), options: &options, book: book.as_deref(), now };
-    let mut explanations = Vec::new();
-    for url in urls {
-        let frontier = frontier.as_deref_mut();
-        let mut explanation = explain(&inquiry, url, frontier.map(|it| it as _)).map_err(FolderError::State)?;
-        // Credentials are not part of what is crawled, and are shown nowhere.
-        explanation.url = without_userinfo(url).into_owned();
-        explanation.notes.clone_from(&notes);
-        explanation.unseen_state.clone_from(&unseen);
-        explanation.conclude();
-        explanations.push(explanation);
+    let options = assemble::options(settings);
+    let known = frontier.as_deref_mut().map(|it| it as _);
+    let mut explanations = questions.answer(&options, book.as_deref(), known).map_err(FolderError::State)?;
+    for it in explanations.iter_mut().filter(|_| unseen.is_some()) {
+        it.unseen_state.clone_from(&unseen);
+        it.conclude();
     }
+    // The outputs may be long: nobody who wants to crawl waits for that.
+    drop(frontier);
+    drop(lock);
     if let Some(book) = &book {
-        differ(settings, book, &mut explanations);
-        // The outputs may be long: nobody who wants to crawl waits for that.
-        drop(frontier);
-        drop(lock);
-        if let Err(error) = records(settings, &book.outputs, &mut explanations) {
-            explanations.iter_mut().for_each(|it| it.notes.push(format!("no record was looked up: {error}")));
-        }
+        finish(settings, book, &mut explanations);
     }
     Ok(explanations)
+}
+
+/// The same of a crawl that runs; none if it has ended meanwhile.
+///
+/// # Errors
+/// When its store fails.
+pub(crate) async fn answer_of_running(
+    settings: Arc<Settings>,
+    urls: Vec<String>,
+    looks: &Looks,
+) -> Result<Option<Vec<Explanation>>, FolderError> {
+    // Seeds are read, patterns compiled and records looked for where that holds up nobody.
+    let asked = settings.clone();
+    let Ok(questions) = spawn_blocking(move || Questions::new(&asked, urls)).await else { return Ok(None) };
+    let look = move |View { options, book, frontier }: View<'_>| {
+        questions.answer(options, Some(book), Some(frontier)).map(|explanations| (explanations, book.clone()))
+    };
+    let Some(looked) = looks.ask(look).await else { return Ok(None) };
+    let (mut explanations, book) = looked.map_err(FolderError::State)?;
+    let finished = spawn_blocking(move || {
+        finish(&settings, &book, &mut explanations);
+        for it in explanations.iter_mut().filter(|it| is_done(it) && it.last.is_none()) {
+            it.notes.push("its record is on its way to the outputs: ask again in a moment".to_owned());
+        }
+        explanations
+    });
+    Ok(finished.await.ok())
+}
+
+/// What is asked, and what is to be known for it beside the state.
+struct Questions {
+    urls: Vec<String>,
+    canonicalizer: Canonicalizer,
+    scope: Option<Scope>,
+    notes: Vec<String>,
+    now: Timestamp,
+}
+
+impl Questions {
+    fn new(settings: &Settings, urls: Vec<String>) -> Self {
+        let (canonicalizer, now, mut notes) =
+            (Canonicalizer::new(&settings.canonical), Clock::system().now(), Vec::new());
+        let scope = scope(settings, &canonicalizer, now, &mut notes);
+        Self { urls, canonicalizer, scope, notes, now }
+    }
+
+    fn answer(
+        &self,
+        options: &Options,
+        book: Option<&Book>,
+        mut frontier: Option<&mut dyn Frontier>,
+    ) -> Result<Vec<Explanation>, FrontierError> {
+        let inquiry =
+            Inquiry { canonicalizer: &self.canonicalizer, scope: self.scope.as_ref(), options, book, now: self.now };
+        let explain_one = |url: &String| {
+            let mut it = explain(&inquiry, url, frontier.as_deref_mut().map(|it| it as _))?;
+            // Credentials are not part of what is crawled, and are shown nowhere.
+            it.url = without_userinfo(url).into_owned();
+            it.notes.clone_from(&self.notes);
+            Ok(it)
+        };
+        self.urls.iter().map(explain_one).collect()
+    }
+}
+
+/// Adds what the outputs hold.
+fn finish(settings: &Settings, book: &Book, explanations: &mut [Explanation]) {
+    differ(settings, book, explanations);
+    if let Err(error) = records(settings, &book.outputs, explanations) {
+        explanations.iter_mut().for_each(|it| it.notes.push(format!("no record was looked up: {error}")));
+    }
 }
 
 /// What to say of a folder without a state.
@@ -111,13 +171,16 @@ fn scope(settings: &Settings, canonicalizer: &Canonicalizer, now: Timestamp, not
     assemble::scope(settings, &seeds, now).ok()
 }
 
+fn is_done(it: &Explanation) -> bool {
+    it.frontier.as_ref().is_some_and(|frontier| frontier.state == "done")
+}
+
 /// Finds the records of those whose story has ended: one pass over the outputs.
 fn records(
     settings: &Settings,
     marks: &[crate::sink::Mark],
     explanations: &mut [Explanation],
 ) -> Result<(), SinkError> {
-    let is_done = |it: &Explanation| it.frontier.as_ref().is_some_and(|frontier| frontier.state == "done");
     let mut n_missing = explanations.iter().filter(|it| is_done(it)).count();
     if n_missing == 0 {
         return Ok(());

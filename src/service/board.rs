@@ -16,7 +16,10 @@ use super::{
     history::History,
     ledger::{CrawlId, Entry, How, Schedule, Want},
 };
-use crate::{engine::stats::Progress, sink::Mark};
+use crate::{
+    engine::{Looks, stats::Progress},
+    sink::Mark,
+};
 
 /// How a crawl stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -103,6 +106,8 @@ pub(crate) struct Live {
     pub(crate) history: Arc<History>,
     /// How far its outputs are on disk.
     pub(crate) outputs: watch::Receiver<Arc<[Mark]>>,
+    /// By which its state is looked at.
+    pub(crate) looks: Looks,
 }
 
 impl Shown {

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Explanation;
-use crate::frontier::Hop;
+use crate::frontier::{Hop, MAX_COUNTED};
 
 impl Explanation {
     /// Sums up what is known so far. Call it again when something was added.
@@ -88,6 +88,7 @@ impl Explanation {
                 let place = match frontier.n_before.unwrap_or_default() {
                     0 => "it is next in its host's queue".to_owned(),
                     1 => "1 URL of its host stands before it".to_owned(),
+                    n if n >= MAX_COUNTED => format!("{n} URLs or more of its host stand before it"),
                     n => format!("{n} URLs of its host stand before it"),
                 };
                 let time = self.not_before.as_ref().map_or(String::new(), |at| format!("; not before {at}"));

@@ -17,6 +17,8 @@ pub use chain::{Inquiry, explain};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+#[cfg(doc)]
+use crate::frontier::MAX_COUNTED;
 use crate::{frontier::Hop, verdict::Refusal};
 
 /// The decision chain for one URL. Times are RFC 3339 in UTC.
@@ -109,7 +111,7 @@ pub struct FrontierView {
     pub state: &'static str,
     /// Links away from a seed.
     pub depth: Option<u16>,
-    /// How many of its host's URLs stand before it.
+    /// How many of its host's URLs stand before it; counted up to [`MAX_COUNTED`].
     pub n_before: Option<u64>,
     /// `page` or `sitemap`.
     pub kind: Option<&'static str>,

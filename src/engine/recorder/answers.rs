@@ -4,10 +4,15 @@
 //! bounded by the clock of this one, *and written down so*. A bound that is only applied where a time is used would
 //! move on each time that it is read: whoever gives its place up until then would have to wait anew.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::Recorder;
 use crate::{
     address::{HostId, Origin},
-    engine::EngineError,
+    engine::{
+        EngineError,
+        look::{Look, View},
+    },
     frontier::{
         HostRecord, Place, QueuedUrl,
         workbench::{Ask, Known, News},
@@ -16,6 +21,16 @@ use crate::{
 };
 
 impl Recorder {
+    /// Lets somebody look at the state. If that goes wrong it is not the crawl that ends.
+    pub(super) fn look(&mut self, look: Look) -> Result<(), EngineError> {
+        self.write_hosts()?;
+        let view = View { options: &self.options, book: &self.book, frontier: self.frontier.as_mut() };
+        if catch_unwind(AssertUnwindSafe(|| look(view))).is_err() {
+            tracing::error!("looking at a crawl's state panicked; the crawl goes on. This is a fault in dragline");
+        }
+        Ok(())
+    }
+
     pub(super) fn answer(&mut self, ask: Ask) -> Result<News, EngineError> {
         Ok(match ask {
             Ask::Open { host, limit } => {

@@ -172,6 +172,7 @@ impl Crawl {
             progress: watch::Sender::new(stats::Progress::default()),
             shutdown: self.shutdown,
             gate,
+            looks: looks().1,
         };
         (job, shelf)
     }

@@ -11,6 +11,10 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use tower_http::compression::{
+    CompressionLayer, CompressionLevel, Predicate,
+    predicate::{NotForContentType, SizeAbove},
+};
 
 use super::{App, endpoints};
 use crate::service::{door::Need, problem::Problem};
@@ -123,6 +127,16 @@ impl Endpoint {
 
     pub(super) fn document(self) -> Self {
         Self { payload: Some(Payload::Document), ..self }
+    }
+
+    /// The answer is sent packed to whoever says that he can unpack it, unless it is a part of something, or packed by
+    /// what it is.
+    pub(super) fn packed(self) -> Self {
+        let packs = SizeAbove::default()
+            .and(NotForContentType::const_new("application/gzip"))
+            .and(NotForContentType::const_new("application/zstd"));
+        let layer = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(packs);
+        Self { route: self.route.layer(layer), ..self }
     }
 
     fn answer(mut self, status: u16, description: &'static str, content: Content) -> Self {

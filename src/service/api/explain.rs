@@ -1,5 +1,7 @@
 //! Why a URL of a crawl was fetched or was not.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Path as InPath, State},
@@ -14,9 +16,13 @@ use super::{
     extract::{self, Asked},
 };
 use crate::{
+    address::Canonicalizer,
     config::Document,
     engine::explain::Explanation,
-    job::explain::answer,
+    job::{
+        explain::{answer, answer_of_running},
+        folder::FolderError,
+    },
     service::{door::Caller as Guest, problem::Problem},
 };
 
@@ -50,15 +56,37 @@ pub(crate) async fn explained(
     let out = app.crawls.shelf.out(shown.entry.id);
     let folder = out.display().to_string();
     let settings = base.crawl(&Document::of(shown.entry.document.clone()), &out);
-    let settings = settings.map_err(|errors| Problem::document(&errors))?;
-    let answered = tokio::task::spawn_blocking(move || answer(&settings, &[url]));
-    let answered = answered.await.map_err(|error| Problem::internal("the URL can't be explained", &error))?;
-    let explanations = answered.map_err(|error| Problem::internal("the crawl can't be looked at", &error))?;
+    let settings = Arc::new(settings.map_err(|errors| Problem::document(&errors))?);
+    let unseen = |error: FolderError| Problem::internal("the crawl can't be looked at", &error);
+    let seen = match &shown.live {
+        Some(live) => answer_of_running(settings.clone(), vec![url.clone()], &live.looks).await.map_err(unseen)?,
+        None => None,
+    };
+    // Nobody works on it, or no longer.
+    let explanations = match seen {
+        Some(explanations) => explanations,
+        None => {
+            let answered = tokio::task::spawn_blocking(move || answer(&settings, &[url])).await;
+            answered.map_err(|error| Problem::internal("the URL can't be explained", &error))?.map_err(unseen)?
+        }
+    };
     Ok(explanations.into_iter().next().map(|mut explanation| {
+        note_block(app, &mut explanation);
         for note in &mut explanation.notes {
             // Where things lie is nobody's business.
             *note = note.replace(&folder, "its folder");
         }
         explanation
     }))
+}
+
+/// That an operator has blocked its host is known to the gate alone.
+fn note_block(app: &App, explanation: &mut Explanation) {
+    let Some(host) = explanation.canonical.as_ref().and_then(|url| Canonicalizer::default().parse(url).ok()) else {
+        return;
+    };
+    let host = host.host();
+    if let Some(until) = app.surroundings.gate.view(&host, app.clock.now()).blocked_until {
+        explanation.notes.push(format!("{host} is blocked until {}: nobody asks it before", until.rfc3339()));
+    }
 }

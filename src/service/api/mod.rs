@@ -157,7 +157,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .answers::<SeedsAdded>(200, "The crawl."),
         Endpoint::get("/v1/crawls/{id}/pages", pages::list)
             .needs(Read)
-            .says("Read the records of a crawl", "Those that are on disk, in the order in which they were written, as in pages.jsonl.")
+            .says("Read the records of a crawl", "Those that are on disk, in the order in which they were written, as in pages.jsonl; packed with gzip for whoever accepts it.")
+            .packed()
             .query::<pages::PagesQuery>()
             .answers::<pages::PageList>(200, "Some records, and where to go on."),
         Endpoint::get("/v1/crawls/{id}/receipt", outputs::receipt)
@@ -170,7 +171,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .answers::<outputs::OutputList>(200, "The files."),
         Endpoint::get("/v1/crawls/{id}/outputs/{*file}", outputs::download)
             .needs(Read)
-            .says("Download a file of a crawl", "As far as it is on disk; or a part of it (Range).")
+            .says("Download a file of a crawl", "As far as it is on disk, packed with gzip for whoever accepts it; or a part of it (Range).")
+            .packed()
             .answers_bytes(200, "All of it.")
             .answers_bytes(206, "The part."),
         Endpoint::get("/v1/crawls/{id}/events", stream::events)

@@ -110,7 +110,13 @@ impl Work {
         let picture = prepared.picture();
         let (go, may_go) = oneshot::channel();
         let history = Arc::new(History::default());
-        let live = Live { picture: picture.clone(), pass: prepared.pass(), history: history.clone(), outputs: on_disk };
+        let live = Live {
+            picture: picture.clone(),
+            pass: prepared.pass(),
+            history: history.clone(),
+            outputs: on_disk,
+            looks: prepared.looks(),
+        };
         let note = Note { id, live, go };
         if notes.send(note).await.is_err() || may_go.await.is_err() {
             return Ok(End::Interrupted);

@@ -158,6 +158,7 @@ impl Bench {
             progress: watch::Sender::new(Progress::default()),
             shutdown: shutdown.clone(),
             gate,
+            looks: engine::looks().1,
         }
     }
 

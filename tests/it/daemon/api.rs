@@ -1,13 +1,13 @@
 //! What callers do, and what comes of it.
 
-use std::sync::Arc;
+use std::{io::Read, sync::Arc};
 
 use dragline::vitro::{Options, Server, Web};
 use serde_json::{Value, json};
 
 use crate::support::{
     daemon::{Daemon, config},
-    ground::{Ground, reconciled},
+    ground::{Ground, PATIENCE, reconciled},
 };
 
 /// A small glass web, and the document of a crawl of all of it.
@@ -23,6 +23,43 @@ fn slowly(document: &Value) -> Value {
     let mut document = document.clone();
     document["politeness"] = json!({"rate": "2/s", "per_host": 1});
     document
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crawl_is_explained_while_it_runs() {
+    let (ground, (server, document)) = (Ground::new(), web(40).await);
+    let daemon = Daemon::start(&ground, &config()).await;
+    let id = daemon.begin(&slowly(&document)).await;
+    daemon.until(&id, &["running"]).await;
+    let explain = async |url: &str| {
+        let (status, why) = daemon.get(&format!("/v1/crawls/{id}/explain?url={url}")).await;
+        assert_eq!(status, 200, "{why}");
+        why
+    };
+    // A page that is done has its record, as soon as that is committed.
+    let seed = document["seeds"]["urls"][0].as_str().unwrap();
+    let done = async { while explain(seed).await["last"]["outcome"] != "fetched" {} };
+    tokio::time::timeout(PATIENCE, done).await.expect("the seed is fetched soon");
+    // And among those that are not done yet some are known to wait.
+    let mut waits = Vec::new();
+    for url in server.truth().pages.keys() {
+        let why = explain(url).await;
+        assert!(why["unseen_state"].is_null(), "{why}");
+        if why["frontier"]["state"] == "queued" {
+            waits.push(why);
+        }
+    }
+    assert!(waits.iter().all(|why| why["frontier"]["via"].is_string()), "{waits:?}");
+    let is_waiting = |why: &Value| why["conclusion"].as_str().unwrap().starts_with("it waits: ");
+    assert!(waits.iter().any(is_waiting), "{waits:?}");
+    assert!(waits.iter().any(|why| why["host"]["requests"].as_u64() > Some(0)), "what is not committed is told");
+    let (_, crawl) = daemon.get(&format!("/v1/crawls/{id}")).await;
+    assert_eq!(crawl["state"], "running", "nobody disturbed it");
+    // That an operator keeps everybody from its host is a reason, too.
+    let host = seed.split('/').nth(2).unwrap().split(':').next().unwrap();
+    daemon.json("PUT", &format!("/v1/hosts/{host}/block?seconds=600"), None).await;
+    let notes = explain(seed).await["notes"].to_string();
+    assert!(notes.contains("is blocked until"), "{notes}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,6 +106,14 @@ async fn a_crawl_is_begun_watched_read_and_deleted() {
     let part = format!("/v1/crawls/{id}/outputs/pages.jsonl");
     let part = daemon.call("GET", &part, "Range: bytes=10-19\r\n", b"").await;
     assert_eq!((part.status, part.body.as_slice()), (206, &on_disk[10..20]));
+    let whole = format!("/v1/crawls/{id}/outputs/pages.jsonl");
+    let packed = daemon.call("GET", &whole, "Accept-Encoding: gzip\r\n", b"").await;
+    assert_eq!((packed.status, packed.header("content-encoding")), (200, Some("gzip")));
+    let mut unpacked = Vec::new();
+    flate2::read::MultiGzDecoder::new(packed.body.as_slice()).read_to_end(&mut unpacked).unwrap();
+    assert!(unpacked == on_disk && packed.body.len() < on_disk.len() / 2);
+    let both = daemon.call("GET", &whole, "Accept-Encoding: gzip\r\nRange: bytes=10-19\r\n", b"").await;
+    assert_eq!((both.status, both.header("content-encoding"), both.body.as_slice()), (206, None, &on_disk[10..20]));
     assert_eq!(part.header("content-range"), Some(format!("bytes 10-19/{}", on_disk.len()).as_str()));
 
     let seed = document["seeds"]["urls"][0].as_str().unwrap();

@@ -24,7 +24,7 @@ use super::binary::{self, by_url, dragline, read_receipt, read_records};
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// A condition that takes longer never comes.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A scratch folder; crawls go into `out` in it.
 pub(crate) struct Ground {

@@ -151,6 +151,7 @@ impl Simulated {
             progress: watch::Sender::new(stats::Progress::default()),
             shutdown: shutdown.clone(),
             gate: gate.clone(),
+            looks: looks().1,
         };
         let stopping = async move {
             let Some(after) = stop_after else { return std::future::pending::<()>().await };
