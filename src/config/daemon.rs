@@ -38,6 +38,8 @@ pub struct Daemon {
     pub batch: usize,
     /// URLs being fetched for callers.
     pub fetches: usize,
+    /// Bytes of bodies in answers.
+    pub answer_bytes: u64,
     /// Events of each crawl that are kept.
     pub events: usize,
     /// Readers of events.
@@ -115,6 +117,7 @@ pub(crate) fn daemon(raw: &Raw, checks: &mut Checks<'_>) -> Daemon {
         timeout: raw.timeout.0,
         batch: to_usize(raw.batch.into()),
         fetches: to_usize(raw.fetches.into()),
+        answer_bytes: raw.answers.0,
         events: to_usize(raw.events.into()),
         readers: to_usize(raw.readers.into()),
         disk_reserve_bytes: raw.disk_reserve.0,

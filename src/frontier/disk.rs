@@ -16,8 +16,8 @@ mod sift;
 use std::{collections::HashMap, path::Path};
 
 use super::{
-    Audited, Discovery, Frontier, FrontierError, HostRecord, MAX_COUNTED, MAX_RETIRED, Options, Place, QueuedUrl, Retired, Sifted,
-    Status, Validators, Waiting,
+    Audited, Discovery, Frontier, FrontierError, HostRecord, MAX_COUNTED, MAX_RETIRED, Options, Place, QueuedUrl,
+    Retired, Sifted, Status, Validators, Waiting,
     recent::Recent,
     remember,
     store::{self, Key, Meta, Store, Table, TableSize},

@@ -50,6 +50,7 @@ const SET_AT_THE_START: &[&str] = &[
     "daemon.crawls",
     "daemon.connections",
     "daemon.fetches",
+    "daemon.answers",
     "daemon.events",
     "daemon.readers",
     "daemon.disk_reserve",

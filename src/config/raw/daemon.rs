@@ -40,6 +40,10 @@ pub(crate) struct Daemon {
     /// URLs that are being fetched for callers at once.
     #[schemars(range(min = 1, max = 100_000))]
     pub(crate) fetches: u32,
+    /// Bytes of bodies in answers that are being made or sent, as they were fetched; whoever asks for more waits, or is told to
+    /// come back.
+    #[schemars(extend("x-min" = "1 MiB", "x-max" = "1 TiB"))]
+    pub(crate) answers: Bytes,
     /// Events of each crawl that are kept for readers who come back.
     #[schemars(range(min = 16, max = 1_000_000))]
     pub(crate) events: u32,
@@ -66,6 +70,7 @@ impl Default for Daemon {
             timeout: Span::secs(30),
             batch: 100,
             fetches: 256,
+            answers: Bytes::mib(256),
             events: 1024,
             readers: 64,
             disk_reserve: Bytes::mib(256),

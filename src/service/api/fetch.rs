@@ -18,6 +18,7 @@ use super::{
     App,
     endpoint::Caller,
     extract::{self, Asked},
+    room::{Held, Room},
 };
 use crate::{
     address::{CanonicalUrl, Canonicalizer},
@@ -47,6 +48,8 @@ pub(crate) struct Desk {
     canonicalizer: Canonicalizer,
     /// URLs at once.
     places: Arc<Semaphore>,
+    /// For bodies in answers.
+    room: Room,
     clock: Clock,
 }
 
@@ -123,6 +126,8 @@ struct How {
     deadline: Duration,
     include_body: bool,
     follow: bool,
+    /// Whether room for the body in the answer is to be taken.
+    takes_room: bool,
 }
 
 fn deadline(given: Option<u64>) -> Result<Duration, Problem> {
@@ -137,7 +142,8 @@ impl Desk {
     pub(crate) fn new(courier: Courier, secrets: HeaderMap, settings: Arc<Settings>, clock: Clock) -> Self {
         let canonicalizer = Canonicalizer::new(&settings.canonical);
         let places = Arc::new(Semaphore::new(settings.daemon.fetches));
-        Self { courier, secrets, settings, canonicalizer, places, clock }
+        let room = Room::new(settings.daemon.answer_bytes);
+        Self { courier, secrets, settings, canonicalizer, places, room, clock }
     }
 
     /// The URL that somebody wrote, or the result that says why it is none.
@@ -179,7 +185,7 @@ impl Desk {
     /// Why nobody was asked, or nobody answered.
     pub(super) async fn bring(&self, url: CanonicalUrl) -> Result<crate::fetch::Response, Problem> {
         let _place = self.place(1)?;
-        let how = How { max_age: None, deadline: DEADLINE, include_body: false, follow: true };
+        let how = How { max_age: None, deadline: DEADLINE, include_body: false, follow: true, takes_room: false };
         let told = |failure: &Failure| format!("{}: {failure}", failure.reason());
         match self.deliver(url, how).await.result {
             Ok(response) => Ok(response),
@@ -189,16 +195,16 @@ impl Desk {
     }
 
     /// What came of a URL. Whatever happens, there is a result.
-    async fn fetch(&self, url: &str, how: How) -> FetchResult {
+    async fn fetch(&self, url: &str, how: How) -> (FetchResult, Option<Held>) {
         let url = match self.read(url) {
             Ok(url) => url,
-            Err(result) => return *result,
+            Err(result) => return (*result, None),
         };
         let (text, began) = (url.to_string(), self.clock.now());
         let delivered = AssertUnwindSafe(self.deliver(url, how)).catch_unwind().await;
         let Ok(delivery) = delivered else {
             tracing::error!(url = text, "a fetch panicked; its URL is told as failed");
-            return FetchResult::internal(text, self.clock.now());
+            return (FetchResult::internal(text, self.clock.now()), None);
         };
         let at = [began, self.clock.now()];
         let show = Show { timings: true, headers: true, redirects: false, cache: true, robots: false, digest: true };
@@ -212,7 +218,8 @@ impl Desk {
             result
         };
         let size = delivery.result.as_ref().map_or(0, |response| response.body.len());
-        if size >= LARGE_BODY_BYTES { blocking(conclude) } else { conclude() }
+        let held = if how.takes_room { Some(self.room.take(size).await) } else { None };
+        (if size >= LARGE_BODY_BYTES { blocking(conclude) } else { conclude() }, held)
     }
 
     fn place(&self, n: usize) -> Result<tokio::sync::OwnedSemaphorePermit, Problem> {
@@ -222,15 +229,17 @@ impl Desk {
     }
 }
 
-/// What came of one URL.
-pub(crate) async fn fetched(app: &App, asked: &FetchQuery) -> Result<FetchResult, Problem> {
+/// What came of one URL, and the room that it takes.
+pub(crate) async fn fetched(app: &App, asked: &FetchQuery) -> Result<(FetchResult, Option<Held>), Problem> {
     let _place = app.desk.place(1)?;
-    Ok(FetchResult { position: 1, ..app.desk.fetch(&asked.url, how(asked)?).await })
+    let (result, held) = app.desk.fetch(&asked.url, how(asked)?).await;
+    Ok((FetchResult { position: 1, ..result }, held))
 }
 
 fn how(asked: &FetchQuery) -> Result<How, Problem> {
     let deadline = deadline(asked.deadline_ms)?;
-    Ok(How { max_age: asked.max_age, deadline, include_body: asked.include_body, follow: true })
+    let include_body = asked.include_body;
+    Ok(How { max_age: asked.max_age, deadline, include_body, follow: true, takes_room: include_body })
 }
 
 pub(super) async fn one(
@@ -239,7 +248,11 @@ pub(super) async fn one(
     Asked(asked): Asked<FetchQuery>,
 ) -> Result<Response, Problem> {
     if asked.form == Form::Result {
-        return Ok(Json(fetched(&app, &asked).await?).into_response());
+        let (result, held) = fetched(&app, &asked).await?;
+        return Ok(match held {
+            None => Json(result).into_response(),
+            Some(held) => json_text(held.with(text_of(&result))),
+        });
     }
     let desk = &app.desk;
     let _place = desk.place(1)?;
@@ -251,7 +264,8 @@ pub(super) async fn one(
         Ok(response) if (200..300).contains(&response.status) => {
             let kind = response.headers.get(header::CONTENT_TYPE).cloned();
             let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
-            let mut answer = (StatusCode::OK, response.body).into_response();
+            let held = desk.room.take(response.body.len()).await;
+            let mut answer = (StatusCode::OK, held.with(response.body)).into_response();
             answer.headers_mut().insert(header::CONTENT_TYPE, kind);
             answer.headers_mut().insert(HeaderName::from_static("dragline-cache"), HeaderValue::from_static(cache));
             Ok(answer)
@@ -269,19 +283,30 @@ pub(super) async fn batch(State(app): State<App>, _: Caller, request: Request) -
         return Err(Problem::unprocessable(format!("expected 1 to {most} URLs (daemon.batch)")));
     }
     let deadline = deadline(asked.deadline_ms)?;
-    let how = How { max_age: asked.max_age, deadline, include_body: asked.include_body, follow: asked.follow };
+    let how = How {
+        max_age: asked.max_age,
+        deadline,
+        include_body: asked.include_body,
+        follow: asked.follow,
+        takes_room: false,
+    };
     // Bodies that wait to be sent are in nobody's budget: few at a time, and each for many.
     let (at_once, weight) = if asked.include_body { (AT_ONCE_WITH_BODY, AT_ONCE) } else { (AT_ONCE, 1) };
     let at_once = asked.urls.len().min(at_once);
     let place = app.desk.place((at_once * weight).min(app.desk.settings.daemon.fetches))?;
+    // All that a call may need is taken at once: if results in order waited for each other's room, none would end.
+    let most = if asked.include_body { at_once * app.desk.settings.fetch.max_body_bytes } else { 0 };
+    let held = app.desk.room.try_take(most);
+    let held =
+        held.ok_or_else(|| Problem::unavailable("bodies are on their way to as many as may be (daemon.answers)"))?;
     // In the order of the call, each sent when those before it are: no more than AT_ONCE are ever in memory.
     let results = stream::iter(asked.urls.into_iter().enumerate()).map(move |(n, url)| {
         let app = app.clone();
         async move {
-            let mut result = app.desk.fetch(&url, how).await;
+            let (mut result, _) = app.desk.fetch(&url, how).await;
             result.position = n as u64 + 1;
             let mut text = if n == 0 { Vec::new() } else { vec![b','] };
-            serde_json::to_writer(&mut text, &result).expect("strings and numbers always serialise");
+            text.extend(text_of(&result));
             Bytes::from(text)
         }
     });
@@ -289,8 +314,18 @@ pub(super) async fn batch(State(app): State<App>, _: Caller, request: Request) -
         .chain(results.buffered(at_once))
         .chain(stream::iter([Bytes::from_static(b"]}")]))
         .map(move |part| {
-            let _ = &place;
+            let _ = (&place, &held);
             Ok::<_, Infallible>(part)
         });
-    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(whole)).into_response())
+    Ok(json_text(Body::from_stream(whole)))
+}
+
+fn text_of(result: &FetchResult) -> Vec<u8> {
+    serde_json::to_vec(result).expect("strings and numbers always serialise")
+}
+
+fn json_text(text: impl IntoResponse) -> Response {
+    let mut response = text.into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }

@@ -19,6 +19,7 @@ mod model;
 mod openapi;
 mod outputs;
 mod pages;
+mod room;
 mod schedules;
 mod stream;
 

@@ -44,7 +44,7 @@ pub(super) async fn show(State(dashboard): State<Dashboard>, looks: Looks, Asked
         div.card { (form(url)) }
         @match &told {
             None => {},
-            Some(Ok(result)) => (result_of(result)),
+            Some(Ok((result, _))) => (result_of(result)),
             Some(Err(problem)) => (alert(problem)),
         }
     };

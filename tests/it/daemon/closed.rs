@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::support::{
     daemon::{Daemon, config},
-    ground::Ground,
+    ground::{Ground, PATIENCE},
 };
 
 fn key(name: &str, key: &str, scopes: &[&str]) -> Value {
@@ -180,16 +184,48 @@ async fn it_speaks_tls_when_it_has_a_certificate() {
     let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let client = client.with_root_certificates(roots).with_no_client_auth();
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
-    let stream = tokio::net::TcpStream::connect(daemon.addr).await.unwrap();
+    let stream = TcpStream::connect(daemon.addr).await.unwrap();
     let mut stream = connector.connect("tls.test".try_into().unwrap(), stream).await.unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 200 OK"), "{}", String::from_utf8_lossy(&answer));
     // Without TLS nobody answers.
-    let mut plain = tokio::net::TcpStream::connect(daemon.addr).await.unwrap();
+    let mut plain = TcpStream::connect(daemon.addr).await.unwrap();
     plain.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP/1.1"), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// A page of 8 MiB, over and over.
+async fn large_page() -> wiremock::MockServer {
+    let server = wiremock::MockServer::start().await;
+    let page = wiremock::ResponseTemplate::new(200).set_body_raw(vec![b'x'; 8 << 20], "text/plain");
+    wiremock::Mock::given(wiremock::matchers::any()).respond_with(page).mount(&server).await;
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_who_do_not_read_hold_no_more_bodies_than_there_is_room_for() {
+    let (ground, server) = (Ground::new(), large_page().await);
+    let config = config().set("daemon.answers", "8 MiB").set("fetch.allow_addresses", ["127.0.0.0/8"].as_slice());
+    let daemon = Daemon::start(&ground, &config).await;
+    let url = format!("{}/large", server.uri());
+    let mut idle = TcpStream::connect(daemon.addr).await.unwrap();
+    let call = format!("GET /v1/fetch?url={url}&form=body HTTP/1.1\r\nHost: {}\r\n\r\n", daemon.addr);
+    idle.write_all(call.as_bytes()).await.unwrap();
+    let mut head = [0; 12];
+    idle.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200");
+    // It has the beginning and reads no more of it.
+    let both = json!({"urls": [url, url], "include_body": true});
+    let (status, problem) = daemon.json("POST", "/v1/fetch", Some(&both)).await;
+    assert_eq!(status, 503, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("daemon.answers"), "{problem}");
+    let (status, _) = daemon.get("/v1/crawls").await;
+    assert_eq!(status, 200, "it is room for bodies that is short, and nothing else");
+    drop(idle);
+    let again = async { while daemon.json("POST", "/v1/fetch", Some(&both)).await.0 != 200 {} };
+    tokio::time::timeout(PATIENCE, again).await.expect("its room comes back");
 }
