@@ -6,6 +6,7 @@
 //! and a live display on the same screen never run into each other.
 
 mod terminal;
+pub mod traces;
 
 pub use terminal::{Display, Terminal, Writer};
 
@@ -107,6 +108,8 @@ pub fn log(event: &CrawlEvent) {
         CrawlEvent::Waited(Waited { host, why, took }) => {
             trace!(target: "dragline::crawl", %host, %why, ?took, "the crawl waited for a host");
         }
+        // That is for traces.
+        CrawlEvent::Followed(_) => {}
         CrawlEvent::Committed { n_visits, took, .. } => {
             trace!(target: "dragline::crawl", n_visits, ?took, "committed");
         }

@@ -39,6 +39,7 @@ pub mod record;
 mod recorder;
 mod run;
 pub mod stats;
+pub mod trail;
 pub mod visit;
 pub mod vitals;
 pub mod waits;
@@ -112,6 +113,8 @@ pub struct Options {
     pub max_duration: Option<Duration>,
     /// How long what is in flight may take when asked to stop (`shutdown.deadline`).
     pub drain_deadline: Duration,
+    /// Whose trails are kept (`traces.sample`).
+    pub followed: trail::Sampler,
     /// Which URLs may be asked for when.
     pub workbench: workbench::Options,
 }

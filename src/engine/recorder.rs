@@ -8,6 +8,7 @@
 
 mod answers;
 mod commit;
+mod trails;
 
 use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
@@ -148,7 +149,7 @@ impl Recorder {
         let mut news = Vec::new();
         for message in messages {
             match message {
-                ToRecorder::Visit(visit) => self.record(*visit, &mut news)?,
+                ToRecorder::Visit(visit) => self.take_down(*visit, &mut news)?,
                 ToRecorder::Ask(ask) => news.push(self.answer(ask)?),
                 ToRecorder::Waited(waits) => {
                     waits.into_iter().for_each(|waited| self.tell(&CrawlEvent::Waited(waited)));

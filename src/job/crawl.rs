@@ -12,13 +12,13 @@ use super::{
 use crate::{
     address::CanonicalUrl,
     config::{Settings, Store},
-    engine::{self, Job, Observer, Seed, stats::Progress, vitals},
+    engine::{self, Job, Observer, Seed, stats::Progress, trail::Sampler, vitals},
     fetch::cookies::CookieJar,
     frontier::Kind,
     report::{self, Receipt},
     shutdown::{Shutdown, Tasks},
     sink::Mark,
-    telemetry,
+    telemetry::{self, traces::Traces},
 };
 
 /// A crawl that has its folder and all its parts, and has not asked anybody yet.
@@ -77,8 +77,9 @@ pub(crate) async fn prepare(
     let (progress, picture) = watch::channel(Progress::default());
     let watched = vitals::watch(picture.clone(), stack.fetcher.clone(), gate.clone(), settings.telemetry.interval);
     tasks.spawn("vitals", watched);
+    let followed = surroundings.traces.as_ref().map_or(Sampler::NONE, Traces::sampler);
     let job = Job {
-        options: assemble::options(settings),
+        options: engine::Options { followed, ..assemble::options(settings) },
         seeds,
         more_seeds,
         stack,

@@ -172,6 +172,8 @@ pub struct Lease {
     pub may_retry: bool,
     /// What an earlier pass left of the page.
     pub recalled: Option<Box<Validators>>,
+    /// When it was handed out.
+    pub leased_at: Timestamp,
 }
 
 /// What a lease is for.

@@ -107,6 +107,9 @@ impl Work {
         let (outputs, on_disk) = watch::channel(Arc::from(prepared.outputs()));
         prepared.observe(observer(events.clone(), outputs));
         prepared.observe(Box::new(move |event| metrics.count(event)));
+        if let Some(traces) = &self.surroundings.traces {
+            prepared.observe(traces.observer(&settings.job.name, Some(id.to_string())));
+        }
         let picture = prepared.picture();
         let (go, may_go) = oneshot::channel();
         let history = Arc::new(History::default());
