@@ -86,8 +86,7 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
     let clock = Clock::system();
     let tasks = Tasks::new();
     let surroundings = assemble::surroundings(settings, clock, &tasks).map_err(JobError::Stack)?;
-    let mut prepared = job::prepare(settings, start.beginning, &[], &surroundings).await?;
-    surroundings.traces.iter().for_each(|traces| prepared.observe(traces.observer(&settings.job.name, None)));
+    let prepared = job::prepare(settings, start.beginning, &[], None, &surroundings).await?;
     let shutdown = prepared.shutdown();
     listen(&tasks, &shutdown, start.quiet).map_err(Failure::Signals)?;
     let display = Display {

@@ -184,7 +184,8 @@ impl Recorder {
                     }
                     Some(self.conclude(&visit.host, conclusion)?)
                 } else {
-                    tracing::error!(url = %conclusion.url, "a URL was visited that is not queued; its record is dropped");
+                    let crawl = self.options.crawl.as_deref();
+                    tracing::error!(crawl, url = %conclusion.url, "a URL was visited that is not queued; its record is dropped");
                     None
                 };
                 self.settle(&visit.host, visit.conduct.as_ref())?;

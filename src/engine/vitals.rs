@@ -87,7 +87,13 @@ pub fn counts(progress: &Progress) -> Gauges {
 }
 
 /// Logs them `every` so often, until the crawl is over.
-pub async fn watch(picture: watch::Receiver<Progress>, fetcher: Arc<dyn Fetcher>, gate: Gate, every: Duration) {
+pub async fn watch(
+    crawl: Option<Arc<str>>,
+    picture: watch::Receiver<Progress>,
+    fetcher: Arc<dyn Fetcher>,
+    gate: Gate,
+    every: Duration,
+) {
     while picture.borrow().stage != Stage::Done {
         if tracing::enabled!(target: "dragline::vitals", tracing::Level::DEBUG) {
             let progress = picture.borrow().clone();
@@ -96,6 +102,7 @@ pub async fn watch(picture: watch::Receiver<Progress>, fetcher: Arc<dyn Fetcher>
             let Vitals { pages, discovered, rss_bytes, peak_rss_bytes, tasks, files, sockets, .. } = vitals;
             tracing::debug!(
                 target: "dragline::vitals",
+                crawl = crawl.as_deref(),
                 pages, discovered, rss_bytes, peak_rss_bytes, tasks, files, sockets, held, "vital signs"
             );
         }

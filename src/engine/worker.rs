@@ -71,6 +71,11 @@ impl Worker {
         Self { fetcher: stack.fetcher, judge, clock: stack.clock, options, pass }
     }
 
+    /// Its crawl's name in logs, if it has one.
+    pub(super) fn crawl(&self) -> Option<&str> {
+        self.options.crawl.as_deref()
+    }
+
     /// Does it.
     pub(super) async fn work(&self, lease: Lease) -> (Returned, Visit) {
         let ticket = lease.ticket;

@@ -70,7 +70,8 @@ pub(crate) fn options(settings: &Settings) -> Options {
         max_bytes: limits.bytes,
         max_duration: limits.duration,
         drain_deadline: settings.shutdown_deadline,
-        // Whoever has traces knows.
+        // Whoever begins the crawl knows these.
+        crawl: None,
         followed: Sampler::NONE,
         workbench: workbench::Options {
             active_hosts: settings.frontier.active_hosts,

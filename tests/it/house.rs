@@ -191,7 +191,10 @@ fn foreign_names(path: &str, tokens: &[Token], complain: &mut dyn FnMut(usize, &
     let module = module_of(path).unwrap_or_default();
     for (i, token) in tokens.iter().enumerate() {
         if token.text == "reqwest" && !HTTP_CLIENTS.iter().any(|(folder, _)| path.starts_with(folder)) {
-            complain(token.line, "names reqwest: only fetch/ does, the shell client of the daemon, and what sends traces");
+            complain(
+                token.line,
+                "names reqwest: only fetch/ does, the shell client of the daemon, and what sends traces",
+            );
         }
         let is_for_tests = module == SEEDS || (module == FAILPOINTS && token.text == "FailScenario");
         if module != "config" && !is_for_tests && reads_environment(&tokens[i..]) {

@@ -105,6 +105,7 @@ impl Crawl {
             max_bytes: None,
             max_duration: None,
             drain_deadline: Duration::from_secs(30),
+            crawl: None,
             followed: Sampler::NONE,
             workbench: workbench::Options {
                 active_hosts: 100,

@@ -105,10 +105,11 @@ impl Worker {
     /// is at hand that is not too old.
     fn unreachable(&self, errand: &Errand, why: &str) -> Step {
         let policy = Policy::unreachable_but_known(errand.known.as_ref(), self.clock.now(), &self.options.robots);
+        let (crawl, url) = (self.crawl(), &errand.url);
         if policy.stale_since.is_some() {
-            tracing::warn!(origin = %errand.origin, why, "robots.txt can't be had, so the last one is gone by for now");
+            tracing::warn!(crawl, origin = %errand.origin, %url, why, "robots.txt can't be had, so the last one is gone by for now");
         } else {
-            tracing::warn!(origin = %errand.origin, why, "robots.txt can't be had, so nothing of its origin is asked for");
+            tracing::warn!(crawl, origin = %errand.origin, %url, why, "robots.txt can't be had, so nothing of its origin is asked for");
         }
         Step::Learnt(Ok(policy))
     }

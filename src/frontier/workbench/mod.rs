@@ -176,6 +176,16 @@ pub struct Lease {
     pub leased_at: Timestamp,
 }
 
+impl Lease {
+    /// Which URL it is about.
+    pub fn url(&self) -> &CanonicalUrl {
+        match &self.task {
+            Task::Visit(queued, _) | Task::Refuse(queued, _) => &queued.url,
+            Task::Robots(errand) => &errand.url,
+        }
+    }
+}
+
 /// What a lease is for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Task {

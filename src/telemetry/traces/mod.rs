@@ -161,8 +161,8 @@ impl Traces {
     }
 
     /// Listens to a crawl: the job's name, and the daemon's for it.
-    pub fn observer(&self, job: &str, crawl: Option<String>) -> Observer {
-        let (traces, whose) = (self.clone(), Whose { job: job.into(), crawl: crawl.map(Into::into) });
+    pub fn observer(&self, job: &str, crawl: Option<Arc<str>>) -> Observer {
+        let (traces, whose) = (self.clone(), Whose { job: job.into(), crawl });
         Box::new(move |event| match event {
             CrawlEvent::Followed(trail) => {
                 traces.tell(Told::Followed { whose: whose.clone(), trail: trail.clone() });

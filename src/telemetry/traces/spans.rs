@@ -161,7 +161,7 @@ fn described(trail: &Trail) -> Vec<KeyValue> {
             all.push(pair("http.response.body.size", int(wire_bytes)));
             all.push(pair("dragline.body_bytes", int(body_bytes)));
         }
-        all.push(pair("dragline.cache", text(answered.cache.map_or("miss", crate::fetch::CacheStatus::as_str))));
+        all.extend(answered.cache.map(|how| pair("dragline.cache", text(how.as_str()))));
         all.extend(answered.remote.map(|remote| pair("network.peer.address", text(&remote.ip().to_string()))));
     }
     all
