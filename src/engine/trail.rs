@@ -179,7 +179,7 @@ impl Trail {
     pub(super) fn travelled(&mut self, timings: &Timings, phase: Phase) {
         let Timings { sent_at, connecting_at, first_byte_at, ended_at, dns, connect, tls } = *timings;
         self.ended_at = self.ended_at.max(sent_at.min(ended_at));
-        let mut at = connecting_at.unwrap_or(sent_at);
+        let mut at = connecting_at.max(sent_at);
         let most = first_byte_at.unwrap_or(ended_at);
         let made: [(&'static str, Option<Duration>); 3] = [("dns", dns), ("connect", connect), ("tls", tls)];
         for (name, took) in made.into_iter().filter_map(|(name, took)| Some((name, took?))) {
@@ -264,7 +264,7 @@ mod tests {
         let micros = |n| Some(Duration::from_micros(n));
         let timings = Timings {
             sent_at: Timestamp(120),
-            connecting_at: Some(Timestamp(125)),
+            connecting_at: Timestamp(125),
             first_byte_at: Some(Timestamp(200)),
             ended_at: Timestamp(250),
             dns: micros(10),
@@ -287,7 +287,7 @@ mod tests {
 
         // On a connection that was used before; and one that was ready when another had answered already.
         let mut followed = trail();
-        let plain = Timings { connecting_at: None, dns: None, connect: None, tls: None, ..timings };
+        let plain = Timings { connecting_at: Timestamp(0), dns: None, connect: None, tls: None, ..timings };
         followed.exchanged(Ok(&Response { timings: plain, ..Response::default() }));
         assert_eq!(told(&followed), [("lease", 100, 110), ("first-byte", 120, 200), ("body", 200, 250)]);
         let mut followed = trail();

@@ -120,7 +120,7 @@ pub(crate) fn surroundings(settings: &Settings, clock: Clock, tasks: &Tasks) -> 
     let cache = settings.cache.map(|options| cache(http.clone(), options, clock, tasks));
     let most = NonZeroU32::new(u32::try_from(files::concurrency(settings.fetch.concurrency)).unwrap_or(u32::MAX));
     let gate = Gate::new(gate::Options { connections: most, ..gate::Options::default() }, clock.now());
-    let traces = settings.traces.clone().map(|options| Traces::start(options, clock, tasks)).transpose()?;
+    let traces = settings.traces.as_ref().map(|options| Traces::start(options, clock, tasks)).transpose()?;
     Ok(Surroundings { clock, gate, http, cache, traces })
 }
 

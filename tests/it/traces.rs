@@ -22,8 +22,8 @@ use crate::support::{
 /// A site with one of each end.
 async fn site() -> crate::support::responder::Running {
     Site::new()
-        .page("/", &links!["/a", "/moved", "/gone", "/private", "/late"])
-        .page("/a", &links!["/"])
+        .page("/", links!["/a", "/moved", "/gone", "/private", "/late"])
+        .page("/a", links!["/"])
         .redirect("/moved", 302, "/a")
         .status("/gone", 410)
         .reply("/late", Reply::html("late").after(Duration::from_millis(60)))
@@ -149,7 +149,7 @@ async fn the_share_is_heeded_and_the_same_urls_are_chosen_again() {
 async fn attempts_and_failures_are_told() {
     let (ground, collector) = (Ground::new(), Collector::start().await);
     let site = Site::new()
-        .page("/", &links!["/flaky", "http://127.0.0.1:1/", "http://10.0.0.1/"])
+        .page("/", links!["/flaky", "http://127.0.0.1:1/", "http://10.0.0.1/"])
         .replies("/flaky", [Reply::status(500), Reply::html("now")])
         .serve()
         .await;

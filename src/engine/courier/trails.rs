@@ -12,7 +12,7 @@ impl Delivery {
     /// told; what was before it is part of the wait for it.
     pub fn trails(&self, ended_at: Timestamp) -> Vec<Trail> {
         let (last, redirects) = self.hops.split_last().expect("an order has a URL");
-        let mut trails: Vec<Trail> = redirects.iter().map(|hop| Self::redirect(hop)).collect();
+        let mut trails: Vec<Trail> = redirects.iter().map(redirect).collect();
         let mut trail = begin(last);
         match &self.result {
             Ok(response) => {
@@ -34,20 +34,20 @@ impl Delivery {
         trails.push(trail);
         trails
     }
+}
 
-    fn redirect(hop: &Hop) -> Trail {
-        let mut trail = begin(hop);
-        hop.timings.iter().for_each(|timings| travel(&mut trail, hop, timings, Phase::Body));
-        trail.outcome = "redirected";
-        trail.answered = hop.status.map(|status| Answered {
-            status,
-            version: None,
-            remote: hop.remote,
-            body_bytes: None,
-            cache: hop.cache,
-        });
-        trail
-    }
+fn redirect(hop: &Hop) -> Trail {
+    let mut trail = begin(hop);
+    hop.timings.iter().for_each(|timings| travel(&mut trail, hop, timings, Phase::Body));
+    trail.outcome = "redirected";
+    trail.answered = hop.status.map(|status| Answered {
+        status,
+        version: None,
+        remote: hop.remote,
+        body_bytes: None,
+        cache: hop.cache,
+    });
+    trail
 }
 
 fn begin(hop: &Hop) -> Trail {

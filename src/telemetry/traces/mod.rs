@@ -142,7 +142,7 @@ impl Traces {
     ///
     /// # Errors
     /// When the HTTP client can't be set up.
-    pub fn start(options: Options, clock: Clock, tasks: &Tasks) -> Result<Self, BuildError> {
+    pub fn start(options: &Options, clock: Clock, tasks: &Tasks) -> Result<Self, BuildError> {
         let (queue, waiting) = mpsc::channel(options.queue);
         let (is_done, done) = watch::channel(false);
         let (counters, closing) = (Arc::new(Counters::default()), CancellationToken::new());

@@ -38,12 +38,12 @@ pub(super) struct Sender {
 
 impl Sender {
     pub(super) fn new(
-        options: Options,
+        options: &Options,
         waiting: mpsc::Receiver<Told>,
         counters: Arc<Counters>,
         closing: CancellationToken,
     ) -> Result<Self, BuildError> {
-        let collector = Collector::new(&options)?;
+        let collector = Collector::new(options)?;
         let maker = Maker::new(options.resource.clone()).map_err(BuildError::Chance)?;
         Ok(Self { collector, maker, batch: BATCH.min(options.queue), waiting, counters, closing })
     }

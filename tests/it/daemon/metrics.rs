@@ -124,7 +124,7 @@ fn names_in(text: &str) -> BTreeSet<String> {
 async fn seen() -> String {
     let (ground, collector) = (Ground::new(), Collector::start().await);
     let site = Site::new()
-        .page("/", &links!["/a", "/gone", "/broken", "/moved", "/private", "/wait", "http://elsewhere.example/"])
+        .page("/", links!["/a", "/gone", "/broken", "/moved", "/private", "/wait", "http://elsewhere.example/"])
         .page("/a", &[])
         .status("/gone", 410)
         .status("/broken", 500)
