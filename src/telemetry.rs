@@ -6,8 +6,11 @@
 //! and a live display on the same screen never run into each other.
 
 mod terminal;
+pub mod traces;
 
 pub use terminal::{Display, Terminal, Writer};
+
+use std::sync::Arc;
 
 use tracing::{debug, field::display, trace, warn};
 use tracing_subscriber::{
@@ -20,6 +23,7 @@ use tracing_subscriber::{
 };
 
 use crate::engine::{
+    Observer,
     event::{Conclusion, CrawlEvent, Outcome},
     waits::Waited,
 };
@@ -84,36 +88,42 @@ where
 
 /// Logs one event of a crawl: hosts that are given up as warnings, the tale of each URL at
 /// `debug`, commits at `trace`. All have the target `dragline::crawl`. Costs next to nothing when
-/// its level is off.
-pub fn log(event: &CrawlEvent) {
+/// its level is off. Each line names the `crawl`, if it has a name among others.
+pub fn log(crawl: Option<Arc<str>>) -> Observer {
+    Box::new(move |event| tell(crawl.as_deref(), event))
+}
+
+fn tell(crawl: Option<&str>, event: &CrawlEvent) {
     match event {
-        CrawlEvent::Discovered { n_urls } => trace!(target: "dragline::crawl", n_urls, "discovered"),
-        CrawlEvent::Concluded(conclusion) => concluded(conclusion),
+        CrawlEvent::Discovered { n_urls } => trace!(target: "dragline::crawl", crawl, n_urls, "discovered"),
+        CrawlEvent::Concluded(conclusion) => concluded(crawl, conclusion),
         CrawlEvent::Retrying { url, attempts, at, why } => {
-            debug!(target: "dragline::crawl", %url, attempts, %at, %why, "will be tried again");
+            debug!(target: "dragline::crawl", crawl, %url, attempts, %at, %why, "will be tried again");
         }
         CrawlEvent::RobotsFetched { host, standing } => {
-            debug!(target: "dragline::crawl", %host, standing, "robots.txt is known");
+            debug!(target: "dragline::crawl", crawl, %host, standing, "robots.txt is known");
         }
         CrawlEvent::HostSlowed { host, until, why } => {
-            debug!(target: "dragline::crawl", %host, %until, why, "the host is left in peace for a while");
+            debug!(target: "dragline::crawl", crawl, %host, %until, why, "the host is left in peace for a while");
         }
         CrawlEvent::HostGivenUp { host } => {
-            warn!(target: "dragline::crawl", %host, "the host failed too often in a row and is given up");
+            warn!(target: "dragline::crawl", crawl, %host, "the host failed too often in a row and is given up");
         }
         CrawlEvent::DirectoryRetired { directory, rule, .. } => {
-            warn!(target: "dragline::crawl", directory, %rule, "the rest of the directory is left alone");
+            warn!(target: "dragline::crawl", crawl, directory, %rule, "the rest of the directory is left alone");
         }
         CrawlEvent::Waited(Waited { host, why, took }) => {
-            trace!(target: "dragline::crawl", %host, %why, ?took, "the crawl waited for a host");
+            trace!(target: "dragline::crawl", crawl, %host, %why, ?took, "the crawl waited for a host");
         }
+        // That is for traces.
+        CrawlEvent::Followed(_) => {}
         CrawlEvent::Committed { n_visits, took, .. } => {
-            trace!(target: "dragline::crawl", n_visits, ?took, "committed");
+            trace!(target: "dragline::crawl", crawl, n_visits, ?took, "committed");
         }
     }
 }
 
-fn concluded(it: &Conclusion) {
+fn concluded(crawl: Option<&str>, it: &Conclusion) {
     let (failure, refusal) = match it.outcome {
         Outcome::Fetched | Outcome::NotModified | Outcome::Redirected => (None, None),
         Outcome::Failed(why) => (Some(display(why)), None),
@@ -121,6 +131,7 @@ fn concluded(it: &Conclusion) {
     };
     debug!(
         target: "dragline::crawl",
+        crawl,
         url = %it.url,
         failure,
         refusal,
@@ -137,7 +148,7 @@ fn concluded(it: &Conclusion) {
 mod tests {
     use std::{
         io::{self, Write},
-        sync::{Arc, Mutex},
+        sync::Mutex,
         time::Duration,
     };
 
@@ -166,7 +177,7 @@ mod tests {
         let writer = paper.clone();
         let layer = layer(format, move || writer.clone(), false);
         let subscriber = tracing_subscriber::registry().with(parse(filter).unwrap()).with(layer);
-        with_default(subscriber, || events.iter().for_each(log));
+        with_default(subscriber, || events.iter().for_each(|event| tell(Some("01ab"), event)));
         String::from_utf8(paper.0.lock().unwrap().clone()).unwrap()
     }
 
@@ -216,6 +227,7 @@ mod tests {
         assert_eq!(lines[0]["status"], 200);
         assert_eq!(lines[0]["latency_ms"], 45);
         assert_eq!(lines[0]["url"], "http://a.example/x");
+        assert!(lines.iter().all(|line| line["crawl"] == "01ab"));
         assert!(lines[0].get("failure").is_none() && lines[0].get("refusal").is_none());
         assert_eq!(lines[1]["failure"], "http-404");
         assert_eq!(lines[2]["refusal"], "too-deep");

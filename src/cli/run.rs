@@ -86,8 +86,9 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
     let clock = Clock::system();
     let tasks = Tasks::new();
     let surroundings = assemble::surroundings(settings, clock, &tasks).map_err(JobError::Stack)?;
-    let prepared = job::prepare(settings, start.beginning, &[], &surroundings).await?;
-    listen(&tasks, &prepared.shutdown(), start.quiet).map_err(Failure::Signals)?;
+    let prepared = job::prepare(settings, start.beginning, &[], None, &surroundings).await?;
+    let shutdown = prepared.shutdown();
+    listen(&tasks, &shutdown, start.quiet).map_err(Failure::Signals)?;
     let display = Display {
         job: settings.job.name.clone(),
         mode: Mode::choose(settings.telemetry.progress, terminal, start.quiet),
@@ -97,6 +98,7 @@ pub(super) async fn crawl(settings: &Settings, start: Start, terminal: &Terminal
     };
     let picture = prepared.picture();
     let (concluded, ()) = tokio::join!(prepared.run(), display.show(picture));
+    surroundings.finish_traces(&shutdown, settings.shutdown_deadline).await;
     Ok(tell(settings, start, &concluded?, terminal))
 }
 

@@ -19,6 +19,7 @@ use super::{
     raw::{self, Raw},
     scope, seeds,
     settings::{Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
+    traces,
     units::{Limit, Span},
 };
 use crate::{address::Canonicalizer, robots, sink::Compression, sitemap};
@@ -87,6 +88,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &m
         );
     }
     let (address_limit, domain_limit) = hosts::groups(raw);
+    let traces = traces::traces(raw, &fetch.tls.roots, checks);
     let parse = links::parse_options(raw, fetch.max_body_bytes, checks);
     Some(Settings {
         job,
@@ -101,6 +103,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &m
         recrawl_validators: raw.recrawl.validators,
         outputs: outputs(&raw.outputs),
         telemetry: telemetry(&raw.telemetry),
+        traces,
         shutdown_deadline: raw.shutdown.deadline.0,
         daemon: daemon::daemon(raw, checks),
         identity: Identity::of(raw, &seeds),

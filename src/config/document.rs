@@ -408,6 +408,7 @@ mod tests {
         check("auth = [{ origin = 'https://example.com', bearer = { env = 'SECRET' } }]", "operator");
         check("host = [{ match = 'example.com', rate = 'unlimited' }]", "operator");
         check("telemetry.log = 'trace'", "operator");
+        check("traces.endpoint = 'http://127.0.0.1:4318'", "operator");
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub(crate) fn is_secret_place(path: &KeyPath) -> bool {
         [Segment::Key(section), Segment::Index(_), Segment::Key(key), ..] if section == "auth" => {
             !matches!(key.as_str(), "origin" | "user")
         }
+        // Whatever its name: collectors have keys of their own under names of their own.
+        [Segment::Key(section), Segment::Key(headers), _, ..] if section == "traces" => headers == "headers",
         [.., Segment::Key(headers), Segment::Key(name)] if headers == "headers" => is_secret(name),
         _ => false,
     }
@@ -143,6 +145,9 @@ mod tests {
             ("seeds.urls", false),
             ("proxy.urls", true),
             ("proxy.bypass", false),
+            ("traces.headers", true),
+            ("traces.headers.x-team", true),
+            ("traces.service", false),
         ] {
             assert_eq!(may_be_secret(&KeyPath::dotted(key)), expected, "{key}");
         }

@@ -41,6 +41,7 @@ mod schema;
 mod scope;
 mod seeds;
 mod settings;
+mod traces;
 mod transport;
 mod units;
 

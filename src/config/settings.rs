@@ -22,6 +22,7 @@ use crate::{
     parse, politeness, robots, scope,
     sink::Compression,
     sitemap,
+    telemetry::traces,
 };
 
 use super::{Daemon, Identity};
@@ -67,6 +68,8 @@ pub struct Settings {
     pub outputs: Outputs,
     /// Logs and display.
     pub telemetry: Telemetry,
+    /// Where traces go, if there are to be any.
+    pub traces: Option<traces::Options>,
     /// How long a drain may take (`shutdown.deadline`).
     pub shutdown_deadline: Duration,
     /// How `dragline serve` serves.

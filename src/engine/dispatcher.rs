@@ -256,7 +256,8 @@ impl Dispatcher {
                     self.draw(Stage::Draining);
                 }
                 () = sleep_until(self.clock.instant(deadline)) => {
-                    tracing::warn!(in_flight = self.outstanding, "the deadline has passed; what is in flight stays queued");
+                    let crawl = self.options.crawl.as_deref();
+                    tracing::warn!(crawl, in_flight = self.outstanding, "the deadline has passed; what is in flight stays queued");
                     self.wires.abort.cancel();
                     return;
                 }

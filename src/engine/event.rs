@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::waits::Waited;
+use super::{trail::Trail, waits::Waited};
 use crate::{
     address::{CanonicalUrl, HostKey},
     clock::Timestamp,
@@ -70,6 +70,8 @@ pub enum CrawlEvent {
     },
     /// Only what is promised to a host held the crawl up for a while, and nobody could do anything else.
     Waited(Waited),
+    /// A request of a URL that is followed was dealt with, from its lease to its record.
+    Followed(Arc<Trail>),
     /// Outputs and frontier agree on disk up to here.
     Committed {
         /// Visits in the batch.

@@ -40,6 +40,7 @@ pub mod record;
 mod recorder;
 mod run;
 pub mod stats;
+pub mod trail;
 pub mod visit;
 pub mod vitals;
 pub mod waits;
@@ -54,7 +55,7 @@ pub use recorder::Observer;
 pub use run::{Finished, Job, run, top_hosts};
 pub use worker::Stack;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     address::CanonicalUrl,
@@ -114,6 +115,10 @@ pub struct Options {
     pub max_duration: Option<Duration>,
     /// How long what is in flight may take when asked to stop (`shutdown.deadline`).
     pub drain_deadline: Duration,
+    /// Its name in logs, where there are several crawls.
+    pub crawl: Option<Arc<str>>,
+    /// Whose trails are kept (`traces.sample`).
+    pub followed: trail::Sampler,
     /// Which URLs may be asked for when.
     pub workbench: workbench::Options,
 }

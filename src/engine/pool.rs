@@ -36,7 +36,7 @@ pub(super) async fn run(
     tokio::select! {
         biased;
         () = pooled => {}
-        () = abort.cancelled() => tracing::debug!("dropping what is in flight"),
+        () = abort.cancelled() => tracing::debug!(crawl = worker.crawl(), "dropping what is in flight"),
     }
     workers.shutdown().await;
 }
@@ -51,7 +51,8 @@ async fn work(
     let copy = lease.clone();
     let done = AssertUnwindSafe(worker.work(lease)).catch_unwind().await;
     let (returned, visit) = done.unwrap_or_else(|_| {
-        tracing::error!(host = %copy.host, task = ?copy.task, "a worker panicked; its URL is recorded as failed");
+        let (crawl, url) = (worker.crawl(), copy.url());
+        tracing::error!(crawl, %url, "a worker panicked; its URL is recorded as failed");
         worker.failed(copy)
     });
     // Room first, then the permit: when the recorder is slow, workers wait and nothing new is leased.

@@ -8,6 +8,7 @@
 
 mod answers;
 mod commit;
+mod trails;
 
 use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
@@ -158,7 +159,7 @@ impl Recorder {
         let mut news = Vec::new();
         for message in messages {
             match message {
-                ToRecorder::Visit(visit) => self.record(*visit, &mut news)?,
+                ToRecorder::Visit(visit) => self.take_down(*visit, &mut news)?,
                 ToRecorder::Ask(ask) => news.push(self.answer(ask)?),
                 ToRecorder::Waited(waits) => {
                     waits.into_iter().for_each(|waited| self.tell(&CrawlEvent::Waited(waited)));
@@ -193,7 +194,8 @@ impl Recorder {
                     }
                     Some(self.conclude(&visit.host, conclusion)?)
                 } else {
-                    tracing::error!(url = %conclusion.url, "a URL was visited that is not queued; its record is dropped");
+                    let crawl = self.options.crawl.as_deref();
+                    tracing::error!(crawl, url = %conclusion.url, "a URL was visited that is not queued; its record is dropped");
                     None
                 };
                 self.settle(&visit.host, visit.conduct.as_ref())?;

@@ -100,7 +100,7 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
         recorder.seed(job.more_seeds, &job.stack.scope)?;
     }
 
-    let concurrency = options.concurrency;
+    let (concurrency, crawl) = (options.concurrency, options.crawl.clone());
     let (leases, leases_out) = mpsc::channel::<Lease>(concurrency);
     let (to_dispatcher, inbox) = mpsc::channel::<ToDispatcher>(2 * concurrency);
     let (to_recorder, recorder_inbox) = mpsc::channel::<ToRecorder>(2 * concurrency);
@@ -134,6 +134,7 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
     if end == End::Finished && recorder.frontier.n_queued() > 0 {
         // Never calls a crawl finished that is not: the next run goes on with what is left.
         tracing::error!(
+            crawl = crawl.as_deref(),
             queued = recorder.frontier.n_queued(),
             "the frontier stopped early; this is a fault in dragline"
         );

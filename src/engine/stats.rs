@@ -80,7 +80,10 @@ impl Tally {
                 }
             }
             CrawlEvent::Waited(waited) => self.waited.add(waited),
-            CrawlEvent::HostSlowed { .. } | CrawlEvent::HostGivenUp { .. } | CrawlEvent::Committed { .. } => {}
+            CrawlEvent::HostSlowed { .. }
+            | CrawlEvent::HostGivenUp { .. }
+            | CrawlEvent::Followed(_)
+            | CrawlEvent::Committed { .. } => {}
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{
     event::{Conclusion, Failure},
     stats::{Gauges, Tally},
+    trail::Trail,
     waits::Waited,
 };
 use crate::{
@@ -55,6 +56,8 @@ pub struct Visit {
     pub subject: Subject,
     /// URLs found, judged.
     pub found: Vec<Discovery>,
+    /// Its trail, if it is followed.
+    pub trail: Option<Box<Trail>>,
 }
 
 /// What a page leaves for the next pass.

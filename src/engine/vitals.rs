@@ -26,6 +26,10 @@ pub struct Vitals {
     pub rss_bytes: u64,
     /// The most that ever was.
     pub peak_rss_bytes: u64,
+    /// Memory that is mapped, bytes.
+    pub virtual_bytes: u64,
+    /// Time of processors that was used, by the program and for it.
+    pub cpu_ms: u64,
     /// Tasks of the runtime that have not ended.
     pub tasks: usize,
     /// Open files, sockets among them.
@@ -38,6 +42,27 @@ pub struct Vitals {
 
 /// Takes them. Needs a tokio runtime.
 pub fn take(progress: &Progress, fetcher: &dyn Fetcher, gate: &Gate) -> Vitals {
+    let mut held = counts(progress);
+    held.insert("gate.hosts", gate.n_hosts() as u64);
+    fetcher.held(&mut |name, n| held.extend([(name, n)]));
+    let (files, sockets) = open_files();
+    let Memory { rss_bytes, peak_rss_bytes, virtual_bytes } = memory();
+    Vitals {
+        pages: progress.tally.n_pages(),
+        discovered: progress.tally.discovered,
+        rss_bytes,
+        peak_rss_bytes,
+        virtual_bytes,
+        cpu_ms: cpu_ms(),
+        tasks: Handle::current().metrics().num_alive_tasks(),
+        files,
+        sockets,
+        held,
+    }
+}
+
+/// The sizes of what one crawl alone has.
+pub fn counts(progress: &Progress) -> Gauges {
     let mut held = progress.recorder.clone();
     let (bench, dispatcher) = (&progress.held.bench, &progress.held);
     let counts = [
@@ -55,27 +80,20 @@ pub fn take(progress: &Progress, fetcher: &dyn Fetcher, gate: &Gate) -> Vitals {
         ("bench.asks", bench.asks),
         ("dispatcher.permits", dispatcher.permits),
         ("dispatcher.inbox", dispatcher.inbox),
-        ("gate.hosts", gate.n_hosts()),
     ];
     held.extend(counts.map(|(name, n)| (name, n as u64)));
     held.insert("bench.leases", bench.leases);
-    fetcher.held(&mut |name, n| held.extend([(name, n)]));
-    let (files, sockets) = open_files();
-    let (rss_bytes, peak_rss_bytes) = memory();
-    Vitals {
-        pages: progress.tally.n_pages(),
-        discovered: progress.tally.discovered,
-        rss_bytes,
-        peak_rss_bytes,
-        tasks: Handle::current().metrics().num_alive_tasks(),
-        files,
-        sockets,
-        held,
-    }
+    held
 }
 
 /// Logs them `every` so often, until the crawl is over.
-pub async fn watch(picture: watch::Receiver<Progress>, fetcher: Arc<dyn Fetcher>, gate: Gate, every: Duration) {
+pub async fn watch(
+    crawl: Option<Arc<str>>,
+    picture: watch::Receiver<Progress>,
+    fetcher: Arc<dyn Fetcher>,
+    gate: Gate,
+    every: Duration,
+) {
     while picture.borrow().stage != Stage::Done {
         if tracing::enabled!(target: "dragline::vitals", tracing::Level::DEBUG) {
             let progress = picture.borrow().clone();
@@ -84,6 +102,7 @@ pub async fn watch(picture: watch::Receiver<Progress>, fetcher: Arc<dyn Fetcher>
             let Vitals { pages, discovered, rss_bytes, peak_rss_bytes, tasks, files, sockets, .. } = vitals;
             tracing::debug!(
                 target: "dragline::vitals",
+                crawl = crawl.as_deref(),
                 pages, discovered, rss_bytes, peak_rss_bytes, tasks, files, sockets, held, "vital signs"
             );
         }
@@ -101,14 +120,31 @@ fn open_files() -> (usize, usize) {
     })
 }
 
-/// Resident memory, and the most that ever was, bytes.
-fn memory() -> (u64, u64) {
+/// Of the process.
+struct Memory {
+    rss_bytes: u64,
+    peak_rss_bytes: u64,
+    virtual_bytes: u64,
+}
+
+fn memory() -> Memory {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = |name: &str| -> Option<u64> {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim_start_matches(':').trim().strip_suffix("kB")?.trim().parse().ok()
     };
-    (kib("VmRSS").unwrap_or_default() * 1024, kib("VmHWM").unwrap_or_default() * 1024)
+    let bytes = |name: &str| kib(name).unwrap_or_default() * 1024;
+    Memory { rss_bytes: bytes("VmRSS"), peak_rss_bytes: bytes("VmHWM"), virtual_bytes: bytes("VmSize") }
+}
+
+/// Time of processors, by the program and for it.
+fn cpu_ms() -> u64 {
+    // In ticks, of which Linux has a hundred a second wherever it tells of them.
+    const TICK_MS: u64 = 10;
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field is the name of the program, in brackets, and may hold anything.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_MS
 }
 
 #[cfg(test)]
@@ -138,6 +174,7 @@ mod tests {
         let held = ["fetch.names", "recorder.hosts", "bench.slots", "gate.hosts"].map(|name| vitals.held[name]);
         assert_eq!(held, [7, 3, 5, 0]);
         if cfg!(target_os = "linux") {
+            assert!(vitals.virtual_bytes > vitals.rss_bytes);
             assert!(vitals.rss_bytes > 1 << 20 && vitals.peak_rss_bytes >= vitals.rss_bytes && vitals.files > 2);
         }
     }

@@ -17,6 +17,7 @@ use super::{
     Options,
     event::{Conclusion, Failure, Outcome},
     judge::Judge,
+    trail::Trail,
     visit::{Keep, Subject, Visit},
 };
 use crate::{
@@ -70,18 +71,45 @@ impl Worker {
         Self { fetcher: stack.fetcher, judge, clock: stack.clock, options, pass }
     }
 
+    /// Its crawl's name in logs, if it has one.
+    pub(super) fn crawl(&self) -> Option<&str> {
+        self.options.crawl.as_deref()
+    }
+
     /// Does it.
     pub(super) async fn work(&self, lease: Lease) -> (Returned, Visit) {
         let ticket = lease.ticket;
-        let (visit, errand) = match lease.task {
+        let trail = self.follow(&lease);
+        let (mut visit, errand) = match lease.task {
             Task::Visit(queued, signals) => {
                 let known = lease.recalled.and_then(|left| condition::Known::of(&queued, *left));
-                (self.visit(lease.host, queued, signals.as_deref(), known, lease.may_retry).await, None)
+                (self.visit(lease.host, queued, signals.as_deref(), known, lease.may_retry, trail).await, None)
             }
-            Task::Robots(errand) => self.get_robots(lease.host, errand).await,
+            Task::Robots(errand) => self.get_robots(lease.host, errand, trail).await,
             Task::Refuse(queued, refused) => (self.refuse(lease.host, &queued, &refused), None),
         };
+        if let Some(trail) = &mut visit.trail {
+            trail.conclude(&visit.subject, visit.found.len());
+        }
         (Returned { host: visit.host.id(), ticket, conduct: visit.conduct, errand }, visit)
+    }
+
+    /// A trail, if the lease is for a request and its URL is followed.
+    fn follow(&self, lease: &Lease) -> Option<Box<Trail>> {
+        let followed = self.options.followed;
+        if !followed.is_any() {
+            return None;
+        }
+        let (name, url, fingerprint, depth, attempts) = match &lease.task {
+            Task::Visit(queued, _) => ("visit", &queued.url, queued.fingerprint, queued.depth(), queued.attempts),
+            Task::Robots(errand) => ("robots", &errand.url, errand.url.fingerprint(), 0, errand.attempts.into()),
+            Task::Refuse(..) => return None,
+        };
+        followed.follows(fingerprint).then(|| {
+            let mut trail = Trail::begin(name, url.clone(), lease.leased_at);
+            trail.lap("lease", self.clock.now());
+            Box::new(Trail { depth, attempt: attempts + 1, ..trail })
+        })
     }
 
     /// What there is to say when the work on a lease ended in a panic: the URL is not tried again,
@@ -105,14 +133,14 @@ impl Worker {
         let timings = Timings { sent_at: now, ended_at: now, ..Timings::default() };
         let conduct = ticket.map(|_| conduct(&timings, Signal::Fine, Fingerprint(0)));
         let returned = Returned { host: lease.host.id(), ticket, conduct, errand: None };
-        (returned, Visit { host: lease.host, conduct, subject, found: Vec::new() })
+        (returned, Visit { host: lease.host, conduct, subject, found: Vec::new(), trail: None })
     }
 
     fn refuse(&self, host: HostKey, queued: &QueuedUrl, refused: &Refused) -> Visit {
         let now = self.clock.now();
         let record = write::refused_in_queue(queued, refused, now).to_line();
         let subject = Self::concluded_without_answer(queued, Outcome::Refused(refused.why), record, now);
-        Visit { host, conduct: None, subject, found: Vec::new() }
+        Visit { host, conduct: None, subject, found: Vec::new(), trail: None }
     }
 
     fn conclude_without_answer(

@@ -97,6 +97,7 @@ impl Trace {
     pub(super) fn write(&self, timings: &mut Timings) {
         let steps = *self.steps();
         let between = |from: Option<Timestamp>, to: Option<Timestamp>| -> Option<Duration> { Some(to?.since(from?)) };
+        timings.connecting_at = steps.called.unwrap_or_default();
         timings.dns = between(steps.resolving, steps.resolved);
         timings.connect = between(steps.resolved.or(steps.called), steps.tls_started.or(steps.connected));
         timings.tls = between(steps.tls_started, steps.connected);

@@ -241,6 +241,8 @@ pub struct MinRate {
 pub struct Timings {
     /// When the request was handed to the client.
     pub sent_at: Timestamp,
+    /// When a connection for it was begun; zero if none was.
+    pub connecting_at: Timestamp,
     /// When the response's head was there, if it ever was.
     pub first_byte_at: Option<Timestamp>,
     /// When the exchange ended.

@@ -360,6 +360,7 @@ impl Frontier for DiskFrontier {
         tell("store.recent", self.recent.n_places() as u64);
         tell("store.firsts", self.firsts.len() as u64);
         tell("store.buffered_bytes", self.store.buffered_bytes() as u64);
+        self.store.held(tell);
     }
 
     fn n_queued(&self) -> u64 {

@@ -17,12 +17,14 @@ use crate::{
         Extras, Options, Seed, Stack,
         courier::{self, Courier, PoliteFetcher},
         groups,
+        trail::Sampler,
     },
     fetch::{BuildError, Fetcher, HttpFetcher, IdentityFetcher, IdentityOptions, cookies::CookieJar},
     frontier::{Kind, workbench},
     politeness::{Gate, gate},
     scope::{self, PatternError, Scope},
     shutdown::Tasks,
+    telemetry::traces::{self, Traces},
 };
 
 /// Origins whose robots.txt is kept, and hosts whose crawl-delay is, when URLs are fetched by hand.
@@ -68,6 +70,9 @@ pub(crate) fn options(settings: &Settings) -> Options {
         max_bytes: limits.bytes,
         max_duration: limits.duration,
         drain_deadline: settings.shutdown_deadline,
+        // Whoever begins the crawl knows these.
+        crawl: None,
+        followed: Sampler::NONE,
         workbench: workbench::Options {
             active_hosts: settings.frontier.active_hosts,
             head: settings.frontier.head,
@@ -115,7 +120,8 @@ pub(crate) fn surroundings(settings: &Settings, clock: Clock, tasks: &Tasks) -> 
     let cache = settings.cache.map(|options| cache(http.clone(), options, clock, tasks));
     let most = NonZeroU32::new(u32::try_from(files::concurrency(settings.fetch.concurrency)).unwrap_or(u32::MAX));
     let gate = Gate::new(gate::Options { connections: most, ..gate::Options::default() }, clock.now());
-    Ok(Surroundings { clock, gate, http, cache })
+    let traces = settings.traces.as_ref().map(|options| Traces::start(options, clock, tasks)).transpose()?;
+    Ok(Surroundings { clock, gate, http, cache, traces })
 }
 
 /// What workers work with.
@@ -141,7 +147,7 @@ pub(crate) fn stack(
 /// What brings one URL that somebody asks for by hand; and the secret headers of the configuration, which are
 /// for the origins of what is asked for and so for each order to hold.
 pub(crate) fn courier(settings: &Settings, surroundings: &Surroundings) -> (Courier, HeaderMap) {
-    let Surroundings { clock, gate, http, cache } = surroundings;
+    let Surroundings { clock, gate, http, cache, traces } = surroundings;
     // Nothing is kept of its cookies: orders by hand have no folder.
     let jar = settings.cookies.as_ref().map(|cookies| {
         let jar = CookieJar::new(cookies.options, *clock);
@@ -171,7 +177,12 @@ pub(crate) fn courier(settings: &Settings, surroundings: &Surroundings) -> (Cour
     let canonicalizer = Canonicalizer::new(&settings.canonical);
     let headers = settings.fetch.headers.iter().filter(|(_, value)| value.is_sensitive());
     let secrets = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
-    (Courier::new(fetcher, polite, canonicalizer, *clock, options), secrets)
+    let courier = Courier::new(fetcher, polite, canonicalizer, *clock, options);
+    let courier = match traces.clone() {
+        Some(traces) => courier.observed(Box::new(move |delivery| traces.delivered(delivery))),
+        None => courier,
+    };
+    (courier, secrets)
 }
 
 /// Which URLs a crawl from `seeds` may visit.
@@ -201,6 +212,8 @@ fn cache(inner: Arc<dyn Fetcher>, options: cache::Options, clock: Clock, tasks: 
 pub(crate) enum StackError {
     #[error(transparent)]
     Client(#[from] BuildError),
+    #[error(transparent)]
+    Traces(#[from] traces::BuildError),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Patterns(Vec<PatternError>),
 }

@@ -12,13 +12,13 @@ use super::{
 use crate::{
     address::CanonicalUrl,
     config::{Settings, Store},
-    engine::{self, Job, Looks, Observer, Seed, stats::Progress, vitals},
+    engine::{self, Job, Looks, Observer, Seed, stats::Progress, trail::Sampler, vitals},
     fetch::cookies::CookieJar,
     frontier::Kind,
     report::{self, Receipt},
     shutdown::{Shutdown, Tasks},
     sink::Mark,
-    telemetry,
+    telemetry::{self, traces::Traces},
 };
 
 /// A crawl that has its folder and all its parts, and has not asked anybody yet.
@@ -36,7 +36,8 @@ pub(crate) struct Prepared {
 }
 
 /// Claims the folder and puts together what crawls into it. Of `more_seeds`, which are no part of the crawl's
-/// identity, those that are not known yet are pages to begin from as well.
+/// identity, those that are not known yet are pages to begin from as well. `crawl` is what it is called in logs and
+/// traces, where there are others.
 ///
 /// # Errors
 /// When the folder can't be crawled into, or the configuration leads nowhere. Nothing in the folder is changed then,
@@ -45,6 +46,7 @@ pub(crate) async fn prepare(
     settings: &Settings,
     beginning: Beginning,
     more_seeds: &[CanonicalUrl],
+    crawl: Option<Arc<str>>,
     surroundings: &Surroundings,
 ) -> Result<Prepared, JobError> {
     let out = settings.job.out.clone();
@@ -71,23 +73,27 @@ pub(crate) async fn prepare(
         keeper.watch(settings.frontier.commit_every, &tasks);
     }
     if book.runs > 0 {
-        tracing::info!(folder = %out.display(), pending = book.tally.n_pending(), "resuming");
+        tracing::info!(crawl = crawl.as_deref(), folder = %out.display(), pending = book.tally.n_pending(), "resuming");
     } else if book.passes_before > 0 {
-        tracing::info!(folder = %out.display(), pass = book.pass(), "crawling again");
+        tracing::info!(crawl = crawl.as_deref(), folder = %out.display(), pass = book.pass(), "crawling again");
     }
     let (progress, picture) = watch::channel(Progress::default());
-    let watched = vitals::watch(picture.clone(), stack.fetcher.clone(), gate.clone(), settings.telemetry.interval);
+    let every = settings.telemetry.interval;
+    let watched = vitals::watch(crawl.clone(), picture.clone(), stack.fetcher.clone(), gate.clone(), every);
     tasks.spawn("vitals", watched);
     let (looks, looks_in) = engine::looks();
+    let followed = surroundings.traces.as_ref().map_or(Sampler::NONE, Traces::sampler);
+    let mut observers = vec![telemetry::log(crawl.clone())];
+    observers.extend(surroundings.traces.as_ref().map(|traces| traces.observer(&settings.job.name, crawl.clone())));
     let job = Job {
-        options: assemble::options(settings),
+        options: engine::Options { crawl, followed, ..assemble::options(settings) },
         seeds,
         more_seeds,
         stack,
         frontier,
         sink,
         book,
-        observers: vec![Box::new(telemetry::log)],
+        observers,
         progress,
         shutdown: Shutdown::new(),
         gate,

@@ -23,7 +23,7 @@ pub(crate) mod whole;
 
 pub(crate) use crawl::prepare;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     cache::CachedFetcher,
@@ -33,6 +33,8 @@ use crate::{
     fetch::Fetcher,
     politeness::Gate,
     report::Receipt,
+    shutdown::Shutdown,
+    telemetry::traces::Traces,
 };
 
 /// What is done with a crawl that the folder holds already.
@@ -56,6 +58,19 @@ pub(crate) struct Surroundings {
     pub(crate) http: Arc<dyn Fetcher>,
     /// What stands in front of it, if there is a cache.
     pub(crate) cache: Option<Arc<CachedFetcher>>,
+    /// Where traces go, if there are any.
+    pub(crate) traces: Option<Traces>,
+}
+
+impl Surroundings {
+    /// Sends what is left of traces, for as long as that may take, and not when told to leave.
+    pub(crate) async fn finish_traces(&self, shutdown: &Shutdown, deadline: Duration) {
+        let Some(traces) = &self.traces else { return };
+        tokio::select! {
+            () = traces.finish(deadline) => {}
+            () = shutdown.now() => tracing::warn!("what was left of traces is not sent"),
+        }
+    }
 }
 
 /// A run that came to an end of its own.

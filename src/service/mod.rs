@@ -38,6 +38,7 @@ mod foreman;
 mod history;
 mod ledger;
 mod patience;
+mod places;
 mod problem;
 mod serve;
 

@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
@@ -23,6 +23,7 @@ use super::{
     foreman::{self, Crawls, Foreman},
     ledger::{Shelf, ShelfError},
     patience::Patient,
+    places::Places,
 };
 use crate::{
     clock::Clock,
@@ -79,6 +80,7 @@ const SET_AT_THE_START: &[&str] = &[
     "proxy",
     "telemetry",
     "tls",
+    "traces",
 ];
 
 /// Why the daemon can't serve.
@@ -150,9 +152,10 @@ impl Service {
             base: base_seen,
             door: door_seen,
             desk: Desk::new(courier, secrets, settings, clock),
-            readers: Arc::new(Semaphore::new(daemon.readers)),
-            judges: Arc::new(Semaphore::new(JUDGES)),
-            scans: Arc::new(Semaphore::new(SCANS)),
+            connections: Places::new(daemon.connections),
+            readers: Places::new(daemon.readers),
+            judges: Places::new(JUDGES),
+            scans: Places::new(SCANS),
             clock,
             started_at: clock.now(),
             shutdown: shutdown.clone(),
@@ -176,10 +179,10 @@ impl Service {
     /// says so, which is told when that was done.
     pub(crate) async fn run(self, mut reload: impl AsyncFnMut(bool) -> Option<()>) {
         let Self { listener, app, foreman, base, door, sources, shutdown, tasks, .. } = self;
-        let most = base.borrow().settings().daemon.connections;
+        let surroundings = app.surroundings.clone();
         let working = async {
             let foreman = foreman.run();
-            let serving = accept(listener, app, most, &shutdown);
+            let serving = accept(listener, app, &shutdown);
             tokio::join!(foreman, serving)
         };
         let reloading = async {
@@ -197,6 +200,8 @@ impl Service {
             _ = working => {}
             () = reloading => {}
         }
+        let deadline = base.borrow().settings().shutdown_deadline;
+        surroundings.finish_traces(&shutdown, deadline).await;
         drop(tasks);
     }
 }
@@ -219,8 +224,8 @@ fn read_again(
 }
 
 /// Takes connections, at most so many at once, until it is asked to stop; then waits for the calls under way.
-async fn accept(listener: TcpListener, app: App, most: usize, shutdown: &Shutdown) {
-    let places = Arc::new(Semaphore::new(most));
+async fn accept(listener: TcpListener, app: App, shutdown: &Shutdown) {
+    let places = app.connections.free();
     let service = router(app.clone(), dashboard::router(&app));
     let mut connections = JoinSet::new();
     loop {

@@ -6,5 +6,6 @@ mod ctl;
 mod dashboard;
 mod killed;
 mod lives;
+mod metrics;
 mod regressions;
 mod seen;

@@ -44,11 +44,15 @@ const FAILPOINTS: &str = "fault";
 const SEEDS: &str = "seeds";
 
 /// Folders that speak HTTP as clients, and why.
-const HTTP_CLIENTS: [(&str, &str); 2] = [
+const HTTP_CLIENTS: [(&str, &str); 3] = [
     ("fetch/", "every exchange of a crawl, guarded and bounded in one place"),
     (
         "cli/ctl/",
         "the shell client speaks to the one daemon that its user names: guard, politeness and robots.txt are for strangers",
+    ),
+    (
+        "telemetry/traces/",
+        "the collector is the operator's own: behind the guard it could not be on loopback, and it is asked at no host's pace",
     ),
 ];
 
@@ -187,7 +191,10 @@ fn foreign_names(path: &str, tokens: &[Token], complain: &mut dyn FnMut(usize, &
     let module = module_of(path).unwrap_or_default();
     for (i, token) in tokens.iter().enumerate() {
         if token.text == "reqwest" && !HTTP_CLIENTS.iter().any(|(folder, _)| path.starts_with(folder)) {
-            complain(token.line, "names reqwest: only fetch/ does, and the shell client of the daemon");
+            complain(
+                token.line,
+                "names reqwest: only fetch/ does, the shell client of the daemon, and what sends traces",
+            );
         }
         let is_for_tests = module == SEEDS || (module == FAILPOINTS && token.text == "FailScenario");
         if module != "config" && !is_for_tests && reads_environment(&tokens[i..]) {
@@ -302,6 +309,8 @@ fn text_is_no_import() {
 fn names_of_one_module_only() {
     check_fine("fetch/client.rs", "use reqwest::Client;");
     check_fine("cli/ctl/client.rs", "use reqwest::Client;");
+    check_fine("telemetry/traces/post.rs", "use reqwest::Client;");
+    check_caught("telemetry.rs", "use reqwest::Client;", 2, "reqwest");
     check_caught("cli/run.rs", "use reqwest::Client;", 2, "reqwest");
     check_fine("config/mod.rs", "//! One line more.\n//! And another one.\nfn f() { std::env::var(\"X\"); }");
     check_fine("cli/mod.rs", "//! One line more.\n//! And another one.\nfn f() { std::env::args(); env!(\"X\"); }");

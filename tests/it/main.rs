@@ -29,6 +29,7 @@ mod schemas;
 mod secrets;
 mod soak;
 mod support;
+mod traces;
 mod trouble;
 mod verify;
 mod vitro;

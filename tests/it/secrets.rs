@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, path::Path};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
-use crate::support::binary;
+use crate::support::{
+    binary,
+    collector::{Collector, Span},
+};
 
 const CLIENT_CERTIFICATE: &str = include_str!("../../src/fetch/tests/certs/client.pem");
 const CLIENT_KEY: &str = include_str!("../../src/fetch/tests/certs/client.key");
@@ -27,6 +30,8 @@ fn secrets() -> BTreeMap<String, &'static str> {
         ("sesame-given".to_owned(), "a cookie that was given"),
         ("sesame-session".to_owned(), "a cookie that was set"),
         ("sesame-proxy".to_owned(), "a proxy's password"),
+        ("sesame-collector".to_owned(), "the key of a collector of traces"),
+        ("sesame-team".to_owned(), "another"),
         (base64("eve:sesame-proxy"), "a proxy's login"),
     ]);
     secrets.insert(CLIENT_KEY.lines().nth(1).unwrap().to_owned(), "a private key");
@@ -66,6 +71,7 @@ async fn no_secret_is_printed_logged_or_stored() {
     let next = ResponseTemplate::new(200).set_body_raw("next", "text/html");
     Mock::given(path("/next")).respond_with(next).mount(&proxy).await;
 
+    let collector = Collector::start().await;
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let file = folder.path().join(name);
@@ -82,16 +88,20 @@ async fn no_secret_is_printed_logged_or_stored() {
          fetch.headers.x-token = 'sesame-header'\nfetch.headers.x-other = {{ env = 'OTHER' }}\n\
          cookies.enabled = true\ncookies.file = '{cookies}'\n\
          proxy.urls = ['{}']\nproxy.check_names = false\n\
+         traces.endpoint = '{}'\ntraces.sample = 1\ntraces.headers.x-plain = 'sesame-team'\n\
+         traces.headers.authorization = {{ env = 'COLLECTOR' }}\n\
          [[auth]]\norigin = 'http://site.test'\nuser = 'me'\npassword.file = '{password}'\n\
          [[auth]]\norigin = 'http://other.test'\nbearer = 'sesame-bearer'\n\
          [[client_certificate]]\norigins = ['https://closed.test']\ncertificate = '{certificate}'\nkey = '{key}'\n",
         out.display(),
         proxy.uri().replace("//", "//eve:sesame-proxy@"),
+        collector.endpoint(),
     );
     let file = write("site.toml", &config);
     let run = async |args: &[&str]| {
         let mut command = binary::dragline();
         command.args(args).env("RUST_LOG", "trace").env("OTHER", "sesame-variable");
+        command.env("COLLECTOR", "Bearer sesame-collector");
         let output = binary::finish(command.spawn().unwrap()).await;
         check_free_of_secrets(&format!("stdout of {args:?}"), &output.stdout);
         check_free_of_secrets(&format!("stderr of {args:?}"), &output.stderr);
@@ -121,6 +131,22 @@ async fn no_secret_is_printed_logged_or_stored() {
         assert!(sent.contains(&login), "{login} in {sent:?}");
     }
 
+    // The collector has heard of every visit, and of no secret but its own.
+    let spans = collector.spans().await;
+    let visits: Vec<&str> =
+        spans.iter().filter(|span| span.name == "visit").map(|span| span.attribute("url.full")).collect();
+    for url in ["http://site.test/", "http://seed.test/", "http://other.test/"] {
+        assert!(visits.contains(&url), "{url} in {visits:?}");
+    }
+    let closed =
+        |span: &&Span| span.attributes.get("url.full").is_some_and(|url| url == "https://closed.test/robots.txt");
+    assert!(spans.iter().find(closed).is_some_and(|span| span.is_error), "what went wrong is told, too");
+    for request in collector.requests().await {
+        check_free_of_secrets("a request to the collector", &request.body);
+        assert_eq!(request.headers["authorization"], "Bearer sesame-collector");
+        assert_eq!(request.headers["x-plain"], "sesame-team");
+    }
+
     // Nor are they in what is said of mistakes.
     let bad = config
         .replace("['http://site.test/'", "['http:/eve:sesame-seed@/', 7")
@@ -130,9 +156,14 @@ async fn no_secret_is_printed_logged_or_stored() {
         .replace("proxy.urls = ['http", "proxy.urls = ['gopher");
     let bad = write("bad.toml", &bad);
     assert_eq!(run(&["check", &bad]).await.status.code(), Some(2));
-    for section in
-        ["auth = 'sesame-password'", "auth = ['sesame-password']", "proxy.urls = [['http://eve:sesame-proxy@h']]"]
-    {
+    for section in [
+        "auth = 'sesame-password'",
+        "auth = ['sesame-password']",
+        "proxy.urls = [['http://eve:sesame-proxy@h']]",
+        "traces.headers = 'sesame-team'",
+        "traces.headers.x-plain = ['sesame-team']",
+        "traces.endpoint = 'http://me:sesame-team@h'",
+    ] {
         let bad = write("section.toml", section);
         assert_eq!(run(&["check", &bad]).await.status.code(), Some(2), "{section}");
     }

@@ -23,7 +23,7 @@ use crate::{
     config::{self, Purpose, Settings, Sources},
     engine::courier::FetchResult,
     job::assemble,
-    shutdown::Tasks,
+    shutdown::{Shutdown, Tasks},
     telemetry::Terminal,
 };
 
@@ -115,6 +115,7 @@ async fn fetch(
     let canonicalizer = Canonicalizer::new(&settings.canonical);
     let reading = tokio::task::spawn_blocking(move || input::read(sources, canonicalizer, &to));
     let end = round.go(items).await?;
+    surroundings.finish_traces(&Shutdown::new(), settings.shutdown_deadline).await;
     let counts = round.end();
     match end {
         End::Interrupted => {

@@ -16,6 +16,7 @@ mod how;
 mod links;
 mod politeness;
 mod scope;
+mod traces;
 mod transport;
 mod what;
 
@@ -32,6 +33,7 @@ pub(crate) use how::{
 pub(crate) use links::{LinkRel, Links};
 pub(crate) use politeness::{HostRule, Politeness};
 pub(crate) use scope::{Crossing, Scope, ScopeMode, Traps};
+pub(crate) use traces::Traces;
 pub(crate) use transport::{ClientCertificate, Proxy, Tls, TlsVersion};
 pub(crate) use what::{Compression, Format, Job, Limits, Outputs, Seeds};
 
@@ -89,6 +91,8 @@ pub(crate) struct Raw {
     pub(crate) outputs: Outputs,
     /// Logs and the live display.
     pub(crate) telemetry: Telemetry,
+    /// What was done for single URLs, step by step, sent to a collector (OpenTelemetry). See docs/OPERATIONS.md.
+    pub(crate) traces: Traces,
     /// How a run stops.
     pub(crate) shutdown: Shutdown,
     /// `dragline serve`: where it listens, where it keeps its jobs, and how much it takes on.

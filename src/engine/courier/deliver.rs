@@ -34,7 +34,11 @@ pub struct Courier {
     canonicalizer: Canonicalizer,
     clock: Clock,
     options: Options,
+    observer: Option<Observer>,
 }
+
+/// Hears of each delivery before the one who ordered it has it.
+pub type Observer = Box<dyn Fn(&Delivery) + Send + Sync>;
 
 impl Courier {
     /// A courier who asks through `fetcher`, a stack that holds `polite`.
@@ -46,12 +50,18 @@ impl Courier {
         options: Options,
     ) -> Self {
         let desk = Desk::new(polite, options.max_origins);
-        Self { fetcher, desk, canonicalizer, clock, options }
+        Self { fetcher, desk, canonicalizer, clock, options, observer: None }
+    }
+
+    /// The same, and `observer` hears of what it brings.
+    #[must_use]
+    pub fn observed(self, observer: Observer) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Brings what is ordered, or tells why it can't. Dropping the future gives up.
     pub async fn deliver(&self, order: Order) -> Delivery {
-        let mut hops = vec![Hop::new(order.url.clone())];
+        let mut hops = vec![Hop::new(order.url.clone(), order.method.clone(), self.clock.now())];
         let result = match order.deadline {
             None => self.travel(&order, &mut hops).await,
             Some(deadline) => match timeout(deadline, self.travel(&order, &mut hops)).await {
@@ -59,7 +69,9 @@ impl Courier {
                 Err(_) => Err(Failure::Deadline(deadline)),
             },
         };
-        Delivery { hops, result }
+        let delivery = Delivery { hops, result };
+        self.observer.iter().for_each(|observer| observer(&delivery));
+        delivery
     }
 
     async fn travel(&self, order: &Order, hops: &mut Vec<Hop>) -> Result<Response, Failure> {
@@ -73,6 +85,7 @@ impl Courier {
         loop {
             let hop = hops.last_mut().expect("an order has a URL");
             self.ask_robots(hop).await?;
+            hop.allowed_at = Some(self.clock.now());
             let response = self.ask(&request, hop).await?;
             let hop = &request.url;
             let next = redirect::next(&request.method, response.status, &response.headers, hop, &self.canonicalizer);
@@ -83,12 +96,12 @@ impl Courier {
                 Next::Follow { method, url } => (method, url),
             };
             self.judge_redirect(&request.url, &target, hops)?;
-            request.method = method;
+            request.method = method.clone();
             if target.origin() != request.url.origin() {
                 drop_credentials(&mut request.headers);
             }
             request.url = target.clone();
-            hops.push(Hop::new(target));
+            hops.push(Hop::new(target, method, self.clock.now()));
         }
     }
 

@@ -29,7 +29,7 @@
 //! - what is kept of robots.txt is bounded by [`Options::max_origins`].
 //!
 //! Files: `deliver` (the way of one order), `polite` (the layer), `desk` (what is known of robots.txt),
-//! `conduct` (what an answer says about its host), `result` (what is told of a delivery).
+//! `conduct` (what an answer says about its host), `result` and `trails` (what is told of a delivery).
 
 mod conduct;
 mod deliver;
@@ -38,8 +38,9 @@ mod polite;
 mod result;
 #[cfg(test)]
 mod tests;
+mod trails;
 
-pub use deliver::Courier;
+pub use deliver::{Courier, Observer};
 pub use polite::PoliteFetcher;
 pub use result::{FetchResult, HopResult, RobotsResult, Show};
 
@@ -49,6 +50,7 @@ use http::{HeaderMap, Method};
 
 use crate::{
     address::CanonicalUrl,
+    clock::Timestamp,
     fetch::{
         CacheStatus, FetchError, Response, Timings,
         redirect::{DeadEnd, DeadEndKind, Downgrade},
@@ -133,6 +135,12 @@ impl Delivery {
 pub struct Hop {
     /// Which.
     pub url: CanonicalUrl,
+    /// How it is asked for.
+    pub method: Method,
+    /// When its turn on the way came.
+    pub began_at: Timestamp,
+    /// When robots.txt had let it be asked for; `None` if that did not come to pass.
+    pub allowed_at: Option<Timestamp>,
     /// What its origin's robots.txt says. `None` when it was not asked.
     pub robots: Option<RobotsView>,
     /// Requests made for it.
@@ -148,8 +156,19 @@ pub struct Hop {
 }
 
 impl Hop {
-    fn new(url: CanonicalUrl) -> Self {
-        Self { url, robots: None, attempts: 0, status: None, timings: None, remote: None, cache: None }
+    fn new(url: CanonicalUrl, method: Method, began_at: Timestamp) -> Self {
+        Self {
+            url,
+            method,
+            began_at,
+            allowed_at: None,
+            robots: None,
+            attempts: 0,
+            status: None,
+            timings: None,
+            remote: None,
+            cache: None,
+        }
     }
 }
 

@@ -86,7 +86,8 @@ fn lease(n: usize) -> Lease {
     };
     let sizes = crate::frontier::Options { max_queued: None, seen_cache_bytes: 0, buffer_bytes: 0 };
     let queued = MemoryFrontier::new(&sizes).sift(vec![found]).unwrap().admitted.remove(0);
-    Lease { host: url.host(), task: Task::Visit(queued, None), ticket: None, may_retry: true, recalled: None }
+    let (host, task) = (url.host(), Task::Visit(queued, None));
+    Lease { host, task, ticket: None, may_retry: true, recalled: None, leased_at: Timestamp(0) }
 }
 
 /// What happens while the pool works.

@@ -26,7 +26,7 @@ mod web;
 
 use web::{Arrival, Page, Web};
 
-use super::*;
+use super::{trail::Sampler, *};
 use crate::{
     address::Canonicalizer,
     clock::{Clock, Timestamp},
@@ -105,6 +105,8 @@ impl Crawl {
             max_bytes: None,
             max_duration: None,
             drain_deadline: Duration::from_secs(30),
+            crawl: None,
+            followed: Sampler::NONE,
             workbench: workbench::Options {
                 active_hosts: 100,
                 head: 16,

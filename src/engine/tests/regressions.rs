@@ -161,6 +161,7 @@ async fn a_slow_recorder_holds_the_workers_back() {
                 ticket: None,
                 may_retry: true,
                 recalled: None,
+                leased_at: Timestamp(0),
             })
             .unwrap();
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     super::{
         event::{Conclusion, Failure, Outcome},
+        trail::Trail,
         visit::{Keep, Subject, Visit},
     },
     Worker, chance,
@@ -40,15 +41,17 @@ impl Worker {
         signals: Option<&Signals>,
         known: Option<Known>,
         may_retry: bool,
+        mut trail: Option<Box<Trail>>,
     ) -> Visit {
         let mut request = Request::get(queued.url.clone(), self.options.max_body_bytes);
         known.iter().for_each(|known| known.put_on(&mut request));
         let answer = self.fetcher.fetch(request).await;
+        trail.iter_mut().for_each(|trail| trail.exchanged(answer.as_ref()));
         let (conduct, subject, found) = match answer {
-            Ok(response) => self.answered(&queued, &response, signals, known.as_ref(), may_retry),
+            Ok(response) => self.answered(&queued, &response, signals, known.as_ref(), may_retry, trail.as_deref_mut()),
             Err(error) => self.unanswered(&queued, &error, may_retry),
         };
-        Visit { host, conduct, subject, found }
+        Visit { host, conduct, subject, found, trail }
     }
 
     fn answered(
@@ -58,6 +61,7 @@ impl Worker {
         signals: Option<&Signals>,
         known: Option<&Known>,
         may_retry: bool,
+        trail: Option<&mut Trail>,
     ) -> (Option<Conduct>, Subject, Vec<Discovery>) {
         let meaning = retry::judge(Purpose::Page, response.into());
         let asked_pause = retry::retry_after(&response.headers, response.timings.ended_at);
@@ -69,7 +73,7 @@ impl Worker {
             return (conduct, again(queued, why, pause, response.timings.ended_at), Vec::new());
         }
         let is_spent = meaning.url == ForUrl::Again && self.is_budget_spent(queued, may_retry);
-        let work = || self.conclude(queued, response, signals, known, is_spent);
+        let work = || self.conclude(queued, response, signals, known, is_spent, trail);
         // A sitemap may unpack to far more than its size.
         let is_large = response.body.len() >= LARGE_BODY_BYTES || queued.kind == Kind::Sitemap;
         let Ending { outcome, record, found, content, keep } = if is_large { blocking(work) } else { work() };
@@ -97,17 +101,24 @@ impl Worker {
         signals: Option<&Signals>,
         known: Option<&Known>,
         is_spent: bool,
+        mut trail: Option<&mut Trail>,
     ) -> Ending {
         if let Some(known) = known.filter(|_| response.status == NOT_MODIFIED) {
             let reading = self.read_again(queued, known);
+            trail.iter_mut().for_each(|trail| trail.lap("judge", self.clock.now()));
             let record = write::not_modified(queued, response, &reading, &known.validators, &self.options.extras);
             let (record, content) = (record.to_line(), content_of(&known.validators.digest));
+            trail.iter_mut().for_each(|trail| trail.lap("write", self.clock.now()));
             // What is kept stays as it is: an answer without a body that names another version says
             // nothing of what that one holds, and to ask by its name would be to never learn it.
             let (outcome, found) = (Outcome::NotModified, reading.found);
             return Ending { outcome, record, found, content, keep: Keep::AsItIs };
         }
         let mut reading = self.read(queued, response, signals);
+        if let Some(trail) = &mut trail {
+            reading.parsed_at.iter().for_each(|parsed_at| trail.lap("parse", *parsed_at));
+            trail.lap("judge", self.clock.now());
+        }
         if is_spent && !retry::is_success(response.status) {
             let failure = (Failure::Status(response.status), BUDGET_SPENT.to_owned());
             reading.failure.get_or_insert(failure);
@@ -127,6 +138,7 @@ impl Worker {
             keep = self.keep(queued, response, &reading, &digest, known);
         }
         let record = record.to_line();
+        trail.iter_mut().for_each(|trail| trail.lap("write", self.clock.now()));
         let content = content_of(&digest).filter(|_| !response.body.is_empty());
         Ending { outcome, record, found: reading.found, content, keep }
     }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     address::CanonicalUrl,
+    clock::Timestamp,
     fetch::{
         ErrorKind, Response,
         redirect::{self, Next},
@@ -57,6 +58,8 @@ pub(super) struct Reading {
     pub(super) link_details: Vec<LinkDetail>,
     /// The body's MIME type, where it is not what the header says.
     pub(super) sniffed_type: Option<String>,
+    /// When it had been parsed, and its links were to be judged.
+    pub(super) parsed_at: Option<Timestamp>,
 }
 
 impl Worker {
@@ -153,6 +156,7 @@ impl Worker {
         via: &Arc<str>,
     ) -> Reading {
         let mut page = parse::page(&response.body, content_type, queued.url.as_url(), &self.options.parse);
+        let parsed_at = Some(self.clock.now());
         if page.language.is_none() {
             page.language = response.header(CONTENT_LANGUAGE).map(str::to_owned);
         }
@@ -171,6 +175,7 @@ impl Worker {
             outlinks_truncated: page.links_truncated || cut,
             canonical: page.canonical.clone(),
             page: Some(page),
+            parsed_at,
             ..Reading::default()
         }
     }
@@ -201,6 +206,7 @@ impl Worker {
 
     /// URLs that stand in a text or a PDF.
     fn read_list(&self, queued: &QueuedUrl, links: &parse::FoundLinks, via: &Arc<str>) -> Reading {
+        let parsed_at = Some(self.clock.now());
         let references = links.urls.iter().map(|url| (Role::Link, &**url));
         let place = Place::new(queued.url.as_url());
         let (found, cut) = self.judge.links(&place, references, &page_way(queued, via));
@@ -208,6 +214,7 @@ impl Worker {
             n_outlinks: Some(links.urls.len()),
             outlinks_truncated: links.truncated || cut,
             found,
+            parsed_at,
             ..Reading::default()
         }
     }
@@ -252,6 +259,7 @@ impl Worker {
             sitemap::newest_first(&mut read.pages);
             sitemap::newest_first(&mut read.sitemaps);
         }
+        let parsed_at = Some(self.clock.now());
         // What a declared sitemap lists is offered as a seed is; a feed that a page links to is a page.
         let declared = queued.kind == Kind::Sitemap;
         let depth = queued.depth().saturating_add(u16::from(!declared));
@@ -275,6 +283,7 @@ impl Worker {
             n_outlinks: Some(read.pages.len() + read.sitemaps.len()),
             outlinks_truncated: read.truncated || cut,
             found,
+            parsed_at,
             ..Reading::default()
         }
     }

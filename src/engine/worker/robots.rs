@@ -8,6 +8,7 @@ use http::Method;
 use super::{
     super::{
         judge::{Place, Way},
+        trail::Trail,
         visit::{Subject, Visit},
     },
     Worker, conduct, conduct_of, signal_of,
@@ -33,11 +34,18 @@ enum Step {
 
 impl Worker {
     /// The visit, and where to look next if that was not all.
-    pub(super) async fn get_robots(&self, host: HostKey, errand: Errand) -> (Visit, Option<Errand>) {
+    pub(super) async fn get_robots(
+        &self,
+        host: HostKey,
+        errand: Errand,
+        mut trail: Option<Box<Trail>>,
+    ) -> (Visit, Option<Errand>) {
         // One more than is read, so that a longer file is known to be longer.
         let request = Request::get(errand.url.clone(), self.options.robots.max_bytes.saturating_add(1));
         let fingerprint = errand.url.fingerprint();
-        let (conduct, step) = match self.fetcher.fetch(request).await {
+        let answer = self.fetcher.fetch(request).await;
+        trail.iter_mut().for_each(|trail| trail.exchanged(answer.as_ref()));
+        let (conduct, step) = match answer {
             Ok(response) => {
                 let meaning = retry::judge(Purpose::RobotsTxt, (&response).into());
                 let conduct = conduct_of(&response, meaning.host, fingerprint);
@@ -55,8 +63,9 @@ impl Worker {
             Step::Next(next) => (None, Some(next)),
         };
         let found = self.sitemaps(&errand, policy.as_ref());
+        trail.iter_mut().for_each(|trail| trail.lap("parse", self.clock.now()));
         let subject = Subject::Robots { origin: errand.origin, policy };
-        (Visit { host, conduct, subject, found }, next)
+        (Visit { host, conduct, subject, found, trail }, next)
     }
 
     fn learn(&self, errand: &Errand, response: &Response, meaning: ForUrl) -> Step {
@@ -96,10 +105,11 @@ impl Worker {
     /// is at hand that is not too old.
     fn unreachable(&self, errand: &Errand, why: &str) -> Step {
         let policy = Policy::unreachable_but_known(errand.known.as_ref(), self.clock.now(), &self.options.robots);
+        let (crawl, url) = (self.crawl(), &errand.url);
         if policy.stale_since.is_some() {
-            tracing::warn!(origin = %errand.origin, why, "robots.txt can't be had, so the last one is gone by for now");
+            tracing::warn!(crawl, origin = %errand.origin, %url, why, "robots.txt can't be had, so the last one is gone by for now");
         } else {
-            tracing::warn!(origin = %errand.origin, why, "robots.txt can't be had, so nothing of its origin is asked for");
+            tracing::warn!(crawl, origin = %errand.origin, %url, why, "robots.txt can't be had, so nothing of its origin is asked for");
         }
         Step::Learnt(Ok(policy))
     }

@@ -59,6 +59,17 @@ impl Store {
         self.fresh.size() + frozen + self.changes.size()
     }
 
+    /// Tells what there is on disk, and whether it is being written anew.
+    pub(in crate::frontier) fn held(&self, tell: &mut dyn FnMut(&'static str, u64)) {
+        let runs = || self.sight.view.runs.iter().flatten();
+        tell("store.runs", runs().count() as u64);
+        tell("store.run_bytes", runs().map(|run| run.size).sum());
+        if let Some(writing) = &self.writing {
+            tell("store.log_bytes", writing.log.size());
+            tell("store.merging", u64::from(!writing.keeper.is_at_rest()));
+        }
+    }
+
     /// Makes everything since the last commit durable, with `meta`, or none of it.
     ///
     /// # Errors

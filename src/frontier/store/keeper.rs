@@ -122,6 +122,11 @@ impl Keeper {
         if state.is_failed { Err(failure(&mut state)) } else { Ok(()) }
     }
 
+    /// Whether nothing is being written or merged.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.shared.lock().is_at_rest
+    }
+
     /// Whether new entries can be taken at once.
     pub(super) fn has_room(&self) -> bool {
         has_room(&self.shared.lock().view)

@@ -154,7 +154,7 @@ impl Workbench {
                 // Behind the others, so that one host can't starve them.
                 self.ready.rotate_left(1);
                 self.want(host);
-                Ok(Some(self.lease(key, task, ticket, may_retry, recalled)))
+                Ok(Some(self.lease(key, task, ticket, may_retry, recalled, now)))
             }
             Turn::Everyone(at) => Err(at),
             Turn::Wait(at, why) => {
@@ -191,6 +191,7 @@ impl Workbench {
         ticket: Option<Ticket>,
         may_retry: bool,
         recalled: Option<Box<Validators>>,
+        leased_at: Timestamp,
     ) -> Lease {
         self.n_out += 1;
         self.in_flight += usize::from(ticket.is_some());
@@ -198,7 +199,7 @@ impl Workbench {
             Task::Visit(queued, _) | Task::Refuse(queued, _) => queued.host(),
             Task::Robots(errand) => errand.url.host(),
         });
-        Lease { host, task, ticket, may_retry, recalled }
+        Lease { host, task, ticket, may_retry, recalled, leased_at }
     }
 
     /// A lease comes back.

@@ -172,6 +172,18 @@ pub struct Lease {
     pub may_retry: bool,
     /// What an earlier pass left of the page.
     pub recalled: Option<Box<Validators>>,
+    /// When it was handed out.
+    pub leased_at: Timestamp,
+}
+
+impl Lease {
+    /// Which URL it is about.
+    pub fn url(&self) -> &CanonicalUrl {
+        match &self.task {
+            Task::Visit(queued, _) | Task::Refuse(queued, _) => &queued.url,
+            Task::Robots(errand) => &errand.url,
+        }
+    }
 }
 
 /// What a lease is for.

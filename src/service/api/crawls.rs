@@ -143,7 +143,7 @@ fn digest(document: &Json_, priority: u8, is_paused: bool) -> String {
 /// Tells all that is wrong with a document. Patterns are compiled, which takes a while: a few documents at a time.
 pub(super) async fn judge(app: &App, document: Document) -> Result<Settings, Problem> {
     let base = app.base.borrow().clone();
-    let place = app.judges.clone().acquire_owned().await;
+    let place = app.judges.free().acquire_owned().await;
     let judged = tokio::task::spawn_blocking(move || {
         let _place = place;
         base.crawl(&document, std::path::Path::new("out")).map_err(|errors| Problem::document(&errors))

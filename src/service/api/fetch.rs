@@ -12,7 +12,6 @@ use axum::{
 use futures::{FutureExt, StreamExt, stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
 use super::{
     App,
@@ -25,7 +24,7 @@ use crate::{
     clock::Clock,
     config::Settings,
     engine::courier::{Courier, Delivery, Failure, FetchResult, Order, Show},
-    service::problem::Problem,
+    service::{places::Places, problem::Problem},
     shutdown::blocking,
 };
 
@@ -47,7 +46,7 @@ pub(crate) struct Desk {
     settings: Arc<Settings>,
     canonicalizer: Canonicalizer,
     /// URLs at once.
-    places: Arc<Semaphore>,
+    places: Places,
     /// For bodies in answers.
     room: Room,
     clock: Clock,
@@ -141,7 +140,7 @@ fn deadline(given: Option<u64>) -> Result<Duration, Problem> {
 impl Desk {
     pub(crate) fn new(courier: Courier, secrets: HeaderMap, settings: Arc<Settings>, clock: Clock) -> Self {
         let canonicalizer = Canonicalizer::new(&settings.canonical);
-        let places = Arc::new(Semaphore::new(settings.daemon.fetches));
+        let places = Places::new(settings.daemon.fetches);
         let room = Room::new(settings.daemon.answer_bytes);
         Self { courier, secrets, settings, canonicalizer, places, room, clock }
     }
@@ -222,9 +221,19 @@ impl Desk {
         (if size >= LARGE_BODY_BYTES { blocking(conclude) } else { conclude() }, held)
     }
 
+    /// Places for URLs that are taken, and all there are.
+    pub(super) fn load(&self) -> (u64, u64) {
+        self.places.load()
+    }
+
+    /// As the daemon was started with.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     fn place(&self, n: usize) -> Result<tokio::sync::OwnedSemaphorePermit, Problem> {
         let n = u32::try_from(n).unwrap_or(u32::MAX);
-        let place = self.places.clone().try_acquire_many_owned(n);
+        let place = self.places.free().try_acquire_many_owned(n);
         place.map_err(|_| Problem::unavailable("as many URLs are being fetched as may be (daemon.fetches)"))
     }
 }

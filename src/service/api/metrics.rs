@@ -1,10 +1,16 @@
 //! Metrics, in the text format of OpenMetrics.
 //!
-//! What is counted as it happens is here; what exists anyway (crawls, the cache, what is held) is read when somebody
-//! asks. Labels are from closed sets: calls by the path as it is in the table of calls, crawls by state, pages by outcome.
-//! Nothing is labelled with a host, a URL, a crawl or a key.
+//! What is counted as it happens is here; what exists anyway (crawls, hosts, pools, the cache, what is held) is read when
+//! somebody asks (`read`), and so is the process (`process`). Labels are from closed sets: calls by the path as it is in the
+//! table of calls, crawls by state, pages by outcome. Nothing is labelled with a host, a URL, a crawl or a key.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod process;
+mod read;
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use axum::{
     extract::State,
@@ -16,7 +22,6 @@ use prometheus_client::{
     metrics::{
         counter::Counter,
         family::Family,
-        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::{Registry, Unit},
@@ -25,12 +30,10 @@ use prometheus_client::{
 use super::{App, endpoint::Caller};
 use crate::{
     engine::{
-        event::{CrawlEvent, Outcome},
-        stats::Progress,
-        vitals,
+        event::{CrawlEvent, Failure, Outcome},
+        waits::Waited,
     },
-    job::Surroundings,
-    service::{board::Board, foreman::free_bytes, problem::Problem},
+    service::problem::Problem,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,13 +44,18 @@ struct Call {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Of {
-    of: &'static str,
+struct Why {
+    why: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcomes {
     outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Standing {
+    standing: &'static str,
 }
 
 /// What is counted while the daemon runs. Clones count together.
@@ -62,6 +70,14 @@ struct Counters {
     body_bytes: Counter,
     wire_bytes: Counter,
     retries: Counter,
+    discovered: Counter,
+    failures: Family<Why, Counter>,
+    refusals: Family<Why, Counter>,
+    robots: Family<Standing, Counter>,
+    hosts_slowed: Family<Why, Counter>,
+    hosts_given_up: Counter,
+    directories_retired: Counter,
+    waited_seconds: Family<Why, Counter<f64, AtomicU64>>,
     commits: Counter,
     commit_seconds: Histogram,
     latency_seconds: Histogram,
@@ -76,6 +92,14 @@ impl Default for Metrics {
             body_bytes: Counter::default(),
             wire_bytes: Counter::default(),
             retries: Counter::default(),
+            discovered: Counter::default(),
+            failures: Family::default(),
+            refusals: Family::default(),
+            robots: Family::default(),
+            hosts_slowed: Family::default(),
+            hosts_given_up: Counter::default(),
+            directories_retired: Counter::default(),
+            waited_seconds: Family::default(),
             commits: Counter::default(),
             commit_seconds: Histogram::new(exponential_buckets(0.001, 4.0, 8)),
             latency_seconds: Histogram::new(exponential_buckets(0.004, 4.0, 8)),
@@ -105,6 +129,11 @@ impl Metrics {
             CrawlEvent::Concluded(conclusion) => {
                 let outcome: Outcome = conclusion.outcome;
                 self.0.urls.get_or_create(&Outcomes { outcome: outcome.as_str() }).inc();
+                match outcome {
+                    Outcome::Failed(why) => self.0.failures.get_or_create(&Why { why: class(why) }).inc(),
+                    Outcome::Refused(why) => self.0.refusals.get_or_create(&Why { why: why.as_str() }).inc(),
+                    Outcome::Fetched | Outcome::NotModified | Outcome::Redirected => 0,
+                };
                 self.0.body_bytes.inc_by(conclusion.body_bytes);
                 self.0.wire_bytes.inc_by(conclusion.wire_bytes);
                 conclusion.latency.iter().for_each(|latency| self.0.latency_seconds.observe(latency.as_secs_f64()));
@@ -116,7 +145,25 @@ impl Metrics {
                 self.0.commits.inc();
                 self.0.commit_seconds.observe(took.as_secs_f64());
             }
-            _ => {}
+            CrawlEvent::Discovered { n_urls } => {
+                self.0.discovered.inc_by(*n_urls);
+            }
+            CrawlEvent::RobotsFetched { standing, .. } => {
+                self.0.robots.get_or_create(&Standing { standing }).inc();
+            }
+            CrawlEvent::HostSlowed { why, .. } => {
+                self.0.hosts_slowed.get_or_create(&Why { why }).inc();
+            }
+            CrawlEvent::HostGivenUp { .. } => {
+                self.0.hosts_given_up.inc();
+            }
+            CrawlEvent::DirectoryRetired { .. } => {
+                self.0.directories_retired.inc();
+            }
+            CrawlEvent::Waited(Waited { why, took, .. }) => {
+                self.0.waited_seconds.get_or_create(&Why { why: why.as_str() }).inc_by(took.as_secs_f64());
+            }
+            CrawlEvent::Followed(_) => {}
         }
     }
 
@@ -131,6 +178,21 @@ impl Metrics {
         let help = "Bodies of crawled URLs, over the wire";
         registry.register_with_unit("crawl_wire", help, Unit::Bytes, counters.wire_bytes.clone());
         registry.register("crawl_retries", "Attempts beyond the first", counters.retries.clone());
+        registry.register("crawl_urls_discovered", "URLs that nobody had seen before", counters.discovered.clone());
+        registry.register("crawl_failures", "URLs of crawls that failed, by why", counters.failures.clone());
+        registry.register(
+            "crawl_refusals",
+            "URLs of crawls that were not asked for, by why",
+            counters.refusals.clone(),
+        );
+        registry.register("crawl_robots", "Requests for a robots.txt, by what it means", counters.robots.clone());
+        let help = "Hosts that were left in peace for a while, by why";
+        registry.register("crawl_hosts_slowed", help, counters.hosts_slowed.clone());
+        registry.register("crawl_hosts_given_up", "Hosts that failed too often", counters.hosts_given_up.clone());
+        let help = "Directories of which nothing more is asked for";
+        registry.register("crawl_directories_retired", help, counters.directories_retired.clone());
+        let help = "Time for which nothing but what is promised to hosts held a crawl up, by why";
+        registry.register_with_unit("crawl_waited", help, Unit::Seconds, counters.waited_seconds.clone());
         registry.register("crawl_commits", "Commits of outputs and frontier", counters.commits.clone());
         let help = "Time that a commit took";
         registry.register_with_unit("crawl_commit", help, Unit::Seconds, counters.commit_seconds.clone());
@@ -139,78 +201,23 @@ impl Metrics {
     }
 }
 
-fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
-    let gauge = Gauge::<i64>::default();
-    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-    registry.register(name, help, gauge);
-}
-
-fn gauges(registry: &mut Registry, name: &str, help: &str, values: impl IntoIterator<Item = (&'static str, u64)>) {
-    let family = Family::<Of, Gauge>::default();
-    for (of, value) in values {
-        family.get_or_create(&Of { of }).set(i64::try_from(value).unwrap_or(i64::MAX));
-    }
-    registry.register(name, help, family);
-}
-
-/// What exists right now.
-fn read(board: &Board, surroundings: &Surroundings, registry: &mut Registry) {
-    let counts = board.counts(|_| true);
-    gauges(registry, "crawls", "Crawls by state", counts.into_iter().map(|(state, n)| (state.as_str(), n as u64)));
-    let (mut in_flight, mut pending, mut hosts) = (0, 0, 0);
-    let mut held: BTreeMap<&'static str, u64> = BTreeMap::new();
-    for shown in board.list(None, usize::MAX, |shown| shown.live.is_some()) {
-        let Some(live) = shown.live else { continue };
-        let progress = live.picture.borrow();
-        in_flight += progress.in_flight as u64;
-        pending += progress.tally.n_pending();
-        hosts += progress.hosts_active as u64;
-        for (name, n) in &progress.recorder {
-            *held.entry(name).or_default() += n;
-        }
-    }
-    gauge(registry, "crawl_requests_in_flight", "Requests of crawls in flight", in_flight);
-    gauge(registry, "crawl_urls_pending", "URLs of running crawls that are not concluded", pending);
-    gauge(registry, "crawl_hosts_active", "Hosts in memory with something left to do", hosts);
-    let vitals = vitals::take(&Progress::default(), surroundings.http.as_ref(), &surroundings.gate);
-    for (name, n) in vitals.held {
-        *held.entry(name).or_default() += n;
-    }
-    gauges(registry, "held", "Sizes of maps, queues and pools", held);
-    gauge(registry, "resident_memory_bytes", "Resident memory", vitals.rss_bytes);
-    gauge(registry, "open_files", "Open files, sockets among them", vitals.files as u64);
-    gauge(registry, "open_sockets", "Open sockets", vitals.sockets as u64);
-    gauge(registry, "tasks", "Tasks of the runtime", vitals.tasks as u64);
-    if let Some(cache) = &surroundings.cache {
-        let counts = cache.counts();
-        let answers = [
-            ("hit", counts.hits),
-            ("stale", counts.stale),
-            ("revalidated", counts.revalidated),
-            ("collapsed", counts.collapsed),
-            ("miss", counts.misses),
-            ("bypass", counts.bypasses),
-        ];
-        gauges(
-            registry,
-            "cache_answers",
-            "Requests to the cache since the start, by what it had to do with them",
-            answers,
-        );
-        gauge(registry, "cache_urls", "URLs in the cache", counts.urls);
-        gauge(registry, "cache_bytes", "Bytes in the cache", counts.bytes);
+/// Statuses by their first digit: servers answer with any number.
+fn class(why: Failure) -> &'static str {
+    match why {
+        Failure::Status(400..500) => "http-4xx",
+        Failure::Status(500..600) => "http-5xx",
+        Failure::Status(_) => "http-other",
+        Failure::Error(kind) => kind.as_str(),
+        Failure::Redirect(kind) => kind.as_str(),
     }
 }
 
 pub(super) async fn metrics(State(app): State<App>, _: Caller) -> Result<Response, Problem> {
-    let mut registry = Registry::with_prefix("dragline");
-    app.metrics.register(&mut registry);
-    read(&app.crawls.board, &app.surroundings, &mut registry);
-    let free = free_bytes(&app.crawls.shelf).unwrap_or_default();
-    gauge(&mut registry, "disk_free_bytes", "Free space where the data folder is", free);
-    let started = Gauge::<f64, std::sync::atomic::AtomicU64>::default();
-    started.set(app.started_at.0 as f64 / 1e6);
-    registry.register("start_time_seconds", "When the process was started, since the epoch", started);
+    let mut registry = Registry::default();
+    let ours = registry.sub_registry_with_prefix("dragline");
+    app.metrics.register(ours);
+    read::read(&app, ours);
+    process::read(&app, &mut registry);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|error| Problem::internal("the metrics can't be written", &error))?;
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");

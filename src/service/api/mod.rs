@@ -43,11 +43,12 @@ pub(crate) mod calls {
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::{
     door::{Door, Need},
     foreman::Crawls,
+    places::Places,
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -72,11 +73,13 @@ pub(crate) struct Parts {
     /// Changes with the configuration.
     pub(crate) door: watch::Receiver<Arc<Door>>,
     pub(crate) desk: Desk,
+    /// Places for connections of callers.
+    pub(crate) connections: Places,
     /// Places for readers of events.
-    pub(crate) readers: Arc<Semaphore>,
+    pub(crate) readers: Places,
     /// Places for documents that are being judged, and for outputs that are being read through.
-    pub(crate) judges: Arc<Semaphore>,
-    pub(crate) scans: Arc<Semaphore>,
+    pub(crate) judges: Places,
+    pub(crate) scans: Places,
     pub(crate) clock: Clock,
     pub(crate) started_at: Timestamp,
     pub(crate) shutdown: Shutdown,

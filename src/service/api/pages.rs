@@ -119,7 +119,7 @@ pub(crate) async fn read(app: &App, caller: &Guest, id: &str, asked: PagesQuery)
     let mut place = asked.cursor.as_deref().map_or(Some(Place::default()), parse).ok_or_else(wrong)?;
     let out = app.crawls.shelf.out(shown.entry.id);
     let is_over = shown.state().is_over();
-    let scan = app.scans.clone().try_acquire_owned();
+    let scan = app.scans.free().try_acquire_owned();
     let scan = scan.map_err(|_| Problem::unavailable("as many outputs are being read through as may be"))?;
     let of_pass = asked.cursor.as_deref().and_then(pass_of);
     let found = tokio::task::spawn_blocking(move || {

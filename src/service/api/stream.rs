@@ -48,7 +48,7 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let shown = extract::crawl(&app, &caller, &id)?;
-    let place = app.readers.clone().try_acquire_owned();
+    let place = app.readers.free().try_acquire_owned();
     let place = place.map_err(|_| Problem::unavailable("as many events are being read as may be (daemon.readers)"))?;
     let name = headers.get("last-event-id").and_then(|name| name.to_str().ok()).unwrap_or_default();
     let reader = Reader {

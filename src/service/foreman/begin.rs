@@ -96,7 +96,8 @@ impl Work {
         let id = self.entry.id;
         // Patterns are compiled, which may take a while.
         let Meaning { settings, beginning, more_seeds } = blocking(|| self.meaning())?;
-        let prepared = job::prepare(&settings, beginning, &more_seeds, &self.surroundings).await;
+        let prepared =
+            job::prepare(&settings, beginning, &more_seeds, Some(id.to_string().into()), &self.surroundings).await;
         let mut prepared = match prepared {
             Ok(prepared) => prepared,
             // A process was killed between the crawl's end and the word in the ledger.

@@ -165,6 +165,8 @@ impl Bench {
     fn options(&self) -> engine::Options {
         let settings = &self.settings;
         engine::Options {
+            crawl: None,
+            followed: engine::trail::Sampler::NONE,
             concurrency: 32,
             max_body_bytes: settings.fetch.max_body_bytes,
             retries: settings.fetch.retries,

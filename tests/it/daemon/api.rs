@@ -337,5 +337,8 @@ async fn single_urls_are_fetched_and_kept() {
     assert_eq!((&purged["urls"], &purged["bytes"]), (&json!(0), &json!(0)), "{purged}");
     let metrics = daemon.call("GET", "/metrics", "", b"").await;
     let metrics = String::from_utf8(metrics.body).unwrap();
-    assert!(metrics.ends_with("# EOF\n") && metrics.contains("dragline_cache_answers{of=\"stale\"} 3"), "{metrics}");
+    assert!(
+        metrics.ends_with("# EOF\n") && metrics.contains("dragline_cache_answers_total{of=\"stale\"} 3"),
+        "{metrics}"
+    );
 }

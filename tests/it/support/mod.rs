@@ -10,6 +10,7 @@ pub(crate) mod audit;
 pub(crate) mod binary;
 pub(crate) mod browser;
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod daemon;
 pub(crate) mod ground;
 pub(crate) mod reader;
