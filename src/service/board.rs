@@ -16,7 +16,7 @@ use super::{
     history::History,
     ledger::{CrawlId, Entry, How, Schedule, Want},
 };
-use crate::{engine::stats::Progress, sink::Mark};
+use crate::{clock::Timestamp, engine::stats::Progress, sink::Mark};
 
 /// How a crawl stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -116,6 +116,7 @@ impl Shown {
 pub(crate) struct Board {
     crawls: Arc<Mutex<BTreeMap<CrawlId, Shown>>>,
     schedules: Arc<Mutex<BTreeMap<CrawlId, Schedule>>>,
+    blocked: Arc<Mutex<BTreeMap<String, Timestamp>>>,
 }
 
 impl Board {
@@ -125,6 +126,15 @@ impl Board {
 
     pub(super) fn show_schedules(&self, schedules: BTreeMap<CrawlId, Schedule>) {
         *self.schedules.lock().unwrap_or_else(PoisonError::into_inner) = schedules;
+    }
+
+    pub(super) fn show_blocked(&self, blocked: BTreeMap<String, Timestamp>) {
+        *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = blocked;
+    }
+
+    /// Hosts that were blocked, and until when: a time that may have passed.
+    pub(crate) fn blocked(&self) -> BTreeMap<String, Timestamp> {
+        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn schedule(&self, id: CrawlId) -> Option<Schedule> {
