@@ -18,7 +18,7 @@ use super::{
     book::{End, Limit},
     stats::{Gauges, Held, HostLoad, Progress, Stage, Tally},
     visit::{ToDispatcher, ToRecorder},
-    waits::{MAX_TAIL, Stopwatch, Wait},
+    waits::{MAX_TAIL, MAX_TROUBLED, Stopwatch, Wait},
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -292,6 +292,7 @@ impl Dispatcher {
             waiting,
             next_at: self.bench.next_at(),
             tail: self.tail.clone(),
+            troubled: self.bench.troubled(MAX_TROUBLED).into_iter().map(Wait::from).collect(),
             recorder: self.recorder.clone(),
             held: Held { bench: self.bench.sizes(), permits: self.outstanding, inbox: self.wires.inbox.len() },
             busiest: busiest.collect(),

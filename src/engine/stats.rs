@@ -220,6 +220,8 @@ pub struct Progress {
     /// The hosts that are waited for, those whose time comes first in front, when nothing else can be done
     /// and no more than [`MAX_TAIL`](super::waits::MAX_TAIL) hosts are left.
     pub tail: Option<Vec<Wait>>,
+    /// Hosts that wait for more than their interval, at most [`MAX_TROUBLED`](super::waits::MAX_TROUBLED).
+    pub troubled: Vec<Wait>,
     /// What the dispatcher holds.
     pub held: Held,
     /// What recorder and store hold.

@@ -23,6 +23,8 @@ use crate::{
 
 /// Hosts left below which a display names those that it waits for.
 pub const MAX_TAIL: usize = 16;
+/// Hosts that a display names because they wait for more than their interval.
+pub const MAX_TROUBLED: usize = 32;
 /// Hosts whose times are kept apart; half of them are kept when there are more.
 const MAX_HOSTS: usize = 256;
 /// How often the recorder is told of waits.

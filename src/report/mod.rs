@@ -29,7 +29,7 @@ mod tests;
 
 pub use html::html;
 pub(crate) use html::{account, failures, latency, sections, status};
-pub(crate) use parts::{moment, table};
+pub(crate) use parts::moment;
 pub(crate) use plots::recent;
 pub(crate) use units::{Unit, count, number};
 

@@ -51,7 +51,7 @@ pub(super) fn figure(
 }
 
 /// A table that scrolls by itself in a narrow window, with the keyboard as well.
-pub(crate) fn table(caption: &str, columns: &[&str], rows: impl Iterator<Item = (String, Vec<String>)>) -> Markup {
+pub(super) fn table(caption: &str, columns: &[&str], rows: impl Iterator<Item = (String, Vec<String>)>) -> Markup {
     html! {
         div.scroll role="region" aria-label=(caption) tabindex="0" {
             table {

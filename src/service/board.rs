@@ -17,6 +17,7 @@ use super::{
     ledger::{CrawlId, Entry, How, Schedule, Want},
 };
 use crate::{
+    clock::Timestamp,
     engine::{Looks, stats::Progress},
     sink::Mark,
 };
@@ -121,6 +122,7 @@ impl Shown {
 pub(crate) struct Board {
     crawls: Arc<Mutex<BTreeMap<CrawlId, Shown>>>,
     schedules: Arc<Mutex<BTreeMap<CrawlId, Schedule>>>,
+    blocked: Arc<Mutex<BTreeMap<String, Timestamp>>>,
 }
 
 impl Board {
@@ -130,6 +132,15 @@ impl Board {
 
     pub(super) fn show_schedules(&self, schedules: BTreeMap<CrawlId, Schedule>) {
         *self.schedules.lock().unwrap_or_else(PoisonError::into_inner) = schedules;
+    }
+
+    pub(super) fn show_blocked(&self, blocked: BTreeMap<String, Timestamp>) {
+        *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = blocked;
+    }
+
+    /// Hosts that were blocked, and until when: a time that may have passed.
+    pub(crate) fn blocked(&self) -> BTreeMap<String, Timestamp> {
+        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn schedule(&self, id: CrawlId) -> Option<Schedule> {

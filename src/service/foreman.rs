@@ -141,6 +141,7 @@ impl Foreman {
         let ended: Vec<Entry> = foreman.entries.values().filter(|entry| entry.is_to_end()).cloned().collect();
         ended.into_iter().for_each(|entry| foreman.change(entry.end(How::Cancelled, None, now)));
         foreman.show_schedules();
+        foreman.board.show_blocked(foreman.blocked.clone());
         for (host, until) in &foreman.blocked {
             foreman.surroundings.gate.block(&HostKey::new(host), *until);
         }

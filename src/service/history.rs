@@ -21,6 +21,7 @@ const RATE_OVER_S: f64 = 10.0;
 struct Sample {
     at: Timestamp,
     n_pages: u64,
+    n_failed: u64,
     n_pending: u64,
     /// Of answers since the sample before, milliseconds; none without any.
     median_ms: Option<f64>,
@@ -32,6 +33,7 @@ struct Sample {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Recent {
     pub(crate) pages_per_second: Vec<(f64, f64)>,
+    pub(crate) failures_per_second: Vec<(f64, f64)>,
     pub(crate) pending: Vec<(f64, f64)>,
     pub(crate) median_ms: Vec<(f64, f64)>,
     pub(crate) most_ms: Vec<(f64, f64)>,
@@ -61,6 +63,7 @@ impl History {
         let sample = Sample {
             at: progress.at,
             n_pages: tally.n_pages(),
+            n_failed: tally.n_failed(),
             n_pending: tally.n_pending(),
             median_ms: quantile(&news, 0.5),
             most_ms: quantile(&news, 0.9),
@@ -89,9 +92,11 @@ impl History {
         let before = |sample: &Sample| now.since(sample.at).as_secs_f64();
         for (earlier, later) in kept.samples.iter().zip(kept.samples.iter().skip(1)) {
             let seconds = later.at.since(earlier.at).as_secs_f64().max(1e-3);
-            let rate = later.n_pages.saturating_sub(earlier.n_pages) as f64 / seconds;
+            let rate = |of: fn(&Sample) -> u64| of(later).saturating_sub(of(earlier)) as f64 / seconds;
             // A step, so that a single one is seen.
-            recent.pages_per_second.extend([(before(earlier), rate), (before(later), rate)]);
+            let step = |rate: f64| [(before(earlier), rate), (before(later), rate)];
+            recent.pages_per_second.extend(step(rate(|sample| sample.n_pages)));
+            recent.failures_per_second.extend(step(rate(|sample| sample.n_failed)));
         }
         for sample in &kept.samples {
             recent.pending.push((before(sample), sample.n_pending as f64));
@@ -101,6 +106,7 @@ impl History {
         // The picture has not changed since the last sample.
         if let Some(last) = kept.samples.back().filter(|last| before(last) >= 1.5) {
             recent.pages_per_second.extend([(before(last), 0.0), (0.0, 0.0)]);
+            recent.failures_per_second.extend([(before(last), 0.0), (0.0, 0.0)]);
             recent.pending.push((0.0, last.n_pending as f64));
         }
         recent
@@ -129,7 +135,8 @@ mod tests {
     use crate::engine::stats::Tally;
 
     fn progress(second: u64, fetched: u64, latency_ms: &[u64]) -> Progress {
-        let tally = Tally { discovered: 1000, fetched, latency_ms: latency_ms.to_vec(), ..Tally::default() };
+        let failed = [("timeout".to_owned(), fetched / 10)].into();
+        let tally = Tally { discovered: 1000, fetched, failed, latency_ms: latency_ms.to_vec(), ..Tally::default() };
         Progress { at: Timestamp(second * 1_000_000), tally, ..Progress::default() }
     }
 
@@ -156,7 +163,8 @@ mod tests {
         assert_eq!(history.rate(now(3)), Some(15.0));
         let recent = history.recent(now(3));
         assert_eq!(recent.pages_per_second, [(2.0, 10.0), (1.0, 10.0), (1.0, 20.0), (0.0, 20.0)]);
-        assert_eq!(recent.pending, [(2.0, 900.0), (1.0, 890.0), (0.0, 870.0)]);
+        assert_eq!(recent.failures_per_second, [(2.0, 1.0), (1.0, 1.0), (1.0, 2.0), (0.0, 2.0)]);
+        assert_eq!(recent.pending, [(2.0, 890.0), (1.0, 879.0), (0.0, 857.0)]);
         assert_eq!(recent.median_ms, [(1.0, 3.0)]);
         let idle = history.recent(now(60));
         assert_eq!(idle.pages_per_second.last(), Some(&(0.0, 0.0)));

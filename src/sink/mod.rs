@@ -11,7 +11,7 @@ mod jsonl;
 mod reader;
 
 pub use jsonl::{JsonlSink, is_output_name};
-pub use reader::{Place, read_records, read_records_from};
+pub use reader::{Place, read_records, read_records_before, read_records_from};
 
 use std::path::PathBuf;
 

@@ -4,6 +4,7 @@
 //! records and never changes a file.
 
 use std::{
+    collections::VecDeque,
     fs::File,
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::Path,
@@ -15,6 +16,9 @@ use super::{Mark, SinkError};
 const BUFFER_BYTES: usize = 256 << 10;
 /// Longest record looked at, bytes; a longer one is damage. Bodies' texts are bounded far below.
 const MAX_LINE_BYTES: u64 = 8 << 30;
+
+/// Records that are read at once from behind, bytes; more if one is longer.
+const CHUNK_BYTES: u64 = 1 << 20;
 
 /// A place between two records: in which of the files, and how many bytes of it, unpacked, lie before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,10 +70,89 @@ pub fn read_records_from(
     Ok(())
 }
 
+/// Calls `each` for every committed record before `place`, or before the end, the last one first, until it answers
+/// `false`; each comes with the place before it. Of a file that is packed all that lies before is unpacked, again for
+/// each megabyte of records.
+///
+/// # Errors
+/// When a file can't be read or does not unpack.
+pub fn read_records_before(
+    folder: &Path,
+    marks: &[Mark],
+    place: Option<Place>,
+    each: &mut dyn FnMut(&[u8], Place) -> bool,
+) -> Result<(), SinkError> {
+    let place = place.unwrap_or(Place { file: usize::MAX, bytes: u64::MAX });
+    for (n, mark) in marks.iter().enumerate().rev().filter(|(n, _)| *n <= place.file) {
+        let mut end = if n == place.file { place.bytes } else { u64::MAX };
+        let path = folder.join(&mark.file);
+        while end > 0 {
+            let io = |source| SinkError::Unreadable { path: path.clone(), source };
+            let (start, lines) = lines_before(&path, mark.bytes, end).map_err(io)?;
+            let mut at = start + lines.len() as u64;
+            for line in lines.split_inclusive(|byte| *byte == b'\n').rev() {
+                at -= line.len() as u64;
+                if !each(line.strip_suffix(b"\n").unwrap_or(line), Place { file: n, bytes: at }) {
+                    return Ok(());
+                }
+            }
+            end = start;
+        }
+    }
+    Ok(())
+}
+
+/// Whole lines before `end`, and where the first of them begins: about as many as [`CHUNK_BYTES`] hold, one at least
+/// if there is one.
+fn lines_before(path: &Path, length: u64, end: u64) -> io::Result<(u64, Vec<u8>)> {
+    if !is_plain(path) {
+        return packed_lines_before(path, length, end);
+    }
+    let (mut file, end, mut size) = (File::open(path)?, end.min(length), CHUNK_BYTES);
+    loop {
+        let from = end.saturating_sub(size);
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(from))?;
+        file.by_ref().take(end - from).read_to_end(&mut bytes)?;
+        if from == 0 {
+            return Ok((0, bytes));
+        }
+        // What stands before the first end of a line is the rest of one.
+        let rest = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1).filter(|at| *at < bytes.len());
+        if let Some(rest) = rest {
+            bytes.drain(..rest);
+            return Ok((from + rest as u64, bytes));
+        }
+        size = size.saturating_mul(2);
+    }
+}
+
+fn packed_lines_before(path: &Path, length: u64, end: u64) -> io::Result<(u64, Vec<u8>)> {
+    let mut all = unpacked(path, length, 0)?;
+    let (mut lines, mut held, mut at) = (VecDeque::new(), 0_u64, 0_u64);
+    while at < end {
+        let mut line = Vec::new();
+        if all.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        at += line.len() as u64;
+        held += line.len() as u64;
+        lines.push_back(line);
+        while held > CHUNK_BYTES && lines.len() > 1 {
+            held -= lines.pop_front().map_or(0, |line| line.len() as u64);
+        }
+    }
+    Ok((at - held, lines.into_iter().flatten().collect()))
+}
+
+fn is_plain(path: &Path) -> bool {
+    !matches!(path.extension().and_then(|ending| ending.to_str()), Some("gz" | "zst"))
+}
+
 /// The first `length` bytes of a file, unpacked, without the first `skipped` of what comes out.
 fn unpacked(path: &Path, length: u64, skipped: u64) -> io::Result<BufReader<Box<dyn Read>>> {
     let mut file = File::open(path)?;
-    let is_plain = !matches!(path.extension().and_then(|ending| ending.to_str()), Some("gz" | "zst"));
+    let is_plain = is_plain(path);
     let from = if is_plain { skipped.min(length) } else { 0 };
     file.seek(SeekFrom::Start(from))?;
     let file = BufReader::with_capacity(BUFFER_BYTES, file.take(length - from));
@@ -128,6 +211,45 @@ mod tests {
                 }
             }
             assert_eq!(again, read, "{compression:?}");
+            // The same from behind.
+            let (mut back, mut place) = (Vec::new(), None);
+            loop {
+                let (n_before, from) = (back.len(), place);
+                let mut each = |record: &[u8], before: Place| {
+                    back.push(String::from_utf8(record.to_vec()).unwrap());
+                    place = Some(before);
+                    back.len() % 3 != 0
+                };
+                read_records_before(folder.path(), &marks, from, &mut each).unwrap();
+                if back.len() == n_before {
+                    break;
+                }
+            }
+            back.reverse();
+            assert_eq!(back, read, "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn records_are_read_from_behind_however_long_they_are() {
+        for compression in [Compression::None, Compression::Zstd] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut sink = JsonlSink::open(folder.path(), Options { compression, rotate_bytes: None }, &[]).unwrap();
+            let chunk = usize::try_from(CHUNK_BYTES).unwrap();
+            let lengths = [3, chunk - 1, chunk, 1, chunk + 1, 0, 3 * chunk, 7];
+            for (n, length) in lengths.into_iter().enumerate() {
+                sink.append(format!("{n}{}", "x".repeat(length)).as_bytes()).unwrap();
+            }
+            sink.sync().unwrap();
+            let mut found = Vec::new();
+            let mut each = |record: &[u8], _: Place| {
+                found.push((record[0] - b'0', record.len() - 1));
+                true
+            };
+            read_records_before(folder.path(), &sink.marks(), None, &mut each).unwrap();
+            found.reverse();
+            let expected: Vec<_> = (0_u8..).zip(lengths).collect();
+            assert_eq!(found, expected, "{compression:?}");
         }
     }
 

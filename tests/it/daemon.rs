@@ -4,6 +4,7 @@ mod api;
 mod closed;
 mod ctl;
 mod dashboard;
+mod dashboard_pages;
 mod killed;
 mod lives;
 mod metrics;

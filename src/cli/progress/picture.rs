@@ -217,6 +217,7 @@ mod tests {
             hosts_active: 12,
             waiting: [(Waiting::Politeness, 2), (Waiting::Backoff, 1)].into(),
             next_at: Some(NOW + Duration::from_secs(4)),
+            troubled: Vec::new(),
             tail: None,
             held: Held::default(),
             recorder: [].into(),

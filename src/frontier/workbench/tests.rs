@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     address::{Canonicalizer, HostPattern},
     frontier::Kind,
-    politeness::{Gate, HostState, Quiet, Signal},
+    politeness::{Backoff, Gate, HostState, Quiet, Signal},
     robots,
 };
 
@@ -479,6 +479,30 @@ fn a_tail_tells_for_whom_the_crawl_waits() {
     assert_eq!(tail[1].until, START + LATENCY + Duration::from_secs(30));
     world.run();
     assert_eq!(world.bench.tail(5), None);
+}
+
+#[test]
+fn whoever_waits_for_more_than_an_interval_is_named() {
+    let rests = |seconds| HostState {
+        not_before: START + Duration::from_secs(seconds),
+        backing_off: true,
+        backoff: Some(Backoff::Failed),
+        errors_in_row: 3,
+        ..HostState::default()
+    };
+    let mut world = World::new(options(10, Duration::from_secs(1)), 4);
+    world = world.with("late.test", 3).with_state("late.test", rests(200));
+    world = world.with("sore.test", 2).with_state("sore.test", rests(100)).with("well.test", 50);
+    assert!(world.bench.troubled(5).is_empty(), "nothing is known yet");
+    world.run_until(START + Duration::from_secs(3));
+    let told = |world: &World, most| -> Vec<_> {
+        world.bench.troubled(most).iter().map(|wait| (wait.host.to_string(), wait.why, wait.n_urls)).collect()
+    };
+    let expected = [("sore.test".to_owned(), Why::Backoff, 2), ("late.test".to_owned(), Why::Backoff, 3)];
+    assert_eq!(told(&world, 5), expected);
+    assert_eq!(told(&world, 1), expected[..1], "the one whose time comes first");
+    world.run();
+    assert!(world.bench.troubled(5).is_empty());
 }
 
 proptest! {

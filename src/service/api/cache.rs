@@ -9,20 +9,20 @@ use crate::{address::Canonicalizer, service::problem::Problem};
 
 /// What the cache holds, and what came of requests since the start.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct CacheView {
+pub(crate) struct CacheView {
     /// URLs in it.
-    urls: u64,
+    pub(crate) urls: u64,
     /// Bytes that they take.
-    bytes: u64,
+    pub(crate) bytes: u64,
     /// URLs that made room for others.
-    evicted: u64,
-    hits: u64,
-    stale: u64,
-    revalidated: u64,
+    pub(crate) evicted: u64,
+    pub(crate) hits: u64,
+    pub(crate) stale: u64,
+    pub(crate) revalidated: u64,
     /// Requests that waited for another's exchange.
-    collapsed: u64,
-    misses: u64,
-    bypasses: u64,
+    pub(crate) collapsed: u64,
+    pub(crate) misses: u64,
+    pub(crate) bypasses: u64,
 }
 
 /// What is forgotten.
@@ -33,7 +33,8 @@ pub(super) struct PurgeQuery {
     url: Option<String>,
 }
 
-async fn view(app: &App) -> Result<CacheView, Problem> {
+/// What there is to say of the cache.
+pub(crate) async fn view(app: &App) -> Result<CacheView, Problem> {
     let cache = app.surroundings.cache.as_ref();
     let cache = cache.ok_or_else(|| Problem::not_found("there is no cache (cache.enabled)"))?;
     // What was put in a moment ago is not counted before that.
@@ -56,15 +57,20 @@ pub(super) async fn read(State(app): State<App>, _: Caller) -> Result<Json<Cache
     view(&app).await.map(Json)
 }
 
+/// Has the cache forget a URL, or everything.
+pub(crate) async fn forget(app: &App, url: Option<&str>) -> Result<CacheView, Problem> {
+    let url = url.map(|url| Canonicalizer::new(&app.base.borrow().settings().canonical).parse(url));
+    let url = url.transpose().map_err(|error| Problem::bad_request(format!("url: {error}")))?;
+    if let Some(cache) = &app.surroundings.cache {
+        cache.forget(url.as_ref()).await;
+    }
+    view(app).await
+}
+
 pub(super) async fn purge(
     State(app): State<App>,
     _: Caller,
     Asked(asked): Asked<PurgeQuery>,
 ) -> Result<Json<CacheView>, Problem> {
-    let url = asked.url.map(|url| Canonicalizer::new(&app.base.borrow().settings().canonical).parse(&url));
-    let url = url.transpose().map_err(|error| Problem::bad_request(format!("url: {error}")))?;
-    if let Some(cache) = &app.surroundings.cache {
-        cache.forget(url.as_ref()).await;
-    }
-    view(&app).await.map(Json)
+    forget(&app, asked.url.as_deref()).await.map(Json)
 }

@@ -52,6 +52,9 @@ pub(crate) async fn explained(
     url: String,
 ) -> Result<Option<Explanation>, Problem> {
     let shown = extract::crawl(app, caller, id)?;
+    // What was done with a URL is looked for in all of the outputs.
+    let scan = app.scans.free().try_acquire_owned();
+    let _scan = scan.map_err(|_| Problem::unavailable("as many outputs are being read through as may be"))?;
     let base = app.base.borrow().clone();
     let out = app.crawls.shelf.out(shown.entry.id);
     let folder = out.display().to_string();

@@ -34,6 +34,8 @@ const AT_ONCE: usize = 16;
 const AT_ONCE_WITH_BODY: usize = 2;
 /// For all of one URL, unless asked for less or more, and at most.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// How long people wait for a page.
+const PATIENCE_MS: u64 = 30_000;
 const MAX_DEADLINE_MS: u64 = 600_000;
 /// From this size on a body is made a result where it can't hold up other tasks.
 const LARGE_BODY_BYTES: usize = 256 * 1024;
@@ -72,9 +74,9 @@ pub(crate) struct FetchQuery {
 }
 
 impl FetchQuery {
-    /// One URL, and its body in the result.
-    pub(crate) fn with_body(url: &str) -> Self {
-        Self { url: url.to_owned(), include_body: true, ..Self::default() }
+    /// One URL, and its body in the result, for somebody who looks on.
+    pub(crate) fn for_people(url: &str) -> Self {
+        Self { url: url.to_owned(), include_body: true, deadline_ms: Some(PATIENCE_MS), ..Self::default() }
     }
 }
 

@@ -20,29 +20,30 @@ pub(super) struct Health {
 
 /// Whether the daemon takes crawls, and why not.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Readiness {
+pub(crate) struct Readiness {
     /// Whether it does.
-    ready: bool,
+    pub(crate) ready: bool,
     /// One for each thing that was looked at: `ok`, or what is wrong.
-    checks: Vec<Check>,
+    pub(crate) checks: Vec<Check>,
 }
 
 /// Something that was looked at.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Check {
+pub(crate) struct Check {
     /// `foreman`, `data`, `disk`, `stopping`.
-    name: &'static str,
-    ok: bool,
+    pub(crate) name: &'static str,
+    pub(crate) ok: bool,
     /// What is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<&'static str>,
+    pub(crate) why: Option<&'static str>,
 }
 
 pub(super) async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+/// Whether crawls are taken.
+pub(crate) async fn readiness(app: &App) -> Readiness {
     let reserve = app.base.borrow().settings().daemon.disk_reserve_bytes;
     let shelf = app.crawls.shelf.clone();
     let disk = tokio::task::spawn_blocking(move || (shelf.can_be_written(), free_bytes(&shelf)));
@@ -56,36 +57,52 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness
         check("disk", free.is_none_or(|free| free >= reserve), "less space is free than daemon.disk_reserve"),
         check("stopping", !app.shutdown.is_requested(), "it was asked to stop"),
     ];
-    let ready = checks.iter().all(|check| check.ok);
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, checks }))
+    Readiness { ready: checks.iter().all(|check| check.ok), checks }
+}
+
+pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+    let readiness = readiness(&app).await;
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
 }
 
 /// Whether more work is taken, and how much there is.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Load {
+pub(crate) struct Load {
     /// Whether a crawl that is sent now would be taken.
-    accepting: bool,
+    pub(crate) accepting: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<&'static str>,
+    pub(crate) why: Option<&'static str>,
     /// Whether one that is taken now would be begun at once.
-    idle: bool,
+    pub(crate) idle: bool,
     /// Crawls that are being worked on, of as many as may be.
-    running: usize,
-    max_running: usize,
+    pub(crate) running: usize,
+    pub(crate) max_running: usize,
     /// Crawls that wait for a place.
-    queued: usize,
+    pub(crate) queued: usize,
     /// Crawls in the ledger, of as many as are kept.
-    crawls: usize,
-    max_crawls: usize,
+    pub(crate) crawls: usize,
+    pub(crate) max_crawls: usize,
+    /// Hosts that are remembered, for all crawls together.
+    pub(crate) hosts: usize,
+    /// Bytes that are free where the data folder is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) disk_free_bytes: Option<u64>,
+    /// With less than this no crawl is begun.
+    pub(crate) disk_reserve_bytes: u64,
 }
 
-pub(super) async fn load(State(app): State<App>) -> Json<Load> {
-    let (max_running, max_crawls) = {
+/// The load as it is.
+pub(crate) async fn current(app: &App) -> Load {
+    let (max_running, max_crawls, disk_reserve_bytes) = {
         let base = app.base.borrow();
-        (base.settings().daemon.running, base.settings().daemon.crawls)
+        let daemon = &base.settings().daemon;
+        (daemon.running, daemon.crawls, daemon.disk_reserve_bytes)
     };
+    let shelf = app.crawls.shelf.clone();
+    let disk = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(move || free_bytes(&shelf))).await;
+    let disk_free_bytes = disk.ok().and_then(Result::ok).flatten();
     let counts = app.crawls.board.counts(|_| true);
     let of = |states: &[Standing]| states.iter().filter_map(|state| counts.get(state)).sum::<usize>();
     let running = of(&[Standing::Running, Standing::Pausing, Standing::Cancelling]);
@@ -97,7 +114,24 @@ pub(super) async fn load(State(app): State<App>) -> Json<Load> {
     };
     let accepting = why.is_none();
     let idle = accepting && queued == 0 && running < max_running;
-    Json(Load { accepting, why, idle, running, max_running, queued, crawls, max_crawls })
+    let hosts = app.surroundings.gate.n_hosts();
+    Load {
+        accepting,
+        why,
+        idle,
+        running,
+        max_running,
+        queued,
+        crawls,
+        max_crawls,
+        hosts,
+        disk_free_bytes,
+        disk_reserve_bytes,
+    }
+}
+
+pub(super) async fn load(State(app): State<App>) -> Json<Load> {
+    Json(current(&app).await)
 }
 
 pub(super) async fn version(State(app): State<App>) -> Json<Version> {

@@ -5,14 +5,14 @@
 //! reads what it needs from the call, asks the foreman, the board or the courier, and says what came of it;
 //! whatever goes wrong is a [`Problem`](super::problem::Problem).
 
-mod cache;
+pub(crate) mod cache;
 mod crawls;
 mod endpoint;
 mod explain;
 mod extract;
 mod fetch;
 mod health;
-mod hosts;
+pub(crate) mod hosts;
 mod inspect;
 mod metrics;
 mod model;
@@ -20,7 +20,7 @@ mod openapi;
 mod outputs;
 mod pages;
 mod room;
-mod schedules;
+pub(crate) mod schedules;
 mod stream;
 
 pub(crate) use endpoint::router;
@@ -32,12 +32,16 @@ pub(crate) use openapi::openapi as openapi_document;
 /// What calls come down to, for the dashboard: it sees and does what they do, by the same words.
 pub(crate) mod calls {
     pub(crate) use super::{
+        cache::{self, CacheView},
         crawls::{PRIORITY, begin, control, find, remove},
         explain::explained,
         extract::{crawl, media_type, text},
         fetch::{FetchQuery, fetched},
+        health::{Load, Readiness, current as load, readiness},
+        hosts::{self, Host},
         outputs::{Output, download, files, read_receipt, receipt},
-        pages::{PagesQuery, read as read_pages},
+        pages::{PageOrder, PagesQuery, read as read_pages},
+        schedules::{self, ScheduleRequest, ScheduleView},
     };
 }
 
@@ -186,7 +190,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .answers_stream(200, "Events, until the crawl is over."),
         Endpoint::get("/v1/crawls/{id}/explain", explain::explain)
             .needs(Read)
-            .says("Explain a URL of a crawl", "Why it was fetched or was not, or what it waits for. The state is looked at only while nobody works on the crawl.")
+            .says("Explain a URL of a crawl", "Why it was fetched or was not, or what it waits for. While the crawl runs only its record is looked for, among the last 64 MiB of them; its state when nobody works on it.")
             .query::<ExplainQuery>()
             .answers_any(200, "The chain of decisions."),
         Endpoint::post("/v1/fetch", fetch::batch)
@@ -237,7 +241,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .answers::<crate::inspect::sitemap::Answer>(200, "What is in it."),
         Endpoint::get("/v1/hosts", hosts::list)
             .needs(Read)
-            .says("List hosts", "Those that running crawls are busiest with, or wait for when few are left.")
+            .says("List hosts", "Those that running crawls are busiest with, or wait for; and for an admin those that are blocked.")
             .answers::<hosts::HostList>(200, "The hosts."),
         Endpoint::get("/v1/hosts/{host}", hosts::read)
             .needs(Read)

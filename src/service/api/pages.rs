@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     service::{door::Caller as Guest, problem::Problem},
-    sink::{Place, read_records_from},
+    sink::{Place, read_records_before, read_records_from},
 };
 
 /// Records in an answer, unless asked for less or more, and at most.
@@ -27,6 +27,17 @@ const MAX_BYTES: usize = 8 << 20;
 /// Bytes of records that are looked at for one answer: whoever filters may get few, or none, and a place to go on.
 const MAX_LOOKED_AT_BYTES: usize = 64 << 20;
 
+/// In which order records come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PageOrder {
+    /// As they were written.
+    #[default]
+    Oldest,
+    /// Those that were written last come first.
+    Newest,
+}
+
 /// Which records.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +47,9 @@ pub(crate) struct PagesQuery {
     /// At most so many.
     #[schemars(range(min = 1, max = 1000))]
     pub(crate) limit: Option<usize>,
+    /// In which order; a cursor is of the list in the same order.
+    #[serde(default)]
+    pub(crate) order: PageOrder,
     /// Only those that ended so: `fetched`, `not-modified`, `redirected`, `failed`, `refused`.
     pub(crate) outcome: Option<String>,
     /// Only those that failed or were refused for this reason.
@@ -52,7 +66,7 @@ pub(crate) struct PageList {
     /// As in pages.jsonl.
     #[schemars(with = "Vec<Value>")]
     pub(crate) pages: Vec<Box<RawValue>>,
-    /// Where to go on. None when nothing is left and nobody works on the crawl.
+    /// Where to go on. None when nothing is left and, if the oldest come first, nobody works on the crawl.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
 }
@@ -116,7 +130,7 @@ pub(crate) async fn read(app: &App, caller: &Guest, id: &str, asked: PagesQuery)
         return Err(Problem::bad_request(format!("the limit is a number from 1 to {MAX_PER_PAGE}")));
     }
     let wrong = || Problem::bad_request("the cursor is not one of this list");
-    let mut place = asked.cursor.as_deref().map_or(Some(Place::default()), parse).ok_or_else(wrong)?;
+    let place = asked.cursor.as_deref().map(|cursor| parse(cursor).ok_or_else(wrong)).transpose()?;
     let out = app.crawls.shelf.out(shown.entry.id);
     let is_over = shown.state().is_over();
     let scan = app.scans.free().try_acquire_owned();
@@ -129,8 +143,9 @@ pub(crate) async fn read(app: &App, caller: &Guest, id: &str, asked: PagesQuery)
             return Ok(None);
         }
         let (mut pages, mut n_bytes, mut n_looked_at, mut is_cut) = (Vec::new(), 0, 0, false);
-        read_records_from(&out, &marks, place, &mut |line, behind| {
-            place = behind;
+        let mut reached = place.unwrap_or_default();
+        let mut each = |line: &[u8], next: Place| {
+            reached = next;
             n_looked_at += line.len();
             if asked.admits(line)
                 && let Ok(record) = serde_json::from_slice::<Box<RawValue>>(line)
@@ -140,8 +155,18 @@ pub(crate) async fn read(app: &App, caller: &Guest, id: &str, asked: PagesQuery)
             }
             is_cut = pages.len() >= most || n_bytes >= MAX_BYTES || n_looked_at >= MAX_LOOKED_AT_BYTES;
             !is_cut
-        })?;
-        let next = (is_cut || !is_over).then(|| format!("{pass}-{}-{}", place.file, place.bytes));
+        };
+        let has_more = match asked.order {
+            PageOrder::Oldest => {
+                read_records_from(&out, &marks, place.unwrap_or_default(), &mut each)?;
+                is_cut || !is_over
+            }
+            PageOrder::Newest => {
+                read_records_before(&out, &marks, place, &mut each)?;
+                is_cut
+            }
+        };
+        let next = has_more.then(|| format!("{pass}-{}-{}", reached.file, reached.bytes));
         Ok::<_, crate::sink::SinkError>(Some(PageList { pages, next }))
     });
     let found = found.await.map_err(|error| Problem::internal("the records can't be read", &error))?;

@@ -20,6 +20,7 @@ use crate::{
     clock::Timestamp,
     config::Document,
     service::{
+        door::Caller as Guest,
         foreman::Set,
         ledger::{CrawlId, Overlap, Schedule, next},
         problem::Problem,
@@ -32,20 +33,20 @@ const MAX_DOCUMENT_BYTES: usize = 64 << 10;
 /// When a crawl is begun.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ScheduleRequest {
+pub(crate) struct ScheduleRequest {
     /// Five fields: minute, hour, day of month, month, day of week.
-    cron: String,
+    pub(crate) cron: String,
     /// The zone whose clock counts.
     #[serde(default = "utc")]
-    zone: String,
+    pub(crate) zone: String,
     /// What is done when the time has come and the crawl is not over.
     #[serde(default)]
-    overlap: Overlap,
+    pub(crate) overlap: Overlap,
     /// Of those that wait, the ones with more go first.
     #[schemars(range(min = 0, max = 9))]
-    priority: Option<u8>,
+    pub(crate) priority: Option<u8>,
     /// What is crawled, as for `POST /v1/crawls`.
-    document: Value,
+    pub(crate) document: Value,
 }
 
 fn utc() -> String {
@@ -54,24 +55,24 @@ fn utc() -> String {
 
 /// A schedule.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct ScheduleView {
-    id: String,
-    owner: String,
-    cron: String,
-    zone: String,
-    overlap: Overlap,
-    priority: u8,
-    paused: bool,
+pub(crate) struct ScheduleView {
+    pub(crate) id: String,
+    pub(crate) owner: String,
+    pub(crate) cron: String,
+    pub(crate) zone: String,
+    pub(crate) overlap: Overlap,
+    pub(crate) priority: u8,
+    pub(crate) paused: bool,
     /// The crawl that it has begun; it is done again each time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    crawl: Option<String>,
+    pub(crate) crawl: Option<String>,
     /// When it was dealt with last, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
-    fired_at: Option<String>,
+    pub(crate) fired_at: Option<String>,
     /// When it is due next, RFC 3339; none while it is paused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_at: Option<String>,
-    document: Value,
+    pub(crate) next_at: Option<String>,
+    pub(crate) document: Value,
 }
 
 /// Schedules.
@@ -110,19 +111,19 @@ fn unknown() -> Problem {
 }
 
 /// The schedule that a path names, if it is there for this caller.
-fn named(app: &App, caller: &Caller, id: &str) -> Result<Schedule, Problem> {
+fn named(app: &App, caller: &Guest, id: &str) -> Result<Schedule, Problem> {
     let id: CrawlId = id.parse().map_err(|_| unknown())?;
     let found = app.crawls.board.schedule(id);
     found.filter(|schedule| caller.may_see(&schedule.owner)).ok_or_else(unknown)
 }
 
-pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let asked: ScheduleRequest = extract::json(&app, request).await?;
+/// Makes a schedule of this caller's.
+pub(crate) async fn make(app: &App, caller: &Guest, asked: ScheduleRequest) -> Result<ScheduleView, Problem> {
     let priority = checked(asked.priority)?.unwrap_or(PRIORITY);
     if asked.document.to_string().len() > MAX_DOCUMENT_BYTES {
         return Err(Problem::unprocessable(format!("the document of a schedule may have {MAX_DOCUMENT_BYTES} bytes")));
     }
-    judge(&app, Document::of(asked.document.clone())).await?;
+    judge(app, Document::of(asked.document.clone())).await?;
     let now = app.clock.now();
     if next(&asked.cron, &asked.zone, now).map_err(Problem::unprocessable)?.is_none() {
         return Err(Problem::unprocessable("cron: there never is such a time"));
@@ -141,13 +142,43 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, request: Requ
         fired_at: None,
         is_owed: false,
     };
-    let made = app.crawls.schedule(schedule.id, Set::Put(Box::new(schedule))).await?.ok_or_else(unknown)?;
-    Ok((StatusCode::CREATED, Json(view(made))).into_response())
+    let made = app.crawls.schedule(schedule.id, Set::Put(Box::new(schedule))).await?;
+    made.map(view).ok_or_else(unknown)
+}
+
+/// All schedules that there are for this caller, the oldest first.
+pub(crate) fn all(app: &App, caller: &Guest) -> Vec<ScheduleView> {
+    let all = app.crawls.board.schedules().into_values();
+    all.filter(|schedule| caller.may_see(&schedule.owner)).map(view).collect()
+}
+
+/// One of them.
+pub(crate) fn find(app: &App, caller: &Guest, id: &str) -> Result<ScheduleView, Problem> {
+    named(app, caller, id).map(view)
+}
+
+/// Pauses one of them, or has it go on.
+pub(crate) async fn halt(app: &App, caller: &Guest, id: &str, is_paused: bool) -> Result<ScheduleView, Problem> {
+    let schedule = named(app, caller, id)?;
+    let set = app.crawls.schedule(schedule.id, Set::Pause(is_paused)).await?;
+    set.map(view).ok_or_else(unknown)
+}
+
+/// Does away with one of them.
+pub(crate) async fn remove(app: &App, caller: &Guest, id: &str) -> Result<(), Problem> {
+    let schedule = named(app, caller, id)?;
+    app.crawls.schedule(schedule.id, Set::Delete).await?;
+    Ok(())
+}
+
+pub(super) async fn create(State(app): State<App>, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let asked: ScheduleRequest = extract::json(&app, request).await?;
+    let made = make(&app, &caller, asked).await?;
+    Ok((StatusCode::CREATED, Json(made)).into_response())
 }
 
 pub(super) async fn list(State(app): State<App>, caller: Caller) -> Json<ScheduleList> {
-    let all = app.crawls.board.schedules().into_values();
-    Json(ScheduleList { schedules: all.filter(|schedule| caller.may_see(&schedule.owner)).map(view).collect() })
+    Json(ScheduleList { schedules: all(&app, &caller) })
 }
 
 pub(super) async fn read(
@@ -155,7 +186,7 @@ pub(super) async fn read(
     caller: Caller,
     InPath(id): InPath<String>,
 ) -> Result<Json<ScheduleView>, Problem> {
-    named(&app, &caller, &id).map(view).map(Json)
+    find(&app, &caller, &id).map(Json)
 }
 
 pub(super) async fn pause(
@@ -164,9 +195,7 @@ pub(super) async fn pause(
     InPath(id): InPath<String>,
     Asked(asked): Asked<PauseQuery>,
 ) -> Result<Json<ScheduleView>, Problem> {
-    let schedule = named(&app, &caller, &id)?;
-    let set = app.crawls.schedule(schedule.id, Set::Pause(asked.paused)).await?;
-    set.map(view).map(Json).ok_or_else(unknown)
+    halt(&app, &caller, &id, asked.paused).await.map(Json)
 }
 
 pub(super) async fn delete(
@@ -174,7 +203,6 @@ pub(super) async fn delete(
     caller: Caller,
     InPath(id): InPath<String>,
 ) -> Result<StatusCode, Problem> {
-    let schedule = named(&app, &caller, &id)?;
-    app.crawls.schedule(schedule.id, Set::Delete).await?;
+    remove(&app, &caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

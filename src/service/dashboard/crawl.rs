@@ -1,25 +1,29 @@
 //! A crawl: how it stands, what became of its URLs, what it waits for, and what it has written.
 
+use std::borrow::Cow;
+
 use axum::{
     extract::{Path, State},
     response::Response,
 };
 use maud::{Markup, html};
+use serde_json::Value as Json;
 
 use super::{
     Dashboard, act, calls, crawls, explain,
     gate::{Guest, Looks},
     page::{Page, alert, fragment, page},
-    plots,
-    words::{ago, ahead, badge, plural, rate, span, state_word},
+    plots, receipt,
+    words::{ago, ahead, badge, cut, encoded, plural, rate, span, state_word},
 };
 use crate::{
     clock::Timestamp,
     engine::stats::Progress,
-    report::{self, Receipt, Unit, count, table},
+    report::{self, Receipt, Unit, count},
     service::{
-        api::calls::Output,
+        api::{App, calls::Output},
         board::{Live, Shown, State as CrawlState},
+        door::Need,
         problem::Problem,
     },
 };
@@ -40,16 +44,24 @@ struct View {
     now: Timestamp,
 }
 
+/// What has been counted of a crawl: by those who work on it, or in its receipt.
+pub(super) async fn receipt_of(app: &App, shown: &Shown) -> Option<Receipt> {
+    match &shown.live {
+        Some(live) => Some(Receipt::so_far(&shown.name, &live.picture.borrow().tally)),
+        None => {
+            let out = app.crawls.shelf.out(shown.entry.id);
+            tokio::task::spawn_blocking(move || calls::read_receipt(&out)).await.unwrap_or_default()
+        }
+    }
+}
+
 async fn view(dashboard: &Dashboard, guest: &Guest, id: &str) -> Result<View, Problem> {
     let app = &dashboard.app;
     let shown = calls::crawl(app, &guest.caller, id)?;
     let out = app.crawls.shelf.out(shown.entry.id);
     let now = app.clock.now();
+    let receipt = receipt_of(app, &shown).await;
     let seen = tokio::task::spawn_blocking(move || {
-        let receipt = match &shown.live {
-            Some(live) => Some(Receipt::so_far(&shown.name, &live.picture.borrow().tally)),
-            None => calls::read_receipt(&out),
-        };
         let outputs = calls::files(&shown, &out);
         View { shown, receipt, outputs, now }
     });
@@ -72,16 +84,19 @@ pub(super) async fn show_with(
     problem: Option<&Problem>,
 ) -> Result<Response, Problem> {
     let view = view(dashboard, guest, id).await?;
-    let (id, name) = (view.shown.entry.id, crawls::called(&view.shown).to_owned());
+    let (id, name) = (view.shown.entry.id, crawls::called(&view.shown).into_owned());
     let body = html! {
         p.crumbs { a href="/" { "Crawls" } }
         h1 { bdi { (name) } }
         @if let Some(problem) = problem { (alert(problem)) }
         nav.pager aria-label="This crawl" {
             a href={ "/crawls/" (id) "/pages" } { "Records" }
+            a href={ "/crawls/" (id) "/errors" } { "Errors" }
+            a href="#receipt" { "Receipt" }
             a href="#outputs" { "Outputs" }
             a href="#explain" { "Explain a URL" }
             a href="#document-heading" { "Document" }
+            @if guest.may(Need::Crawl) { a href={ "/schedules?from=" (id) "#new" } { "Schedule it" } }
         }
         (parts(guest, &view))
         section aria-labelledby="explain" {
@@ -93,7 +108,7 @@ pub(super) async fn show_with(
             details { summary { "As it was sent, with what was changed since" } (document(&view.shown)) }
         }
     };
-    Ok(page(guest, Page { title: &name, live: Some(format!("/crawls/{id}/live")), body }))
+    Ok(page(guest, Page { title: &name, at: "/", live: Some(format!("/crawls/{id}/live")), body }))
 }
 
 pub(super) async fn live(
@@ -138,10 +153,13 @@ fn parts(guest: &Guest, view: &View) -> Markup {
                 (report::sections(receipt))
             }
         }
-        section #outputs-part aria-labelledby="outputs" data-part {
-            h2 #outputs { "Outputs" }
-            p { a href={ "/crawls/" (id) "/pages" } { "Look through the records" } ", or take the files:" }
-            (outputs(view))
+        div.pair {
+            div #receipt-part data-part { @if let Some(receipt) = &view.receipt { (receipt::table(receipt, &format!("/crawls/{id}"))) } }
+            section #outputs-part aria-labelledby="outputs" data-part {
+                h2 #outputs { "Outputs" }
+                p { a href={ "/crawls/" (id) "/pages" } { "Look through the records" } ", or take the files:" }
+                (outputs(view))
+            }
         }
     }
 }
@@ -187,24 +205,41 @@ fn busiest(progress: &Progress) -> Markup {
         let cells = vec![count(load.in_flight.into()), count(load.queued as u64), count(load.fetched)];
         (host.to_string(), cells)
     });
-    html! {
-        @if !progress.busiest.is_empty() {
-            (table("Busiest hosts", &["Host", "In flight", "Queued in memory", "Pages"], rows))
-        }
-    }
+    hosts("Busiest hosts", ["Host", "In flight", "Queued in memory", "Pages"], rows)
 }
 
-/// The last hosts of a crawl, which it can only wait for.
+/// The last hosts of a crawl, which it can only wait for; else those that wait for more than their interval.
 fn waited_for(progress: &Progress, now: Timestamp) -> Markup {
-    let last = progress.tail.iter().flatten();
-    let rows = last.map(|wait| {
+    let (caption, waits) = match &progress.tail {
+        Some(tail) if !tail.is_empty() => ("Hosts that are waited for", tail),
+        _ => ("Hosts that are held back", &progress.troubled),
+    };
+    let rows = waits.iter().map(|wait| {
         let until = wait.until.since(now);
         let until = if until.is_zero() { "now".to_owned() } else { format!("in {}", span(until)) };
         (wait.host.to_string(), vec![count(wait.n_urls as u64), wait.why.to_string(), until])
     });
+    hosts(caption, ["Host", "URLs", "Why", "Next"], rows)
+}
+
+/// A table of hosts, each of which leads to its page.
+fn hosts(caption: &str, columns: [&str; 4], rows: impl ExactSizeIterator<Item = (String, Vec<String>)>) -> Markup {
     html! {
-        @if progress.tail.as_ref().is_some_and(|tail| !tail.is_empty()) {
-            (table("Hosts that are waited for", &["Host", "URLs", "Why", "Next"], rows))
+        @if rows.len() > 0 {
+            div.scroll role="region" aria-label=(caption) tabindex="0" {
+                table {
+                    caption { (caption) }
+                    thead { tr { @for column in columns { th scope="col" { (column) } } } }
+                    tbody {
+                        @for (host, cells) in rows {
+                            tr {
+                                th scope="row" { a href={ "/host?name=" (encoded(&host)) } { bdi { (host) } } }
+                                @for cell in cells { td { (cell) } }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -227,13 +262,20 @@ fn outputs(view: &View) -> Markup {
 }
 
 fn document(shown: &Shown) -> Markup {
-    let text = serde_json::to_string_pretty(&shown.entry.document).expect("what was JSON is JSON");
-    let beginning: String = text.chars().take(MAX_DOCUMENT_CHARS).collect();
     html! {
-        pre tabindex="0" aria-label="Document as JSON" { (beginning) }
-        @if beginning.len() < text.len() { p.faint { "This is its beginning: the API has all of it." } }
+        (json(&shown.entry.document))
         @if !shown.entry.more_seeds.is_empty() {
             p { (plural(shown.entry.more_seeds.len() as u64, "seed")) " added since." }
         }
+    }
+}
+
+/// A document, or its beginning.
+pub(super) fn json(document: &Json) -> Markup {
+    let text = serde_json::to_string_pretty(document).expect("what was JSON is JSON");
+    let beginning = cut(&text, MAX_DOCUMENT_CHARS);
+    html! {
+        pre tabindex="0" role="region" aria-label="Document as JSON" { (beginning) }
+        @if matches!(beginning, Cow::Owned(_)) { p.faint { "This is its beginning: the API has all of it." } }
     }
 }

@@ -1,5 +1,7 @@
 //! The start page: all crawls, and the forms to begin one and to fetch one URL.
 
+use std::borrow::Cow;
+
 use axum::{extract::State, response::Response};
 use maud::{Markup, html};
 
@@ -7,7 +9,7 @@ use super::{
     Dashboard, begin, calls, fetch,
     gate::{Asked, Fields, Guest, Looks},
     page::{Page, fragment, page},
-    words::{ago, ahead, badge, encoded, plural, rate, state_word},
+    words::{ago, ahead, badge, cut, encoded, plural, rate, state_word},
 };
 use crate::{
     clock::Timestamp,
@@ -22,6 +24,8 @@ use crate::{
     },
 };
 
+/// Longest name that is shown whole, characters: a crawl without one is called by its first seed.
+const MAX_NAME_CHARS: usize = 120;
 /// Crawls that are not over, and that are, on a page.
 const MAX_UNDER_WAY: usize = 100;
 const PER_PAGE: usize = 20;
@@ -49,6 +53,9 @@ pub(super) async fn show_with(
     let (_, lists) = lists(dashboard, guest, asked).await?;
     let body = html! {
         h1 { "Crawls" }
+        @if let Some(why) = calls::load(&dashboard.app).await.why {
+            div.alert { p { b { "No crawl is taken now: " } (why) ". " a href="/status" { "Status" } } }
+        }
         div.columns {
             div { (lists) }
             div.forms {
@@ -63,7 +70,7 @@ pub(super) async fn show_with(
         }
     };
     let live = asked.get(AFTER).map_or("/live".to_owned(), |after| format!("/live?{AFTER}={}", encoded(after)));
-    Ok(page(guest, Page { title: "Crawls", live: Some(live), body }))
+    Ok(page(guest, Page { title: "Crawls", at: "/", live: Some(live), body }))
 }
 
 pub(super) async fn live(
@@ -111,9 +118,13 @@ async fn lists(dashboard: &Dashboard, guest: &Guest, asked: &Fields) -> Result<(
 
 fn table(crawls: &[(Shown, Crawl)], is_over: bool, now: Timestamp, with_owner: bool) -> Markup {
     let (name, last, none) = if is_over {
-        ("Crawls that are over", "Ended", "None.")
+        ("Crawls that are over", "Ended", "None yet.")
     } else {
-        ("Crawls under way", "Waits for", "None. Those that wait, run or are paused are shown here.")
+        (
+            "Crawls under way",
+            "Waits for",
+            "None. Those that wait, run or are paused are shown here; the form begins one.",
+        )
     };
     if crawls.is_empty() {
         return html! { p.none { (none) } };
@@ -146,7 +157,7 @@ fn row(shown: &Shown, counts: Option<&Counts>, last: &str, now: Timestamp, with_
             }
             td role="cell" { (badge(shown.state())) }
             td role="cell" data-label="URLs done" { @if let Some(counts) = counts { (progress(counts)) } @else { "–" } }
-            td role="cell" data-label="Pages" {
+            td.n role="cell" data-label="Pages" {
                 @if let Some(counts) = counts { (count(counts.fetched + counts.not_modified)) } @else { "–" }
                 @if let Some(speed) = speed { small { (rate(speed)) } }
             }
@@ -156,8 +167,8 @@ fn row(shown: &Shown, counts: Option<&Counts>, last: &str, now: Timestamp, with_
 }
 
 /// What a crawl is called: never nothing.
-pub(super) fn called(shown: &Shown) -> &str {
-    if shown.name.is_empty() { "(without a name)" } else { &shown.name }
+pub(super) fn called(shown: &Shown) -> Cow<'_, str> {
+    if shown.name.is_empty() { "(without a name)".into() } else { cut(&shown.name, MAX_NAME_CHARS) }
 }
 
 fn progress(counts: &Counts) -> Markup {

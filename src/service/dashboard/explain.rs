@@ -54,7 +54,7 @@ pub(super) async fn show(
         (form(&id, url))
         @if let Some(told) = &told { (explanation(told)) }
     };
-    Ok(page(&looks, Page { title: "Explain a URL", live: None, body }))
+    Ok(page(&looks, Page { title: "Explain a URL", at: "/", live: None, body }))
 }
 
 fn explanation(it: &Explanation) -> Markup {

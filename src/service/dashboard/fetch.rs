@@ -36,7 +36,7 @@ pub(super) async fn show(State(dashboard): State<Dashboard>, looks: Looks, Asked
     let url = asked.typed("url").trim();
     let told = match url {
         "" => None,
-        url => Some(calls::fetched(&dashboard.app, &FetchQuery::with_body(url)).await),
+        url => Some(calls::fetched(&dashboard.app, &FetchQuery::for_people(url)).await),
     };
     let body = html! {
         h1 { "Fetch a URL" }
@@ -48,7 +48,7 @@ pub(super) async fn show(State(dashboard): State<Dashboard>, looks: Looks, Asked
             Some(Err(problem)) => (alert(problem)),
         }
     };
-    let shown = page(&looks, Page { title: "Fetch a URL", live: None, body });
+    let shown = page(&looks, Page { title: "Fetch a URL", at: "/fetch", live: None, body });
     match told {
         Some(Err(problem)) => with_status(Problem::code(&problem), shown),
         _ => shown,

@@ -173,6 +173,11 @@ impl Fields {
         Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
 
+    /// Has a field hold something as if it had been typed.
+    pub(super) fn put(&mut self, name: &str, value: String) {
+        self.0.push((name.to_owned(), value));
+    }
+
     /// What was typed; empty if the field is not there.
     pub(super) fn typed(&self, name: &str) -> &str {
         self.0.iter().find(|(its, _)| its == name).map_or("", |(_, value)| value)

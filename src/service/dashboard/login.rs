@@ -55,7 +55,7 @@ fn form(guest: &Guest, wire: Wire, next: &str, wrong: Option<&str>) -> Response 
             }
         }
     };
-    page(guest, Page { title: "Sign in", live: None, body })
+    page(guest, Page { title: "Sign in", at: "", live: None, body })
 }
 
 pub(super) async fn enter(
@@ -76,6 +76,8 @@ pub(super) async fn enter(
         let told = form(&looks, wire, next, Some("This key is not known."));
         return Ok(with_status(StatusCode::FORBIDDEN, told));
     }
+    // Whoever signs in again leaves what he was signed in as.
+    looks.session.iter().for_each(|session| dashboard.lobby.close(session));
     let opened = dashboard.lobby.open(key, dashboard.app.clock.now());
     let session = opened.map_err(|error| Problem::internal("no session can be made", &error))?;
     Ok(sent(if is_ours(next) { next } else { "/" }, &wire.set_cookie(Some(&session))))

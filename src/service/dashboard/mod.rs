@@ -7,7 +7,8 @@
 //!   remembers them. A session sees and may do what its key may, by the functions that answer the API (`api::calls`).
 //! - `page` is the frame of all pages; a [`Problem`](super::problem::Problem) of a handler becomes one too.
 //! - `crawls` and `begin` are the start page and its forms, `crawl` and `plots` a crawl, `act` what its buttons do,
-//!   `records` its records, `explain` a URL of it, `fetch` one URL, `login` the way in and out.
+//!   `receipt` its account, `records` its records, `errors` what failed last, `explain` a URL of it, `fetch` one URL,
+//!   `schedules`, `hosts` and `status` what is told of these, `login` the way in and out.
 //!
 //! Deliberately not: a second API. What programs need is `/v1`; nothing here is promised to stay as it is.
 //!
@@ -24,14 +25,19 @@ mod assets;
 mod begin;
 mod crawl;
 mod crawls;
+mod errors;
 mod explain;
 mod fetch;
 mod gate;
+mod hosts;
 mod login;
 mod page;
 mod plots;
+mod receipt;
 mod records;
+mod schedules;
 mod session;
+mod status;
 mod words;
 
 use std::sync::Arc;
@@ -65,7 +71,7 @@ impl FromRef<Dashboard> for App {
 
 /// Every page there is, and which right it needs.
 fn pages() -> Vec<(&'static str, Need, MethodRouter<Dashboard>)> {
-    use Need::{Crawl, Fetch, Nothing, Read};
+    use Need::{Admin, Crawl, Fetch, Nothing, Read};
     vec![
         ("/", Read, get(crawls::show)),
         ("/live", Read, get(crawls::live)),
@@ -73,10 +79,25 @@ fn pages() -> Vec<(&'static str, Need, MethodRouter<Dashboard>)> {
         ("/crawls/{id}", Read, get(crawl::show)),
         ("/crawls/{id}/live", Read, get(crawl::live)),
         ("/crawls/{id}/pages", Read, get(records::show)),
+        ("/crawls/{id}/errors", Read, get(errors::show)),
+        ("/crawls/{id}/errors/live", Read, get(errors::live)),
         ("/crawls/{id}/explain", Read, get(explain::show)),
         ("/crawls/{id}/receipt", Read, get(calls::receipt)),
         ("/crawls/{id}/outputs/{*file}", Read, get(calls::download)),
         ("/crawls/{id}/{act}", Crawl, post(act::act)),
+        ("/schedules", Read, get(schedules::show)),
+        ("/schedules/live", Read, get(schedules::live)),
+        ("/schedules/new", Crawl, post(schedules::create).get(async || Redirect::to("/schedules"))),
+        ("/schedules/{id}", Read, get(schedules::one)),
+        ("/schedules/{id}/{act}", Crawl, post(schedules::act)),
+        ("/hosts", Read, get(hosts::show)),
+        ("/hosts/live", Read, get(hosts::live)),
+        ("/host", Read, get(hosts::one)),
+        ("/host/live", Read, get(hosts::one_live)),
+        ("/host/{act}", Admin, post(hosts::act)),
+        ("/status", Read, get(status::show)),
+        ("/status/live", Read, get(status::live)),
+        ("/cache/purge", Admin, post(status::purge)),
         ("/fetch", Fetch, get(fetch::show)),
         ("/login", Nothing, get(login::show).post(login::enter)),
         ("/logout", Nothing, post(login::leave)),

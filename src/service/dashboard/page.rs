@@ -13,12 +13,14 @@ use super::{
 use crate::service::{door::Need, problem::Problem};
 
 /// What a browser may do with a page: show it, with our style and script, and send its forms back to us.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// A page without its frame.
 pub(super) struct Page<'a> {
     pub(super) title: &'a str,
+    /// Which of the pages that all others name it belongs to.
+    pub(super) at: &'static str,
     /// Where parts of it are fetched anew.
     pub(super) live: Option<String>,
     pub(super) body: Markup,
@@ -26,7 +28,7 @@ pub(super) struct Page<'a> {
 
 /// The page in its frame.
 pub(super) fn page(guest: &Guest, page: Page<'_>) -> Response {
-    let Page { title, live, body } = page;
+    let Page { title, at, live, body } = page;
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -40,7 +42,7 @@ pub(super) fn page(guest: &Guest, page: Page<'_>) -> Response {
             }
             body.dashboard {
                 a.skip href="#main" { "Skip to content" }
-                header.bar { (bar(guest)) }
+                header.bar { (bar(guest, at)) }
                 main #main data-live=[live] { (body) }
                 p #announce.unseen role="status" aria-live="polite" {}
                 footer {
@@ -53,12 +55,22 @@ pub(super) fn page(guest: &Guest, page: Page<'_>) -> Response {
     sealed(markup)
 }
 
-fn bar(guest: &Guest) -> Markup {
+/// What all pages lead to, and which right each needs.
+const NAMED: [(&str, &str, Need); 5] = [
+    ("/", "Crawls", Need::Read),
+    ("/schedules", "Schedules", Need::Read),
+    ("/hosts", "Hosts", Need::Read),
+    ("/fetch", "Fetch", Need::Fetch),
+    ("/status", "Status", Need::Read),
+];
+
+fn bar(guest: &Guest, at: &str) -> Markup {
     html! {
         a.brand href="/" { "dragline" }
         nav aria-label="Pages" {
-            @if guest.may(Need::Read) { a href="/" { "Crawls" } }
-            @if guest.may(Need::Fetch) { a href="/fetch" { "Fetch a URL" } }
+            @for (path, name, need) in NAMED {
+                @if guest.may(need) { a href=(path) aria-current=[(path == at).then_some("page")] { (name) } }
+            }
         }
         @if guest.session.is_some() {
             form.out method="post" action="/logout" {
@@ -120,7 +132,7 @@ pub(super) fn of_problem(guest: &Guest, response: Response) -> Response {
         p { (problem.detail) "." }
         p { a href="/" { "Back to the start" } }
     };
-    let mut dressed = page(guest, Page { title: problem.title, live: None, body });
+    let mut dressed = page(guest, Page { title: problem.title, at: "", live: None, body });
     *dressed.status_mut() = response.status();
     for name in [header::RETRY_AFTER, header::CONTENT_RANGE] {
         if let Some(value) = response.headers().get(&name) {

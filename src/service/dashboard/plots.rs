@@ -27,10 +27,14 @@ pub(super) fn live(live: &Live, receipt: &Receipt, now: Timestamp) -> Markup {
 }
 
 fn speed(recent: &Recent) -> Markup {
-    let points = &recent.pages_per_second;
-    let plot = report::recent("plot-speed", "Area: pages per second, lately", points, &[], &axis);
-    let last = points.last().map(|(_, rate)| format!("{} pages a second", number(*rate)));
-    figure("Pages per second", "The last minutes.", plot, last)
+    let (pages, failures) = (&recent.pages_per_second, &recent.failures_per_second);
+    let title = "Area: pages per second, lately; line: failures per second";
+    let plot = report::recent("plot-speed", title, pages, failures, &axis);
+    let last = pages.last().zip(failures.last());
+    let last = last.map(|((_, pages), (_, failures))| {
+        format!("{} pages and {} failures a second", number(*pages), number(*failures))
+    });
+    figure("Pages per second", "The last minutes; line: failures.", plot, last)
 }
 
 fn pending(recent: &Recent) -> Markup {

@@ -9,11 +9,11 @@ use serde::Deserialize;
 
 use super::{
     Dashboard,
-    calls::{self, PagesQuery},
+    calls::{self, PageOrder, PagesQuery},
     crawls,
     gate::{Asked, Fields, Looks},
     page::{Page, page},
-    words::{encoded, link},
+    words::{MAX_TEXT_CHARS, cut, encoded, link},
 };
 use crate::{report::Unit, service::problem::Problem};
 
@@ -59,7 +59,14 @@ pub(super) async fn show(
         p.crumbs { a href="/" { "Crawls" } " / " a href=(at) { bdi { (name) } } }
         h1 { "Records" }
         (form(&at, &asked))
-        @if rows.is_empty() { p.none { "No record fits" @if next.is_some() { " so far" } "." } } @else { (table(&at, &rows)) }
+        @if rows.is_empty() {
+            p.none {
+                @if filters.is_empty() { "No record" } @else { "No record fits" }
+                @if next.is_some() { " so far" }
+                ". "
+                @if !filters.is_empty() { a href={ (at) "/pages" } { "Show all" } }
+            }
+        } @else { (table(&at, &rows)) }
         nav.pager aria-label="Records" {
             @if asked.get("cursor").is_some() { a href={ (at) "/pages?" (filters) } { "From the start" } }
             @if let Some(next) = &next {
@@ -68,7 +75,7 @@ pub(super) async fn show(
         }
     };
     let title = format!("Records of {name}");
-    Ok(page(&looks, Page { title: &title, live: None, body }))
+    Ok(page(&looks, Page { title: &title, at: "/", live: None, body }))
 }
 
 fn query(asked: &Fields) -> Result<PagesQuery, Problem> {
@@ -77,6 +84,7 @@ fn query(asked: &Fields) -> Result<PagesQuery, Problem> {
     Ok(PagesQuery {
         cursor: text("cursor"),
         limit: Some(PER_PAGE),
+        order: PageOrder::Oldest,
         outcome: text("outcome"),
         reason: text("reason"),
         status: status.map_err(|_| Problem::bad_request("a status is a number such as 404"))?,
@@ -115,21 +123,21 @@ fn table(at: &str, rows: &[Row]) -> Markup {
                     tr role="row" {
                         th scope="row" role="rowheader" {
                             (link(&row.url))
-                            @if let Some(title) = &row.title { small { bdi { (title) } } }
+                            @if let Some(title) = &row.title { small { bdi { (cut(title, MAX_TEXT_CHARS)) } } }
                         }
                         td role="cell" data-label="Outcome" {
-                            span class={ "swatch " (row.outcome) } aria-hidden="true" {} " " (row.outcome)
+                            span.n { span class={ "swatch " (row.outcome) } aria-hidden="true" {} " " (row.outcome) }
                             @if let Some(reason) = &row.reason { small { (reason) } }
                         }
-                        td role="cell" data-label="Status" { @if let Some(status) = row.status { (status) } @else { "–" } }
-                        td.depth role="cell" data-label="Depth" { (row.depth) }
+                        td.n role="cell" data-label="Status" { @if let Some(status) = row.status { (status) } @else { "–" } }
+                        td.n.depth role="cell" data-label="Depth" { (row.depth) }
                         td role="cell" data-label="Body" {
-                            @if let Some(bytes) = row.body_bytes { (Unit::Bytes.show(bytes)) } @else { "–" }
-                            @if let Some(kind) = &row.content_type { small { bdi { (kind.split(';').next().unwrap_or(kind)) } } }
+                            @if let Some(bytes) = row.body_bytes { span.n { (Unit::Bytes.show(bytes)) } } @else { "–" }
+                            @if let Some(kind) = &row.content_type { small { bdi { (cut(kind.split(';').next().unwrap_or(kind), MAX_TEXT_CHARS)) } } }
                         }
                         td role="cell" data-label="Why" {
-                            @if let Some(why) = row.rule.as_ref().or(row.error.as_ref()) { small { bdi { (why) } } }
-                            a href={ (at) "/explain?url=" (encoded(&row.url)) } aria-label={ "Explain " (row.url) } { "Explain" }
+                            @if let Some(why) = row.rule.as_ref().or(row.error.as_ref()) { small { bdi { (cut(why, MAX_TEXT_CHARS)) } } }
+                            a href={ (at) "/explain?url=" (encoded(&row.url)) } aria-label={ "Explain " (cut(&row.url, MAX_TEXT_CHARS)) } { "Explain" }
                         }
                     }
                 }

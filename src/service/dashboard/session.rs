@@ -23,6 +23,8 @@ const MAX_SESSIONS: usize = 1000;
 const MAX_PER_KEY: usize = 50;
 /// A session that was not used for so long is over.
 const IDLE: Duration = Duration::from_secs(8 * 3600);
+/// The same however much it was used: a cookie that somebody got hold of is no good for ever.
+const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Keys that may be tried, over all callers: whoever guesses shares this with everybody else who guesses.
 const TRIES_PER_S: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 const TRIES_AT_ONCE: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
@@ -31,7 +33,14 @@ type Digest = [u8; 32];
 
 struct Session {
     key: Digest,
+    opened_at: Timestamp,
     used_at: Timestamp,
+}
+
+impl Session {
+    fn is_over(&self, now: Timestamp) -> bool {
+        now.since(self.used_at) >= IDLE || now.since(self.opened_at) >= LIFE
+    }
 }
 
 /// Who has come in.
@@ -87,7 +96,7 @@ impl Lobby {
     pub(super) fn open(&self, key: Digest, now: Timestamp) -> Result<Token, getrandom::Error> {
         let token = Token(hex(&random()?));
         let mut sessions = self.sessions();
-        sessions.retain(|_, session| now.since(session.used_at) < IDLE);
+        sessions.retain(|_, session| !session.is_over(now));
         let of_key = |session: &Session| session.key == key;
         if sessions.values().filter(|session| of_key(session)).count() >= MAX_PER_KEY {
             drop_oldest(&mut sessions, of_key);
@@ -95,7 +104,7 @@ impl Lobby {
         if sessions.len() >= MAX_SESSIONS {
             drop_oldest(&mut sessions, |_| true);
         }
-        sessions.insert(Sha256::digest(&token.0).into(), Session { key, used_at: now });
+        sessions.insert(Sha256::digest(&token.0).into(), Session { key, opened_at: now, used_at: now });
         Ok(token)
     }
 
@@ -104,7 +113,7 @@ impl Lobby {
         let mut sessions = self.sessions();
         let digest: Digest = Sha256::digest(&token.0).into();
         let session = sessions.get_mut(&digest)?;
-        if now.since(session.used_at) >= IDLE {
+        if session.is_over(now) {
             sessions.remove(&digest);
             return None;
         }
@@ -159,6 +168,10 @@ mod tests {
         assert_eq!(lobby.key(&token, hour(7), true), Some([1; 32]));
         assert_eq!(lobby.key(&token, hour(14), false), Some([1; 32]), "seven hours after its last use");
         assert_eq!(lobby.key(&token, hour(15), true), None, "looking was no use of it");
+        let token = lobby.open([1; 32], hour(16)).unwrap();
+        let in_use = |hours: std::ops::Range<u64>| hours.map(|n| lobby.key(&token, hour(16 + n), true).is_some());
+        assert!(in_use(1..168).all(|is_open| is_open), "for a week");
+        assert!(in_use(168..169).all(|is_open| !is_open), "and no longer");
         let token = lobby.open([1; 32], hour(16)).unwrap();
         lobby.close(&token);
         assert_eq!(lobby.key(&token, hour(16), true), None);

@@ -175,6 +175,7 @@ impl Foreman {
             return Err(Refused::TooManyBlocked);
         }
         blocking(|| self.shelf.set_blocked(&blocked)).map_err(disk)?;
+        self.board.show_blocked(blocked.clone());
         self.blocked = blocked;
         match until {
             Some(until) => drop(self.surroundings.gate.block(host, until)),

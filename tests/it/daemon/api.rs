@@ -272,9 +272,12 @@ async fn a_host_is_blocked_also_after_a_restart_and_let_go_again() {
     let last = crawl["waiting"]["last"].as_array().unwrap();
     assert!(last.iter().any(|it| it["host"] == "h0.vitro.test" && it["why"] == "blocked"), "{crawl}");
     let (_, hosts) = daemon.get("/v1/hosts").await;
-    assert!(hosts["hosts"].as_array().unwrap().iter().any(|host| host["blocked_until"].is_string()), "{hosts}");
+    let held = hosts["hosts"].as_array().unwrap().iter().find(|host| host["host"] == "h0.vitro.test").unwrap();
+    assert!(held["blocked_until"].is_string() && held["why"] == "blocked", "{hosts}");
+    assert!(held["next_at"] == held["blocked_until"] && held["crawls"] == json!([id]), "{hosts}");
     let (_, load) = daemon.get("/v1/load").await;
     assert!(load["accepting"] == true && load["running"] == 1 && load["queued"] == 0, "{load}");
+    assert!(load["disk_free_bytes"].as_u64().unwrap() > 0 && load["hosts"].as_u64().unwrap() > 0, "{load}");
     assert_eq!(daemon.json("DELETE", "/v1/hosts/h0.vitro.test/block", None).await.0, 200);
     daemon.until(&id, &["finished"]).await;
     reconciled(&daemon.out(&id));

@@ -10,14 +10,14 @@ use crate::support::{
     site::{Reply, Site},
 };
 
-const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+pub(super) const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
-fn text(got: &Got) -> String {
+pub(super) fn text(got: &Got) -> String {
     String::from_utf8(got.body.clone()).unwrap()
 }
 
 /// What stands in a page between `before` and `after`.
-fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
+pub(super) fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = page.split_once(before).unwrap_or_else(|| panic!("no {before} in {page}"));
     rest.split_once(after).unwrap().0
 }
@@ -27,31 +27,31 @@ fn token(page: &str) -> &str {
     between(page, "name=\"token\" value=\"", "\"")
 }
 
-fn encoded(fields: &[(&str, &str)]) -> String {
+pub(super) fn encoded(fields: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
 /// Sends a form of the page at `from`, with its token.
-async fn send(daemon: &Daemon, from: &str, to: &str, lines: &str, fields: &[(&str, &str)]) -> Got {
+pub(super) async fn send(daemon: &Daemon, from: &str, to: &str, lines: &str, fields: &[(&str, &str)]) -> Got {
     let page = text(&daemon.call("GET", from, lines, b"").await);
     let mut all = vec![("token", token(&page))];
     all.extend(fields);
     daemon.call("POST", to, &format!("{FORM}{lines}"), encoded(&all).as_bytes()).await
 }
 
-fn key(name: &str, scopes: &[&str]) -> String {
+pub(super) fn key(name: &str, scopes: &[&str]) -> String {
     let digest: String = Sha256::digest(format!("key-{name}")).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("[[key]]\nname = {name:?}\nhash = \"sha256:{digest}\"\nscopes = {}\n", json!(scopes))
 }
 
-async fn with_keys(ground: &Ground) -> Daemon {
+pub(super) async fn with_keys(ground: &Ground) -> Daemon {
     let keys = [key("a", &["read", "crawl"]), key("b", &["read", "fetch"]), key("boss", &["admin"])].join("");
     ground.write("daemon.toml", format!("{}\n{keys}", config().toml()));
     Daemon::start_again(ground, "").await
 }
 
 /// Signs in, and gives the header line of the session.
-async fn sign_in(daemon: &Daemon, name: &str) -> String {
+pub(super) async fn sign_in(daemon: &Daemon, name: &str) -> String {
     let key = format!("key-{name}");
     let got = send(daemon, "/login", "/login", "", &[("key", &key), ("next", "/")]).await;
     assert_eq!((got.status, got.header("location")), (303, Some("/")), "{}", text(&got));

@@ -11,6 +11,7 @@ use crate::support::{
     browser::Browser,
     daemon::{Daemon, config},
     ground::Ground,
+    site::{Reply, Site},
 };
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
@@ -38,6 +39,8 @@ impl Artifacts {
 
     /// Looks at the page in a light and a dark window, and on a phone, and takes a picture of each.
     async fn look(&self, browser: &Browser, name: &str) {
+        let elsewhere = "return performance.getEntriesByType('resource').map((it) => it.name).filter((it) => !it.startsWith(location.origin))";
+        assert_eq!(browser.run(elsewhere).await, json!([]), "{name} loads something from elsewhere");
         for (how, width, height, is_dark) in [
             ("light", 1280, 900, false),
             ("dark", 1280, 900, true),
@@ -130,6 +133,12 @@ async fn a_crawl_is_started_by_clicking_and_watched_to_its_end() {
         .await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     artifacts.look(&browser, "running").await;
+    // What is written can be explained while the crawl runs.
+    browser.type_in("#explain-url", &web.seeds()[0]).await;
+    browser.press("\u{e007}").await;
+    browser.until("return location.pathname.endsWith('/explain')").await;
+    let answer = browser.text(".conclusion").await;
+    assert!(answer.contains("fetched"), "{answer}");
     browser.open(&base).await;
     browser.until("return document.querySelector('#under-way .badge')?.innerText === 'running'").await;
     artifacts.look(&browser, "crawls").await;
@@ -154,6 +163,11 @@ async fn a_crawl_is_started_by_clicking_and_watched_to_its_end() {
     for (name, target) in [
         ("records", format!("/crawls/{id}/pages")),
         ("failed", format!("/crawls/{id}/pages?outcome=failed&status=404")),
+        ("errors", format!("/crawls/{id}/errors")),
+        ("hosts", "/hosts".to_owned()),
+        ("host", "/host?name=h0.vitro.test".to_owned()),
+        ("schedules", format!("/schedules?from={id}")),
+        ("status", "/status".to_owned()),
         ("explain", format!("/crawls/{id}/explain?url={seed}private/x")),
         ("fetch", format!("/fetch?url={seed}")),
         ("over", "/".to_owned()),
@@ -240,4 +254,83 @@ async fn people_sign_in_and_out() {
     browser.until("return location.pathname === '/login'").await;
     let told = browser.complaints().await;
     assert!(told.iter().all(|line| line.contains("403")), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_others_chose_do_no_harm_and_break_no_page() {
+    let (ground, artifacts) = (Ground::new(), Artifacts::new());
+    let evil = "&lt;script>xss=1&lt;/script>&lt;img src=x onerror=xss=2>";
+    let long = format!("/{}?q=%3Cscript%3Exss=3%3C/script%3E&\"'", "path".repeat(300));
+    let titles =
+        [evil, "\u{202e}gnp.exe \u{202d}x", "مرحبا بالعالم", "🦀🕷\u{fe0f}", "a\u{7}b\u{1b}[31m", &"w".repeat(2000)];
+    let mut site = Site::new().page("/", &["/0", "/1", "/2", "/3", "/4", "/5", "/kind", &long, "/no"]);
+    for (n, title) in titles.iter().enumerate() {
+        site = site.html(&format!("/{n}"), &format!("<title>{title}</title>"));
+    }
+    let kind =
+        Reply::new(200, "text/<script>xss=4</script>", "<script>xss=5</script>").header("X-Evil", "<b onclick=xss=6>");
+    let site = site.reply("/kind", kind).robots("User-agent: *\nDisallow: /no<script>xss=7</script>\nDisallow: /no");
+    let site = site.serve().await;
+    let daemon = Daemon::start(&ground, &config()).await;
+    let seeds = json!([site.url("/"), site.url(&long)]);
+    let id = daemon.begin(&json!({"seeds": {"urls": seeds}})).await;
+    daemon.until(&id, &["finished"]).await;
+    let schedule = json!({"cron": "0  0\t1 1 *", "document": {"seeds": {"urls": [site.url(&long)]}}});
+    let (status, schedule) = daemon.json("POST", "/v1/schedules", Some(&schedule)).await;
+    assert_eq!(status, 201, "{schedule}");
+    let block = format!("/v1/hosts/{}.vitro.test/block", ["x".repeat(60), "y".repeat(60), "z".repeat(60)].join("."));
+    assert_eq!(daemon.json("PUT", &block, None).await.0, 200);
+
+    let browser = Browser::start().await;
+    let (base, quoted) = (format!("http://{}", daemon.addr), url::form_urlencoded::byte_serialize(long.as_bytes()));
+    let explained = format!("/crawls/{id}/explain?url={}{}", site.url(""), quoted.collect::<String>());
+    for (name, target) in [
+        ("crawls", "/".to_owned()),
+        ("crawl", format!("/crawls/{id}")),
+        ("records", format!("/crawls/{id}/pages")),
+        ("errors", format!("/crawls/{id}/errors")),
+        ("explain", explained),
+        ("refused", format!("/crawls/{id}/explain?url={}", site.url("/no"))),
+        ("fetch", format!("/fetch?url={}", site.url("/kind"))),
+        ("schedules", format!("/schedules?from={id}")),
+        ("schedule", format!("/schedules/{}", schedule["id"].as_str().unwrap())),
+        ("hosts", "/hosts".to_owned()),
+        ("host", "/host?name=127.0.0.1".to_owned()),
+    ] {
+        browser.open(&format!("{base}{target}")).await;
+        artifacts.look(&browser, &format!("hostile-{name}")).await;
+        assert_eq!(browser.run("return window.xss ?? null").await, Value::Null, "{name}");
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new(), "no policy was hurt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_no_mouse_gets_everywhere() {
+    let ground = Ground::new();
+    let daemon = Daemon::start(&ground, &config()).await;
+    let id = daemon.begin(&json!({"seeds": {"urls": ["http://nobody.vitro.test/"]}})).await;
+    let browser = Browser::start().await;
+    browser.open(&format!("http://{}/crawls/{id}/pages", daemon.addr)).await;
+    let (tab, enter) = ("\u{e004}", "\u{e007}");
+    let at = "const el = document.activeElement, style = getComputedStyle(el); return [el.className || el.id || el.textContent, style.outlineStyle, el.getBoundingClientRect().left >= 0]";
+    browser.press(tab).await;
+    assert_eq!(browser.run(at).await, json!(["skip", "solid", true]), "the first stop leads past the bar, and is seen");
+    browser.press(enter).await;
+    browser.until("return location.hash === '#main'").await;
+    let mut met = Vec::new();
+    for _ in 0..20 {
+        browser.press(tab).await;
+        let stop = browser.run(at).await;
+        assert_eq!((&stop[1], &stop[2]), (&json!("solid"), &json!(true)), "{stop}");
+        met.push(stop[0].as_str().unwrap_or_default().to_owned());
+        if met.last().is_some_and(|last| last == "url") {
+            break;
+        }
+    }
+    for field in ["Crawls", "outcome", "reason", "status", "url"] {
+        assert!(met.iter().any(|stop| stop == field), "{field} is not among {met:?}");
+    }
+    assert!(!met.iter().any(|stop| stop == "Schedules"), "the bar was passed by: {met:?}");
+    browser.press(&format!("nobody{enter}")).await;
+    browser.until("return new URLSearchParams(location.search).get('url') === 'nobody'").await;
 }

@@ -129,6 +129,13 @@ impl Browser {
         self.command(&format!("element/{element}/click"), &json!({})).await;
     }
 
+    /// Presses keys wherever the focus is; what is no character has a code point of its own (WebDriver, section 17.4.2).
+    pub(crate) async fn press(&self, keys: &str) {
+        let strokes = keys.chars().flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key})));
+        let keyboard = json!({"type": "key", "id": "keyboard", "actions": strokes.collect::<Vec<_>>()});
+        self.command("actions", &json!({"actions": [keyboard]})).await;
+    }
+
     /// The text that is seen of an element.
     pub(crate) async fn text(&self, css: &str) -> String {
         let script = format!("return document.querySelector({})?.innerText ?? ''", json!(css));

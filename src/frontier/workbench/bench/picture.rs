@@ -60,6 +60,24 @@ impl Workbench {
         })
     }
 
+    /// Up to `most` hosts that wait for more than their interval: for the end of a pause, a probe, quiet hours, a block, or
+    /// what they share with others. Those whose time comes first stand in front.
+    pub fn troubled(&self, most: usize) -> Vec<Wait> {
+        let is_trouble = |why: Why| {
+            matches!(why, Why::Backoff | Why::Probe | Why::Quiet | Why::Blocked | Why::Address | Why::Domain)
+        };
+        let placed = self.waiting.iter().filter_map(|(at, host)| {
+            let placed = self.slots.get(host)?;
+            placed.slot.wait(*at, placed.why.filter(|why| is_trouble(*why))?)
+        });
+        let asleep = self.front.asleep().waits().filter(|wait| is_trouble(wait.why));
+        // Both are in order of time.
+        let mut found: Vec<Wait> = placed.take(most).chain(asleep.take(most).cloned()).collect();
+        found.sort_by_key(|wait| wait.until);
+        found.truncate(most);
+        found
+    }
+
     /// How much it holds. Takes time in proportion to the hosts in memory.
     pub fn sizes(&self) -> Sizes {
         let urls = self.slots.values().map(|placed| (placed.slot.load().1, placed.slot.n_out()));
