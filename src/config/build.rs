@@ -20,6 +20,7 @@ use super::{
     scope, seeds,
     settings::{Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
     units::{Limit, Span},
+    webhooks,
 };
 use crate::{address::Canonicalizer, robots, sink::Compression, sitemap};
 
@@ -103,6 +104,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &m
         telemetry: telemetry(&raw.telemetry),
         shutdown_deadline: raw.shutdown.deadline.0,
         daemon: daemon::daemon(raw, checks),
+        webhooks: webhooks::webhooks(raw, &fetch.guard, checks),
         identity: Identity::of(raw, &seeds),
         seeds,
         canonical,

@@ -43,6 +43,7 @@ mod seeds;
 mod settings;
 mod transport;
 mod units;
+mod webhooks;
 
 pub use client::{ClientVariables, KEY_VARIABLE, URL_VARIABLE};
 pub use daemon::{CallerKey, Daemon, Scopes};
@@ -57,6 +58,7 @@ pub use settings::{
     Cookies, Fetch, Format, Frontier, Job, Limits, Links, LogFormat, Outputs, Progress, Seeds, Settings, Store,
     Telemetry,
 };
+pub use webhooks::{HookEvent, HookSecret, OperatorHook, Webhooks, hook_url, judge_hook_url};
 
 use std::fmt;
 

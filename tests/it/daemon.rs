@@ -8,3 +8,4 @@ mod killed;
 mod lives;
 mod regressions;
 mod seen;
+mod webhooks;

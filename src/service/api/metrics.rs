@@ -30,7 +30,7 @@ use crate::{
         vitals,
     },
     job::Surroundings,
-    service::{board::Board, foreman::free_bytes, problem::Problem},
+    service::{board::Board, foreman::free_bytes, hooks, problem::Problem},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -65,6 +65,7 @@ struct Counters {
     commits: Counter,
     commit_seconds: Histogram,
     latency_seconds: Histogram,
+    deliveries: Family<Outcomes, Counter>,
 }
 
 impl Default for Metrics {
@@ -79,6 +80,7 @@ impl Default for Metrics {
             commits: Counter::default(),
             commit_seconds: Histogram::new(exponential_buckets(0.001, 4.0, 8)),
             latency_seconds: Histogram::new(exponential_buckets(0.004, 4.0, 8)),
+            deliveries: Family::default(),
         }))
     }
 }
@@ -120,6 +122,11 @@ impl Metrics {
         }
     }
 
+    /// A webhook has been told something, or has not.
+    pub(crate) fn count_delivery(&self, outcome: hooks::Outcome) {
+        self.0.deliveries.get_or_create(&Outcomes { outcome: outcome.as_str() }).inc();
+    }
+
     fn register(&self, registry: &mut Registry) {
         let counters = &*self.0;
         registry.register("api_calls", "Calls answered", counters.calls.clone());
@@ -136,6 +143,8 @@ impl Metrics {
         registry.register_with_unit("crawl_commit", help, Unit::Seconds, counters.commit_seconds.clone());
         let help = "Time from a request of a crawl to the first byte of its answer";
         registry.register_with_unit("crawl_latency", help, Unit::Seconds, counters.latency_seconds.clone());
+        let help = "Attempts to tell webhooks of an event, and events that were not told, by how they ended";
+        registry.register("webhook_deliveries", help, counters.deliveries.clone());
     }
 }
 
@@ -206,6 +215,12 @@ pub(super) async fn metrics(State(app): State<App>, _: Caller) -> Result<Respons
     let mut registry = Registry::with_prefix("dragline");
     app.metrics.register(&mut registry);
     read(&app.crawls.board, &app.surroundings, &mut registry);
+    let hooks = app.post.summary();
+    let states = [("told", (hooks.hooks - hooks.gone) as u64), ("gone", hooks.gone as u64)];
+    gauges(&mut registry, "webhooks", "Webhooks, by whether their receivers are told", states);
+    gauge(&mut registry, "webhook_events_waiting", "Events that wait for receivers", hooks.waiting as u64);
+    let help = "How long the oldest event has waited for its receiver";
+    gauge(&mut registry, "webhook_oldest_seconds", help, hooks.oldest.as_secs());
     let free = free_bytes(&app.crawls.shelf).unwrap_or_default();
     gauge(&mut registry, "disk_free_bytes", "Free space where the data folder is", free);
     let started = Gauge::<f64, std::sync::atomic::AtomicU64>::default();
