@@ -159,10 +159,10 @@ impl Hook {
         self.gone_at.is_none() && (self.events.is_empty() || self.events.contains(&event))
     }
 
-    /// Takes an event into the queue, unless it was taken before; how many had to make room.
-    pub(super) fn take(&mut self, happened: &Happened, is_held: bool, bounds: &Bounds) -> usize {
+    /// Takes an event into the queue; how many had to make room for it. None: it was taken before.
+    pub(super) fn take(&mut self, happened: &Happened, is_held: bool, bounds: &Bounds) -> Option<usize> {
         if happened.seq <= self.mark {
-            return 0;
+            return None;
         }
         self.mark = happened.seq;
         let (kind, crawl) = (Kind::Crawl(happened.event), Some(happened.crawl));
@@ -170,7 +170,7 @@ impl Hook {
         self.put(happened.id, message, happened.at, is_held);
         let n_dropped = self.queue.len().saturating_sub(bounds.queue);
         (0..n_dropped).for_each(|_| self.drop_oldest(happened.at, bounds));
-        n_dropped
+        Some(n_dropped)
     }
 
     fn put(&mut self, event: Uuid, message: Message, now: Timestamp, is_held: bool) {

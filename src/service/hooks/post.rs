@@ -197,7 +197,7 @@ impl Post {
         let mut books = self.books();
         for hook in books.hooks.values_mut() {
             if hook.wants(happened.event) && may_hear(&base, hook, &happened.owner) {
-                let n_dropped = hook.take(happened, is_held, &self.0.bounds);
+                let Some(n_dropped) = hook.take(happened, is_held, &self.0.bounds) else { continue };
                 (0..n_dropped).for_each(|_| self.0.metrics.count_delivery(Outcome::Dropped));
                 // What can't be written is written again, and stays in the entry until then.
                 let _ = self.write(hook);

@@ -36,7 +36,7 @@ fn hook() -> Hook {
 fn waiting(seqs: std::ops::RangeInclusive<u64>) -> (Hook, Vec<Uuid>) {
     let (mut hook, events) = (hook(), seqs.map(finished).collect::<Vec<_>>());
     for event in &events {
-        assert_eq!(hook.take(event, false, &BOUNDS), 0);
+        assert_eq!(hook.take(event, false, &BOUNDS), Some(0));
     }
     let ids = events.iter().map(|event| event.id).collect();
     (hook, ids)
@@ -55,7 +55,7 @@ fn status(status: u16) -> Heard {
 #[test]
 fn an_event_is_taken_once_and_told_in_order() {
     let (mut hook, ids) = waiting(1..=2);
-    assert_eq!(hook.take(&finished(2), false, &BOUNDS), 0);
+    assert_eq!(hook.take(&finished(2), false, &BOUNDS), None);
     assert_eq!(hook.n_waiting(), 2, "the second was taken before");
     let (first, body) = hook.begin().unwrap();
     assert_eq!((first, body.as_str()), (ids[0], "{\"n\":1}"));
@@ -129,7 +129,7 @@ fn a_redirect_is_not_followed_and_has_a_word() {
 fn the_oldest_make_room_but_for_what_is_on_its_way() {
     let (mut hook, ids) = waiting(1..=3);
     hook.begin();
-    assert_eq!(hook.take(&finished(4), false, &BOUNDS), 1);
+    assert_eq!(hook.take(&finished(4), false, &BOUNDS), Some(1));
     let dropped = hook.deliveries(None).next().unwrap();
     assert_eq!((dropped.event, dropped.outcome, dropped.attempt), (ids[1], Outcome::Dropped, 0));
     assert_eq!(hook.conclude(status(200), Duration::ZERO, at(5), 0.5, &BOUNDS), Some(Outcome::Delivered));
