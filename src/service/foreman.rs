@@ -108,8 +108,7 @@ enum Event {
 impl Foreman {
     /// With the crawls that `shelf` holds, and by whom orders are given.
     pub(crate) fn new(
-        shelf: Shelf,
-        held: Held,
+        (shelf, held): (Shelf, Held),
         base: watch::Receiver<Arc<Base>>,
         surroundings: Surroundings,
         options: Options,

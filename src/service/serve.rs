@@ -137,8 +137,7 @@ impl Service {
         let unusable = |source| ShelfError::Io { path: data.clone(), source };
         let post = Post::open(&data, base_seen.clone(), clock, metrics.clone()).map_err(unusable)?;
         let (foreman, crawls) = Foreman::new(
-            shelf,
-            held,
+            (shelf, held),
             base_seen.clone(),
             surroundings.clone(),
             options,

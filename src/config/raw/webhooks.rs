@@ -70,6 +70,7 @@ pub(crate) struct Webhook {
 
 /// What a webhook is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "WebhookEvent")]
 pub enum HookEvent {
     /// It was acknowledged.
     #[serde(rename = "crawl.created")]

@@ -134,6 +134,7 @@ pub(super) struct DeliveryList {
 
 /// An event that is on its way.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookSent")]
 pub(super) struct Sent {
     /// The event: `webhook-id` and `id` of what is sent.
     event: String,

@@ -119,6 +119,7 @@ pub(crate) struct Delivery {
 /// How a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "DeliveryOutcome")]
 pub(crate) enum Outcome {
     /// The receiver said that it has it.
     Delivered,

@@ -46,6 +46,7 @@ use crate::{clock::Timestamp, config::HookEvent};
 /// What a receiver is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "WebhookKind")]
 pub(crate) enum Kind {
     /// Something happened to a crawl.
     Crawl(HookEvent),
@@ -55,6 +56,7 @@ pub(crate) enum Kind {
 
 /// See [`Kind::Ping`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WebhookPing")]
 pub(crate) enum Ping {
     #[serde(rename = "ping")]
     Ping,
