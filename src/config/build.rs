@@ -21,6 +21,7 @@ use super::{
     settings::{Format, Frontier, Job, Limits, LogFormat, Outputs, Progress, Seeds, Settings, Store, Telemetry},
     traces,
     units::{Limit, Span},
+    webhooks,
 };
 use crate::{address::Canonicalizer, robots, sink::Compression, sitemap};
 
@@ -106,6 +107,7 @@ pub(crate) fn build(raw: &Raw, file: Option<&Path>, purpose: Purpose, checks: &m
         traces,
         shutdown_deadline: raw.shutdown.deadline.0,
         daemon: daemon::daemon(raw, checks),
+        webhooks: webhooks::webhooks(raw, &fetch.guard, checks),
         identity: Identity::of(raw, &seeds),
         seeds,
         canonical,

@@ -89,7 +89,7 @@ pub(crate) fn fetch(
     })
 }
 
-fn entries(key: &str, texts: &[String], checks: &mut Checks<'_>) -> Vec<guard::Entry> {
+pub(crate) fn entries(key: &str, texts: &[String], checks: &mut Checks<'_>) -> Vec<guard::Entry> {
     let entry = |(i, text): (usize, &String)| checks.ok(&format!("{key}[{i}]"), text.parse());
     texts.iter().enumerate().filter_map(entry).collect()
 }

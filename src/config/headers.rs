@@ -49,6 +49,7 @@ pub(crate) fn is_secret_place(path: &KeyPath) -> bool {
         }
         // Whatever its name: collectors have keys of their own under names of their own.
         [Segment::Key(section), Segment::Key(headers), _, ..] if section == "traces" => headers == "headers",
+        [Segment::Key(section), Segment::Index(_), Segment::Key(key), ..] if section == "webhook" => key == "secret",
         [.., Segment::Key(headers), Segment::Key(name)] if headers == "headers" => is_secret(name),
         _ => false,
     }
@@ -57,8 +58,7 @@ pub(crate) fn is_secret_place(path: &KeyPath) -> bool {
 /// Whether a value at `path` may be a secret, whatever it is: one of the wrong kind is not quoted.
 pub(crate) fn may_be_secret(path: &KeyPath) -> bool {
     let in_headers = path.segments().iter().any(|segment| matches!(segment, Segment::Key(key) if key == "headers"));
-    let is_section =
-        matches!(path.segments(), [Segment::Key(key)] | [Segment::Key(key), Segment::Index(_)] if key == "auth");
+    let is_section = matches!(path.segments(), [Segment::Key(key)] | [Segment::Key(key), Segment::Index(_)] if key == "auth" || key == "webhook");
     in_headers || is_section || is_secret_place(path) || path.to_string().starts_with("proxy.urls")
 }
 

@@ -44,6 +44,7 @@ mod settings;
 mod traces;
 mod transport;
 mod units;
+mod webhooks;
 
 pub use client::{ClientVariables, KEY_VARIABLE, URL_VARIABLE};
 pub use daemon::{CallerKey, Daemon, Scopes};
@@ -58,6 +59,7 @@ pub use settings::{
     Cookies, Fetch, Format, Frontier, Job, Limits, Links, LogFormat, Outputs, Progress, Seeds, Settings, Store,
     Telemetry,
 };
+pub use webhooks::{HookEvent, HookSecret, OperatorHook, Webhooks, hook_url, judge_hook_url};
 
 use std::fmt;
 

@@ -12,7 +12,7 @@ use crate::{
     cache,
     clock::Clock,
     fetch::{
-        self, IdentityOptions,
+        self, Connections, IdentityOptions,
         cookies::{Cookie, CookieOptions},
         guard,
         proxy::ProxyOptions,
@@ -25,7 +25,7 @@ use crate::{
     telemetry::traces,
 };
 
-use super::{Daemon, Identity};
+use super::{Daemon, Identity, Webhooks};
 
 /// Everything a crawl is told.
 #[derive(Debug, Clone)]
@@ -74,6 +74,8 @@ pub struct Settings {
     pub shutdown_deadline: Duration,
     /// How `dragline serve` serves.
     pub daemon: Daemon,
+    /// `[webhooks]` and `[[webhook]]`.
+    pub webhooks: Webhooks,
     /// What makes another run the same job.
     pub identity: Identity,
 }
@@ -199,7 +201,7 @@ pub struct Fetch {
     /// Whether `nofollow` is obeyed.
     pub obey_nofollow: bool,
     /// How many connections each host may have, by its policy.
-    pub connections: fetch::Connections,
+    pub connections: Connections,
 }
 
 /// `[cookies]`, when they are enabled.
@@ -247,6 +249,24 @@ impl Settings {
             tls: fetch.tls.clone(),
             proxy: fetch.proxy.clone(),
             clock,
+        }
+    }
+
+    /// What tells webhooks is built from this: a guard, a pool and time limits of its own, no proxy, and no certificate
+    /// of ours, which is for origins of the operator's and not for whoever a caller names.
+    pub fn webhook_options(&self, clock: Clock) -> fetch::Options {
+        let (usual, hooks) = (self.fetch_options(clock), &self.webhooks);
+        fetch::Options {
+            connect_timeout: hooks.timeout,
+            first_byte_timeout: hooks.timeout,
+            timeout: hooks.timeout,
+            bandwidth: None,
+            idle_connections: 0,
+            connections: Connections { default: 1, exceptions: Vec::new() },
+            guard: hooks.guard.clone(),
+            tls: TlsOptions { certificates: Vec::new(), ..usual.tls },
+            proxy: ProxyOptions::default(),
+            ..usual
         }
     }
 

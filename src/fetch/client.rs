@@ -7,12 +7,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
+use http::Method;
 use rustls::RootCertStore;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    BuildError, ErrorKind, FetchError, Fetcher, Options, Phase, Request, Response, Timings, Truncation,
+    Answered, BuildError, ErrorKind, FetchError, Fetcher, Options, Phase, Request, Response, Timings, Truncation,
     bandwidth::Bandwidth,
     body::{self, BodyRead, End, Limits, Share, Shares},
     budget::Budget,
@@ -82,6 +84,24 @@ impl HttpFetcher {
         Ok(Self { shared: Arc::new(Shared { transports, guard, resolver, shares, options }) })
     }
 
+    /// Sends `body` by POST, once, and gives the head of the answer; what follows it is not read, so that no receiver can
+    /// keep us. Not a [`Fetcher`]'s: what stands in front of one (cache, identity, politeness) is for asking, and this is
+    /// for telling.
+    ///
+    /// # Errors
+    /// As [`Fetcher::fetch`]: guard, resolver and time limits are the same.
+    pub async fn post(&self, request: Request, body: Bytes) -> Result<Answered, FetchError> {
+        let (shared, clock) = (&self.shared, self.shared.options.clock);
+        let deadline = Instant::now() + shared.options.timeout;
+        let trace = Trace::new(clock);
+        let mut timings = Timings { sent_at: clock.now(), ..Timings::default() };
+        let head = shared.head(Request { method: Method::POST, ..request }, body, &trace, deadline).await;
+        trace.write(&mut timings);
+        timings.ended_at = clock.now();
+        let (mut head, _) = head.map_err(|fault| error(fault, timings))?;
+        Ok(Answered { status: head.status().as_u16(), headers: std::mem::take(head.headers_mut()) })
+    }
+
     /// What became of the names that were to be looked up so far.
     pub fn name_lookups(&self) -> Counts {
         self.shared.resolver.counts()
@@ -108,7 +128,7 @@ impl Shared {
         let mut timings = Timings { sent_at: clock.now(), ..Timings::default() };
 
         let (max_bytes, keep_raw) = (request.max_body_bytes, request.keep_raw);
-        let head = self.head(request, &trace, deadline).await;
+        let head = self.head(request, Bytes::new(), &trace, deadline).await;
         trace.write(&mut timings);
         let (mut head, proxy) = match head {
             Ok(found) => found,
@@ -145,6 +165,7 @@ impl Shared {
     async fn head(
         &self,
         request: Request,
+        body: Bytes,
         trace: &Arc<Trace>,
         deadline: Instant,
     ) -> Result<(reqwest::Response, Option<Arc<str>>), Fault> {
@@ -160,6 +181,9 @@ impl Shared {
             };
             let mut outgoing = reqwest::Request::new(request.method.clone(), request.url.as_url().clone());
             outgoing.headers_mut().clone_from(&request.headers);
+            if !body.is_empty() {
+                *outgoing.body_mut() = Some(body.clone().into());
+            }
             let exchange = trace.follow(route.execute(outgoing));
             let head = head::wait(exchange, trace, deadline, self.options.first_byte_timeout).await;
             let (head, result) = match head.and_then(|head| route.check(&head).map(|()| head)) {

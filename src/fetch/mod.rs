@@ -113,6 +113,15 @@ impl Request {
     }
 }
 
+/// The head of what a server answered to something that it was told.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The status code.
+    pub status: u16,
+    /// All header fields.
+    pub headers: HeaderMap,
+}
+
 /// What a server answered. The default is an empty answer without a status, a base for tests.
 #[derive(Debug, Clone, Default)]
 pub struct Response {

@@ -62,7 +62,7 @@ pub(crate) fn answer(settings: &Settings, urls: &[String]) -> Result<Vec<Explana
     Ok(explanations)
 }
 
-/// The same of a crawl that runs; none if it has ended meanwhile.
+/// The same of a crawl that runs; none if it has ended meanwhile. `held` is held as long as its outputs are read.
 ///
 /// # Errors
 /// When its store fails.
@@ -70,6 +70,7 @@ pub(crate) async fn answer_of_running(
     settings: Arc<Settings>,
     urls: Vec<String>,
     looks: &Looks,
+    held: impl Send + 'static,
 ) -> Result<Option<Vec<Explanation>>, FolderError> {
     // Seeds are read, patterns compiled and records looked for where that holds up nobody.
     let asked = settings.clone();
@@ -80,6 +81,7 @@ pub(crate) async fn answer_of_running(
     let Some(looked) = looks.ask(look).await else { return Ok(None) };
     let (mut explanations, book) = looked.map_err(FolderError::State)?;
     let finished = spawn_blocking(move || {
+        let _held = held;
         finish(&settings, &book, &mut explanations);
         for it in explanations.iter_mut().filter(|it| is_done(it) && it.last.is_none()) {
             it.notes.push("its record is on its way to the outputs: ask again in a moment".to_owned());

@@ -7,6 +7,7 @@
 mod begin;
 mod calendar;
 mod order;
+mod telling;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -25,6 +26,7 @@ use super::{
     api::Metrics,
     board::{Board, Live, Shown},
     events::Events,
+    hooks::Post,
     ledger::{CrawlId, Entry, Held, How, Schedule, Shelf, Want},
 };
 use crate::{
@@ -33,7 +35,7 @@ use crate::{
     config::Base,
     engine::End,
     job::Surroundings,
-    shutdown::{Shutdown, blocking},
+    shutdown::Shutdown,
 };
 use begin::{Note, Ran, Trouble, Work};
 pub(crate) use calendar::Set;
@@ -74,6 +76,7 @@ pub(crate) struct Foreman {
     surroundings: Surroundings,
     options: Options,
     metrics: Metrics,
+    post: Post,
     board: Board,
     entries: BTreeMap<CrawlId, Entry>,
     events: HashMap<CrawlId, Arc<Events>>,
@@ -105,12 +108,12 @@ enum Event {
 impl Foreman {
     /// With the crawls that `shelf` holds, and by whom orders are given.
     pub(crate) fn new(
-        shelf: Shelf,
-        held: Held,
+        (shelf, held): (Shelf, Held),
         base: watch::Receiver<Arc<Base>>,
         surroundings: Surroundings,
         options: Options,
         metrics: Metrics,
+        post: Post,
         shutdown: Shutdown,
     ) -> (Self, Crawls) {
         let (to, orders) = mpsc::channel(MAX_ORDERS);
@@ -121,6 +124,7 @@ impl Foreman {
             surroundings,
             options,
             metrics,
+            post,
             board: Board::default(),
             entries: BTreeMap::new(),
             events: HashMap::new(),
@@ -135,11 +139,16 @@ impl Foreman {
             notes: mpsc::channel(MAX_ORDERS),
             shutdown,
         };
-        held.entries.into_iter().for_each(|entry| foreman.keep(entry));
+        let mut entries = held.entries.into_iter().map(|entry| (entry.id, entry)).collect();
+        telling::recover(&foreman.post, &foreman.shelf, &mut entries);
+        entries.into_values().for_each(|entry| foreman.keep(entry));
         // Whoever was to end and died with the process has ended.
         let now = foreman.surroundings.clock.now();
         let ended: Vec<Entry> = foreman.entries.values().filter(|entry| entry.is_to_end()).cloned().collect();
         ended.into_iter().for_each(|entry| foreman.change(entry.end(How::Cancelled, None, now)));
+        // And whoever was to pause has paused; if nobody was told of it, he is now.
+        let paused = foreman.entries.values().filter(|entry| entry.ended.is_none() && entry.want == Want::Pause);
+        paused.cloned().collect::<Vec<_>>().into_iter().for_each(|entry| foreman.settle(entry));
         foreman.show_schedules();
         foreman.board.show_blocked(foreman.blocked.clone());
         for (host, until) in &foreman.blocked {
@@ -212,10 +221,7 @@ impl Foreman {
         let Some(entry) = self.entries.get(&id) else { return };
         let now = self.surroundings.clock.now();
         let events = self.events.entry(id).or_insert_with(|| Arc::new(Events::new(now.0, self.options.events))).clone();
-        let name = entry.document["job"]["name"].as_str().filter(|name| !name.is_empty());
-        let seed = || entry.document["seeds"]["urls"][0].as_str().or(entry.document["seeds"]["sitemaps"][0].as_str());
-        // A login in a seed is for its server alone.
-        let name = without_userinfo(name.or_else(seed).unwrap_or_default()).into_owned();
+        let name = name_of(entry);
         let live = self.running.get(&id).and_then(|crawl| crawl.live.clone());
         let before = self.board.get(id).map(|shown| shown.state());
         let shown = Shown { entry: Arc::new(entry.clone()), name, live, events: events.clone() };
@@ -229,14 +235,20 @@ impl Foreman {
 
     /// Writes an entry that has changed. If that can't be done it is tried again later: what it says of a crawl that
     /// has ended is found out again by whoever starts it.
-    fn change(&mut self, entry: Entry) {
+    fn change(&mut self, mut entry: Entry) {
         let id = entry.id;
-        if let Err(error) = blocking(|| self.shelf.update(&entry)) {
+        self.note_news(&mut entry);
+        if let Err(error) = self.write(&mut entry, Shelf::update) {
             tracing::error!(crawl = %id, %error, "the ledger can't be written");
             self.unwritten.insert(id);
         }
         self.entries.insert(id, entry);
         self.show(id);
+    }
+
+    /// Shows an entry that has not changed in itself, and writes it if somebody is to be told how it stands.
+    fn settle(&mut self, mut entry: Entry) {
+        if self.note_news(&mut entry) { self.change(entry) } else { self.show(entry.id) }
     }
 
     /// Of crawls that have been over for a while nobody comes back for events.
@@ -289,9 +301,10 @@ impl Foreman {
         if let Some(crawl) = self.running.get_mut(&id) {
             crawl.live = Some(live);
         }
-        match self.entries.get(&id).filter(|entry| entry.next.is_some()) {
-            Some(entry) => self.change(entry.begun()),
-            None => self.show(id),
+        match self.entries.get(&id).cloned() {
+            Some(entry) if entry.next.is_some() => self.change(entry.begun()),
+            Some(entry) => self.settle(entry),
+            None => {}
         }
         // It may have been dropped meanwhile.
         let _ = go.send(());
@@ -314,7 +327,7 @@ impl Foreman {
             (Ok(End::Finished), _) => self.change(entry.end(How::Finished, None, now)),
             (Ok(_), Want::Cancel) => self.change(entry.end(How::Cancelled, None, now)),
             (Ok(End::LimitReached(_)), _) => self.change(entry.end(How::LimitReached, None, now)),
-            (Ok(End::Interrupted), _) if was_asked => self.show(id),
+            (Ok(End::Interrupted), _) if was_asked => self.settle(entry),
             (Ok(End::Interrupted), _) => {
                 let why = "it stopped early; this is a fault in dragline";
                 self.change(entry.end(How::Failed, Some(why.to_owned()), now));
@@ -322,6 +335,14 @@ impl Foreman {
             (Err(trouble), _) => self.change(entry.end(How::Failed, Some(trouble.text), now)),
         }
     }
+}
+
+/// What a crawl is called: by its document, or after its first seed.
+fn name_of(entry: &Entry) -> String {
+    let name = entry.document["job"]["name"].as_str().filter(|name| !name.is_empty());
+    let seed = || entry.document["seeds"]["urls"][0].as_str().or(entry.document["seeds"]["sitemaps"][0].as_str());
+    // A login in a seed is for its server alone.
+    without_userinfo(name.or_else(seed).unwrap_or_default()).into_owned()
 }
 
 /// Free space where the ledger is; none if the system does not say.

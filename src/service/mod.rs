@@ -17,6 +17,7 @@
 //! - [`ledger`] is what has been asked for, on disk: what is wanted of each crawl, and how it ended;
 //! - [`foreman`] is the one task that changes it, and starts and stops crawls. He answers when what he says is on disk;
 //! - [`board`] is what he shows; `events` what happens to a crawl, for those who watch;
+//! - [`hooks`] tells receivers outside what becomes of crawls, until they have heard it;
 //! - [`door`] says who comes in; [`api`] lists the calls; `problem` is how a refusal looks;
 //! - [`dashboard`] is the same for people, with `history` for its plots;
 //! - [`serve`] listens, takes connections under bounds, and ends all of that in order.
@@ -36,6 +37,7 @@ mod door;
 mod events;
 mod foreman;
 mod history;
+mod hooks;
 mod ledger;
 mod patience;
 mod places;

@@ -11,7 +11,7 @@ use axum::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::foreman::Refused;
+use super::{foreman::Refused, hooks::HookError};
 use crate::config::ConfigErrors;
 
 /// Before the name of a kind of problem; resolves nowhere, as RFC 9457 allows.
@@ -177,6 +177,19 @@ impl From<Refused> for Problem {
                 Self::too_many(detail, 60)
             }
             Refused::Disk(_) | Refused::Stopping => Self::unavailable(detail),
+        }
+    }
+}
+
+impl From<HookError> for Problem {
+    fn from(error: HookError) -> Self {
+        let detail = error.to_string();
+        match error {
+            HookError::Unknown | HookError::UnknownDelivery => Self::not_found(detail),
+            HookError::Unfit(_) => Self::unprocessable(detail),
+            HookError::TooMany { .. } | HookError::Full(_) => Self::too_many(detail, 60),
+            HookError::Waits | HookError::Operators => Self::conflict(detail),
+            HookError::Random | HookError::Disk(_) => Self::unavailable(detail),
         }
     }
 }

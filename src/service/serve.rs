@@ -21,6 +21,7 @@ use super::{
     dashboard,
     door::Door,
     foreman::{self, Crawls, Foreman},
+    hooks::Post,
     ledger::{Shelf, ShelfError},
     patience::Patient,
     places::Places,
@@ -28,6 +29,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::{Base, ConfigErrors, Sources},
+    fetch::HttpFetcher,
     job::assemble,
     shutdown::{Shutdown, Tasks},
 };
@@ -81,6 +83,7 @@ const SET_AT_THE_START: &[&str] = &[
     "telemetry",
     "tls",
     "traces",
+    "webhooks",
 ];
 
 /// Why the daemon can't serve.
@@ -100,6 +103,8 @@ pub(crate) struct Service {
     addr: SocketAddr,
     app: App,
     foreman: Foreman,
+    /// What brings events to webhooks.
+    http: Arc<HttpFetcher>,
     base: watch::Sender<Arc<Base>>,
     door: watch::Sender<Arc<Door>>,
     sources: Sources,
@@ -120,6 +125,7 @@ impl Service {
         let addr = listener.local_addr().map_err(listen)?;
         let (clock, tasks) = (Clock::system(), Tasks::new());
         let surroundings = assemble::surroundings(&settings, clock, &tasks)?;
+        let http = HttpFetcher::new(settings.webhook_options(clock)).map_err(assemble::StackError::from)?;
         let (courier, secrets) = assemble::courier(&settings, &surroundings);
         let (base, base_seen) = watch::channel(Arc::new(base));
         let (door, door_seen) = watch::channel(Arc::new(Door::new(&daemon.keys, &daemon.names)));
@@ -131,13 +137,15 @@ impl Service {
         };
         let metrics = Metrics::default();
         let data = shelf.path().to_owned();
+        let unusable = |source| ShelfError::Io { path: data.clone(), source };
+        let post = Post::open(&data, base_seen.clone(), clock, metrics.clone()).map_err(unusable)?;
         let (foreman, crawls) = Foreman::new(
-            shelf,
-            held,
+            (shelf, held),
             base_seen.clone(),
             surroundings.clone(),
             options,
             metrics.clone(),
+            post.clone(),
             shutdown.clone(),
         );
         tasks.spawn("trash", async move {
@@ -160,9 +168,11 @@ impl Service {
             started_at: clock.now(),
             shutdown: shutdown.clone(),
             metrics,
+            post,
             surroundings,
         });
-        Ok(Self { listener, addr, app, foreman, base, door, sources, shutdown, tasks })
+        let http = Arc::new(http);
+        Ok(Self { listener, addr, app, foreman, http, base, door, sources, shutdown, tasks })
     }
 
     /// Where it listens.
@@ -178,19 +188,29 @@ impl Service {
     /// Serves until it is asked to stop and every crawl has stopped; reads its configuration again whenever `reload`
     /// says so, which is told when that was done.
     pub(crate) async fn run(self, mut reload: impl AsyncFnMut(bool) -> Option<()>) {
-        let Self { listener, app, foreman, base, door, sources, shutdown, tasks, .. } = self;
+        let Self { listener, app, foreman, http, base, door, sources, shutdown, tasks, .. } = self;
         let surroundings = app.surroundings.clone();
+        let post = app.post.clone();
+        let (deadline, agent) = {
+            let base = base.borrow();
+            let settings = base.settings();
+            (settings.shutdown_deadline, settings.fetch.user_agent.clone())
+        };
         let working = async {
-            let foreman = foreman.run();
+            let telling = app.post.clone().run(http, agent, shutdown.clone(), deadline);
             let serving = accept(listener, app, &shutdown);
-            tokio::join!(foreman, serving)
+            tokio::join!(foreman.run(), serving, telling)
         };
         let reloading = async {
             let mut is_done = false;
             while reload(is_done).await.is_some() {
                 is_done = true;
                 match read_again(&sources, &base, &door) {
-                    Ok(()) => tracing::info!("the configuration was read again and is in force"),
+                    Ok(()) => {
+                        let operators = base.borrow().settings().webhooks.operators.clone();
+                        post.set_operators(&operators);
+                        tracing::info!("the configuration was read again and is in force");
+                    }
                     Err(errors) => tracing::error!("the configuration is not taken, the one before stays: {errors}"),
                 }
             }

@@ -336,6 +336,7 @@ fn the_reference_is_complete_and_changes_nothing() {
                 | "host"
                 | "key"
                 | "job.name"
+                | "webhook"
                 | "job.out"
                 | "seeds.urls"
                 | "fetch.headers"

@@ -10,3 +10,4 @@ mod lives;
 mod metrics;
 mod regressions;
 mod seen;
+mod webhooks;

@@ -18,6 +18,7 @@ mod politeness;
 mod scope;
 mod traces;
 mod transport;
+mod webhooks;
 mod what;
 
 pub(crate) use auth::Auth;
@@ -35,6 +36,8 @@ pub(crate) use politeness::{HostRule, Politeness};
 pub(crate) use scope::{Crossing, Scope, ScopeMode, Traps};
 pub(crate) use traces::Traces;
 pub(crate) use transport::{ClientCertificate, Proxy, Tls, TlsVersion};
+pub use webhooks::HookEvent;
+pub(crate) use webhooks::{Webhook, Webhooks};
 pub(crate) use what::{Compression, Format, Job, Limits, Outputs, Seeds};
 
 use schemars::JsonSchema;
@@ -99,6 +102,10 @@ pub(crate) struct Raw {
     pub(crate) daemon: Daemon,
     /// Whom the daemon answers. Without any it answers this machine alone, and everybody on it.
     pub(crate) key: Vec<Key>,
+    /// Webhooks: bounds for those of callers and for [[webhook]], and where they may lead.
+    pub(crate) webhooks: Webhooks,
+    /// Who is told of everybody's crawls.
+    pub(crate) webhook: Vec<Webhook>,
     /// What is secret and for one origin only.
     pub(crate) auth: Vec<Auth>,
     /// Certificates of ours, for some origins.
@@ -112,6 +119,7 @@ impl Raw {
     pub(crate) fn example() -> Self {
         Self {
             key: vec![Key::example()],
+            webhook: vec![Webhook::example()],
             auth: vec![Auth::example()],
             client_certificate: vec![ClientCertificate::example()],
             host: vec![HostRule::example()],

@@ -54,7 +54,9 @@ pub(crate) async fn explained(
     let shown = extract::crawl(app, caller, id)?;
     // What was done with a URL is looked for in all of the outputs.
     let scan = app.scans.free().try_acquire_owned();
-    let _scan = scan.map_err(|_| Problem::unavailable("as many outputs are being read through as may be"))?;
+    let scan = scan.map_err(|_| Problem::unavailable("as many outputs are being read through as may be"))?;
+    // Whoever reads has a share of it: who asked may go before that ends.
+    let scan = Arc::new(scan);
     let base = app.base.borrow().clone();
     let out = app.crawls.shelf.out(shown.entry.id);
     let folder = out.display().to_string();
@@ -62,14 +64,18 @@ pub(crate) async fn explained(
     let settings = Arc::new(settings.map_err(|errors| Problem::document(&errors))?);
     let unseen = |error: FolderError| Problem::internal("the crawl can't be looked at", &error);
     let seen = match &shown.live {
-        Some(live) => answer_of_running(settings.clone(), vec![url.clone()], &live.looks).await.map_err(unseen)?,
+        Some(live) => answer_of_running(settings.clone(), vec![url.clone()], &live.looks, scan.clone()).await.map_err(unseen)?,
         None => None,
     };
     // Nobody works on it, or no longer.
     let explanations = match seen {
         Some(explanations) => explanations,
         None => {
-            let answered = tokio::task::spawn_blocking(move || answer(&settings, &[url])).await;
+            let answered = tokio::task::spawn_blocking(move || {
+                let _scan = scan;
+                answer(&settings, &[url])
+            });
+            let answered = answered.await;
             answered.map_err(|error| Problem::internal("the URL can't be explained", &error))?.map_err(unseen)?
         }
     };

@@ -228,6 +228,11 @@ impl Desk {
         self.places.load()
     }
 
+    /// Bytes that bodies in answers take, and all that they may.
+    pub(super) fn room(&self) -> (u64, u64) {
+        self.room.load()
+    }
+
     /// As the daemon was started with.
     pub(super) fn settings(&self) -> &Settings {
         &self.settings

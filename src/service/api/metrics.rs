@@ -33,7 +33,7 @@ use crate::{
         event::{CrawlEvent, Failure, Outcome},
         waits::Waited,
     },
-    service::problem::Problem,
+    service::{hooks, problem::Problem},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -81,6 +81,7 @@ struct Counters {
     commits: Counter,
     commit_seconds: Histogram,
     latency_seconds: Histogram,
+    deliveries: Family<Outcomes, Counter>,
 }
 
 impl Default for Metrics {
@@ -103,6 +104,7 @@ impl Default for Metrics {
             commits: Counter::default(),
             commit_seconds: Histogram::new(exponential_buckets(0.001, 4.0, 8)),
             latency_seconds: Histogram::new(exponential_buckets(0.004, 4.0, 8)),
+            deliveries: Family::default(),
         }))
     }
 }
@@ -167,6 +169,11 @@ impl Metrics {
         }
     }
 
+    /// A webhook has been told something, or has not.
+    pub(crate) fn count_delivery(&self, outcome: hooks::Outcome) {
+        self.0.deliveries.get_or_create(&Outcomes { outcome: outcome.as_str() }).inc();
+    }
+
     fn register(&self, registry: &mut Registry) {
         let counters = &*self.0;
         registry.register("api_calls", "Calls answered", counters.calls.clone());
@@ -198,6 +205,8 @@ impl Metrics {
         registry.register_with_unit("crawl_commit", help, Unit::Seconds, counters.commit_seconds.clone());
         let help = "Time from a request of a crawl to the first byte of its answer";
         registry.register_with_unit("crawl_latency", help, Unit::Seconds, counters.latency_seconds.clone());
+        let help = "Attempts to tell webhooks of an event, and events that were not told, by how they ended";
+        registry.register("webhook_deliveries", help, counters.deliveries.clone());
     }
 }
 

@@ -22,12 +22,14 @@ mod pages;
 mod room;
 pub(crate) mod schedules;
 mod stream;
+mod webhooks;
 
 pub(crate) use endpoint::router;
 pub(crate) use fetch::Desk;
 pub(crate) use metrics::Metrics;
 pub(crate) use model::{Counts, Crawl};
 pub(crate) use openapi::openapi as openapi_document;
+pub(crate) use outputs::counts;
 
 /// What calls come down to, for the dashboard: it sees and does what they do, by the same words.
 pub(crate) mod calls {
@@ -52,6 +54,7 @@ use tokio::sync::watch;
 use super::{
     door::{Door, Need},
     foreman::Crawls,
+    hooks::Post,
     places::Places,
 };
 use crate::{
@@ -88,6 +91,7 @@ pub(crate) struct Parts {
     pub(crate) started_at: Timestamp,
     pub(crate) shutdown: Shutdown,
     pub(crate) metrics: Metrics,
+    pub(crate) post: Post,
     pub(crate) surroundings: Surroundings,
 }
 
@@ -225,6 +229,36 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .needs(ToCrawl)
             .says("Delete a schedule", "The crawl that it has begun stays.")
             .answers_nothing(204, "It is gone."),
+        Endpoint::post("/v1/webhooks", webhooks::create)
+            .needs(ToCrawl)
+            .says("Make a webhook", "Events of one's own crawls are sent to its URL, signed as the Standard Webhooks have it, until it has answered 2xx. The secret is in this answer and in no other.")
+            .body::<webhooks::WebhookRequest>()
+            .answers::<webhooks::WebhookMade>(201, "The webhook, and its secret; Location says where it is."),
+        Endpoint::get("/v1/webhooks", webhooks::list)
+            .needs(Read)
+            .says("List webhooks", "")
+            .answers::<webhooks::WebhookList>(200, "The webhooks."),
+        Endpoint::get("/v1/webhooks/{id}", webhooks::read)
+            .needs(Read)
+            .says("Read a webhook", "")
+            .answers::<webhooks::WebhookView>(200, "The webhook."),
+        Endpoint::delete("/v1/webhooks/{id}", webhooks::delete)
+            .needs(ToCrawl)
+            .says("Delete a webhook", "What it was still to be told it is not told.")
+            .answers_nothing(204, "It is gone."),
+        Endpoint::post("/v1/webhooks/{id}/test", webhooks::test)
+            .needs(ToCrawl)
+            .says("Test a webhook", "It is sent a ping. One that had said that it is gone (410) and answers this is told of crawls again.")
+            .answers::<webhooks::Sent>(202, "The ping is on its way; the deliveries say what comes of it."),
+        Endpoint::get("/v1/webhooks/{id}/deliveries", webhooks::deliveries)
+            .needs(Read)
+            .says("List deliveries of a webhook", "Every attempt, the latest first, as far as they are remembered.")
+            .query::<webhooks::DeliveriesQuery>()
+            .answers::<webhooks::DeliveryList>(200, "Some deliveries, and where to go on."),
+        Endpoint::post("/v1/webhooks/{id}/deliveries/{delivery}/redeliver", webhooks::redeliver)
+            .needs(ToCrawl)
+            .says("Tell an event again", "The event of that delivery, under the same id, after all that wait.")
+            .answers::<webhooks::Sent>(202, "It is on its way."),
         Endpoint::get("/v1/load", health::load)
             .needs(Read)
             .says("Read the load", "Whether more crawls are taken, and how many there are.")

@@ -9,7 +9,10 @@ use serde_json::Value as Json;
 use crate::{
     engine::stats::Progress,
     report::Totals,
-    service::board::{Shown, State},
+    service::{
+        board::{Shown, State},
+        ledger::Entry,
+    },
 };
 
 /// A crawl.
@@ -174,21 +177,35 @@ impl Crawl {
             }
             None => (None, None),
         };
+        Self { counts, waiting, ..Self::summary(entry, &shown.name, shown.state()) }
+    }
+
+    /// What its entry says of it.
+    pub(crate) fn summary(entry: &Entry, name: &str, state: State) -> Self {
         let ended = entry.ended.as_ref();
         Self {
             id: entry.id.to_string(),
-            name: shown.name.clone(),
+            name: name.to_owned(),
             owner: entry.owner.clone(),
-            state: shown.state(),
+            state,
             priority: entry.priority,
             revision: entry.revision,
             created_at: entry.created_at.rfc3339(),
             ended_at: ended.map(|ended| ended.at.rfc3339()),
             error: ended.and_then(|ended| ended.error.clone()),
-            counts,
-            waiting,
+            counts: None,
+            waiting: None,
             document: None,
             more_seeds: None,
+        }
+    }
+
+    /// With texts of at most `most` characters.
+    pub(crate) fn shorten(&mut self, most: usize) {
+        for text in [Some(&mut self.name), self.error.as_mut()].into_iter().flatten() {
+            if let Some((at, _)) = text.char_indices().nth(most) {
+                text.truncate(at);
+            }
         }
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn openapi() -> Json {
         let operation = operation(&endpoint, &problem.clone().to_value(), &mut taken, &mut written);
         paths.entry(path).or_insert_with(|| json!({}))[endpoint.method.as_str().to_ascii_lowercase()] = operation;
     }
-    for collection in ["/v1/crawls", "/v1/schedules"] {
+    for collection in ["/v1/crawls", "/v1/schedules", "/v1/webhooks"] {
         let links = links(&paths, &format!("{collection}/{{id}}"));
         paths[collection]["post"]["responses"]["201"]["links"] = links;
     }
@@ -67,7 +67,8 @@ pub(crate) fn openapi() -> Json {
 
 /// What can be done with what was made: every call whose path goes on from `path`, which has an id.
 fn links(paths: &Map<String, Json>, path: &str) -> Json {
-    let below = paths.iter().filter(|(its, _)| its.starts_with(path) && !its.contains("{file}"));
+    let below =
+        paths.iter().filter(|(its, _)| its.starts_with(path) && !its.contains("{file}") && !its.contains("{delivery}"));
     let operations = below.flat_map(|(_, operations)| operations.as_object().into_iter().flatten());
     let names = operations.filter_map(|(_, operation)| operation["operationId"].as_str());
     let link = |name: &str| json!({"operationId": name, "parameters": {"id": "$response.body#/id"}});
@@ -76,7 +77,9 @@ fn links(paths: &Map<String, Json>, path: &str) -> Json {
 
 fn operation(endpoint: &Endpoint, problem: &Json, taken: &mut SchemaGenerator, written: &mut SchemaGenerator) -> Json {
     let mut parameters = Vec::new();
-    for name in ["id", "file", "host"].into_iter().filter(|name| endpoint.path.contains(&format!("{name}}}"))) {
+    for name in
+        ["id", "delivery", "file", "host"].into_iter().filter(|name| endpoint.path.contains(&format!("{name}}}")))
+    {
         parameters.push(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
     }
     if let Some(make) = endpoint.query {

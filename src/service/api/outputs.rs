@@ -53,7 +53,7 @@ pub(crate) fn read_receipt(out: &Path) -> Option<Receipt> {
 }
 
 /// Counts of a crawl that nobody works on.
-pub(super) fn counts(out: &Path) -> Option<Counts> {
+pub(crate) fn counts(out: &Path) -> Option<Counts> {
     read_receipt(out).map(|receipt| Counts::of_totals(&receipt.totals, receipt.body_bytes))
 }
 

@@ -36,6 +36,12 @@ impl Room {
         u32::try_from(units).expect("it is no more than all")
     }
 
+    /// Bytes that are taken, and all there are.
+    pub(super) fn load(&self) -> (u64, u64) {
+        let (total, free) = (u64::from(self.total_units), self.units.available_permits() as u64);
+        ((total - free) * UNIT_BYTES, total * UNIT_BYTES)
+    }
+
     /// Waits for room for a body. Whoever holds some never waits for more, so it comes.
     pub(super) async fn take(&self, bytes: usize) -> Held {
         let permit = self.units.clone().acquire_many_owned(self.units(bytes)).await;

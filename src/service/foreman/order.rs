@@ -12,6 +12,7 @@ use super::{
 use crate::{
     address::HostKey,
     clock::Timestamp,
+    config::HookEvent,
     service::{
         board::{Board, Shown},
         ledger::{Act, CrawlId, Entry, How, Idempotency, Schedule, Shelf, ShelfError, Unfit, Want},
@@ -158,7 +159,9 @@ impl Foreman {
         let want = if is_paused { Want::Pause } else { Want::Run };
         let mut entry = Entry::new(owner, priority, document, want, self.surroundings.clock.now());
         entry.idempotency = idempotency;
-        blocking(|| self.shelf.add(&entry)).map_err(disk)?;
+        self.note(&mut entry, HookEvent::Created);
+        self.note_news(&mut entry);
+        self.write(&mut entry, Shelf::add).map_err(disk)?;
         let id = entry.id;
         self.keep(entry);
         Ok((self.board.get(id).ok_or(Refused::Unknown)?, true))
@@ -200,7 +203,8 @@ impl Foreman {
             after = after.end(How::Cancelled, None, self.surroundings.clock.now());
         }
         if after != before {
-            blocking(|| self.shelf.update(&after)).map_err(disk)?;
+            self.note_news(&mut after);
+            self.write(&mut after, Shelf::update).map_err(disk)?;
             let is_told = running.filter(|_| needs_a_stop(&before, &after));
             // What goes on is begun again, as it is to be from now on.
             is_told.filter(|crawl| !crawl.shutdown.is_requested()).iter().for_each(|crawl| crawl.shutdown.request());
@@ -215,7 +219,7 @@ impl Foreman {
         if self.running.contains_key(&id) {
             return Err(Refused::Running);
         }
-        blocking(|| self.shelf.delete(id)).map_err(disk)?;
+        self.write_deletion(&entry, |shelf| shelf.delete(id)).map_err(disk)?;
         if let Some(call) = entry.idempotency {
             self.calls.remove(&(entry.owner, call.key));
         }

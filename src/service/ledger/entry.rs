@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, config::HookEvent};
 
 /// Version of the entries that are written.
 const VERSION: u32 = 1;
@@ -68,6 +68,25 @@ pub(crate) struct Entry {
     pub(crate) ended: Option<Ended>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) idempotency: Option<Idempotency>,
+    /// What webhooks were told last since it was begun or gone on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) said: Option<HookEvent>,
+    /// What they are to be told. Not all that is here is still to be handed over: they know what they have taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) owed: Vec<Owed>,
+}
+
+/// An event that belongs to what the entry says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owed {
+    /// Which of all events.
+    pub(crate) seq: u64,
+    pub(crate) id: Uuid,
+    pub(crate) event: HookEvent,
+    pub(crate) at: Timestamp,
+    /// Whether it was handed over by this process.
+    #[serde(skip)]
+    pub(crate) is_taken: bool,
 }
 
 /// What whoever owns a crawl wants of it.
@@ -167,6 +186,8 @@ impl Entry {
             next: None,
             ended: None,
             idempotency: None,
+            said: None,
+            owed: Vec::new(),
         }
     }
 
@@ -228,6 +249,10 @@ impl Entry {
     }
 
     fn go_on(&mut self, next: Option<Next>) {
+        if self.ended.is_some() || self.want != Want::Run {
+            // Whatever it comes to now is news.
+            self.said = None;
+        }
         self.want = Want::Run;
         self.ended = None;
         // What was wanted before and has not been begun is still wanted.

@@ -17,6 +17,6 @@ mod entry;
 mod schedule;
 mod shelf;
 
-pub(crate) use entry::{Act, Change, CrawlId, Entry, How, Idempotency, Next, Unfit, Want};
+pub(crate) use entry::{Act, Change, CrawlId, Entry, How, Idempotency, Next, Owed, Unfit, Want};
 pub(crate) use schedule::{Overlap, Schedule, next};
 pub(crate) use shelf::{Held, Shelf, ShelfError};

@@ -107,7 +107,13 @@ async fn what_was_acknowledged_is_there_whatever_step_the_daemon_dies_at() {
 }
 
 /// A call that may end with the daemon.
-async fn try_call(daemon: &Daemon, method: &str, target: &str, lines: &str, body: &str) -> Option<(u16, Value)> {
+pub(super) async fn try_call(
+    daemon: &Daemon,
+    method: &str,
+    target: &str,
+    lines: &str,
+    body: &str,
+) -> Option<(u16, Value)> {
     let mut stream = tokio::net::TcpStream::connect(daemon.addr).await.ok()?;
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let head =

@@ -222,6 +222,7 @@ fn toml(value: &Value) -> String {
             let entries: Vec<String> = map.iter().map(|(key, value)| format!("\"{key}\" = {}", toml(value))).collect();
             format!("{{ {} }}", entries.join(", "))
         }
+        Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
 }

@@ -151,7 +151,7 @@ async fn read_head(stream: &mut TcpStream, unread: &mut Vec<u8>) -> std::io::Res
 }
 
 /// A header field's value in a head.
-pub(super) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().skip(1).find_map(|line| {
         let (field, value) = line.split_once(':')?;
         field.eq_ignore_ascii_case(name).then(|| value.trim())

@@ -91,6 +91,7 @@ pub(super) fn read(app: &App, registry: &mut Registry) {
     pools(app, registry);
     app.surroundings.cache.iter().for_each(|cache| cached(cache, registry));
     app.surroundings.traces.iter().for_each(|traces| traced(traces, registry));
+    told(app, registry);
     let free = free_bytes(&app.crawls.shelf).unwrap_or_default();
     bytes(registry, "disk_free", "Free space where the data folder is", free);
     let runtime = Handle::current().metrics();
@@ -184,6 +185,9 @@ fn pools(app: &App, registry: &mut Registry) {
         "What all bodies together may take (fetch.memory)",
         settings.fetch.memory_bytes,
     );
+    let (held, limit) = app.desk.room();
+    bytes(registry, "answer_memory", "What bodies in answers to callers take", held);
+    bytes(registry, "answer_memory_limit", "What they may take (daemon.answers)", limit);
 }
 
 fn cached(cache: &CachedFetcher, registry: &mut Registry) {
@@ -200,6 +204,16 @@ fn cached(cache: &CachedFetcher, registry: &mut Registry) {
     registry.register("cache_answers", help, counters(answers.map(|(of, n)| (Of { of }, n))));
     gauge(registry, "cache_urls", "URLs in the cache", counts.urls);
     bytes(registry, "cache", "What the cache takes", counts.bytes);
+}
+
+fn told(app: &App, registry: &mut Registry) {
+    let hooks = app.post.summary();
+    let states = [("told", (hooks.hooks - hooks.gone) as u64), ("gone", hooks.gone as u64)];
+    let states = gauges(states.map(|(of, n)| (Of { of }, n)));
+    registry.register("webhooks", "Webhooks, by whether their receivers are told", states);
+    gauge(registry, "webhook_events_waiting", "Events that wait for receivers", hooks.waiting as u64);
+    let help = "How long the oldest event has waited for its receiver";
+    registry.register_with_unit("webhook_oldest", help, Unit::Seconds, gauge_of(hooks.oldest.as_secs()));
 }
 
 fn traced(traces: &Traces, registry: &mut Registry) {
