@@ -143,6 +143,9 @@ fn waits(host: &Host, now: Timestamp) -> Markup {
             (Rank::Blocked, Some(until), ..) => { span.badge.failed { "blocked" } " opens " (ahead_of(now, until)) }
             (Rank::Rests, _, Some(until), _) => { span.badge.paused { "resting" } " may be asked " (ahead_of(now, until)) }
             (_, _, _, Some(why)) => { (why) @if let Some(at) = &host.next_at { ", " (ahead_of(now, at)) } }
+            // Whoever waits for no time: for an answer, or for a turn among crawls and hosts.
+            _ if host.in_flight > 0 => { "an answer" }
+            _ if host.queued > Some(0) => { "its turn" }
             _ => { "nothing" }
         }
     }

@@ -104,7 +104,7 @@ fn of_daemon(dashboard: &Dashboard, load: &Load) -> Markup {
 
 fn checks(ready: &Readiness) -> Markup {
     let name = |name: &'static str| match name {
-        "foreman" => "The one who keeps the crawls answers",
+        "foreman" => "The keeper of the crawls answers",
         "data" => "The data folder can be written",
         "disk" => "There is space on the disk",
         "stopping" => "It was not asked to stop",
