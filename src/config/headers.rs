@@ -141,6 +141,8 @@ mod tests {
     fn sections_that_hold_secrets_are_not_quoted() {
         for (key, expected) in [
             ("auth", true),
+            ("webhook", true),
+            ("webhooks.allow", false),
             ("fetch.headers", true),
             ("seeds.urls", false),
             ("proxy.urls", true),
@@ -151,5 +153,7 @@ mod tests {
         ] {
             assert_eq!(may_be_secret(&KeyPath::dotted(key)), expected, "{key}");
         }
+        let of_hook = |key: &str| is_secret_place(&KeyPath::default().key("webhook").index(0).key(key));
+        assert!(of_hook("secret") && !of_hook("url"));
     }
 }

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     address::CanonicalUrl,
+    clock::Clock,
     fetch::{FetchError, HttpFetcher, Request, retry},
     shutdown::Shutdown,
 };
@@ -97,7 +98,8 @@ async fn tell(http: Arc<HttpFetcher>, agent: HeaderValue, attempt: Attempt, post
     };
     let id = sign::id(attempt.event);
     let mut request = Request::get(url, 0);
-    request.headers = sign::fields(&attempt.secret, &id, began, &attempt.body);
+    // The system's clock as it is now, which is what the receiver compares it with: a process may be suspended.
+    request.headers = sign::fields(&attempt.secret, &id, Clock::system().now(), &attempt.body);
     request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     request.headers.insert(header::USER_AGENT, agent);
     let answered = http.post(request, Bytes::from(attempt.body)).await;

@@ -334,6 +334,24 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_no_webhook_is_told_of_is_written_as_ever() {
+        let text = serde_json::to_string(&entry()).unwrap();
+        assert!(!text.contains("said") && !text.contains("owed"), "{text}");
+        let read: Entry = serde_json::from_str(&text).unwrap();
+        assert!(read.said.is_none() && read.owed.is_empty());
+    }
+
+    #[test]
+    fn what_is_gone_on_with_is_news_again() {
+        let told = |how| Entry { said: Some(HookEvent::Finished), ..entry().end(how, None, NOW) };
+        assert_eq!(told(How::Finished).act(Act::Recrawl).unwrap().said, None);
+        assert_eq!(told(How::Failed).act(Act::Resume).unwrap().said, None);
+        let running = Entry { said: Some(HookEvent::Started), ..entry() };
+        assert_eq!(running.act(Act::Resume).unwrap(), running, "it runs: nothing is news");
+        assert_eq!(running.act(Act::Pause).unwrap().act(Act::Resume).unwrap().said, None);
+    }
+
+    #[test]
     fn ids_sort_by_time_and_can_be_read_back() {
         let ids: Vec<CrawlId> = (0..20).map(|ms| CrawlId::new(Timestamp(NOW.0 + 1000 * ms))).collect();
         assert!(ids.is_sorted());
