@@ -13,6 +13,7 @@ use super::{
     ctl::{CtlArgs, HealthArgs},
     fetch::FetchArgs,
     inspect::InspectCommand,
+    vitro::VitroArgs,
 };
 use crate::{config::Flags, job::Beginning};
 
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Fetch(Box<FetchArgs>),
     Check(CheckArgs),
     Demo(DemoArgs),
+    Vitro(Box<VitroArgs>),
     Explain(ExplainArgs),
     Verify(VerifyArgs),
     Serve(ServeArgs),

@@ -26,6 +26,7 @@ mod run;
 mod serve;
 mod summary;
 mod verify;
+mod vitro;
 mod waits;
 
 pub use args::Cli;
@@ -81,6 +82,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(args) => check::execute(&args),
         Command::Demo(args) => demo::execute(&args),
         Command::Explain(args) => explain::execute(&args),
+        Command::Vitro(args) => vitro::execute(&args),
         Command::Verify(args) => verify::execute(&args),
         Command::Inspect { what } => inspect::execute(&what),
         Command::Serve(args) => serve::execute(&args),

@@ -34,7 +34,7 @@ fn kept(files: Option<usize>, wanted: usize, concurrency: usize) -> usize {
 }
 
 /// Raises the soft limit to the hard one. `None` is no limit.
-fn raise() -> Option<usize> {
+pub(crate) fn raise() -> Option<usize> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
     let files = if raised { maximum } else { current };

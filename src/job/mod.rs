@@ -17,7 +17,7 @@ pub(crate) mod assemble;
 mod cookies;
 mod crawl;
 pub(crate) mod explain;
-mod files;
+pub(crate) mod files;
 pub(crate) mod folder;
 pub(crate) mod whole;
 

@@ -31,6 +31,11 @@ impl Dice {
         dice
     }
 
+    /// The series that an earlier roll leads to.
+    pub(super) fn again(roll: u64) -> Self {
+        Self(roll)
+    }
+
     /// 64 even bits.
     pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -56,6 +61,12 @@ impl Dice {
     pub(super) fn spread(&mut self, mean: u32) -> u32 {
         let factor = SPREAD_PERMILLE[self.below(16) as usize];
         u32::try_from(u64::from(mean) * u64::from(factor) / 1000).unwrap_or(u32::MAX)
+    }
+
+    /// A weight whose mean is a million, spread log-normally and widely: by a factor of 400.
+    pub(super) fn weight(&mut self) -> u64 {
+        let mut factor = || u64::from(SPREAD_PERMILLE[self.below(16) as usize]);
+        factor() * factor()
     }
 
     /// One of `items`, which is not empty.

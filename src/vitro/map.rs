@@ -52,8 +52,7 @@ impl Place {
             Self::Page(0) => out.push('/'),
             Self::Page(n) => {
                 let mut dice = Dice::new(seed, Purpose::PageName, host, n);
-                let parts = [prose::section(&mut dice), "/", prose::word(&mut dice), "-", prose::word(&mut dice), "-"];
-                out.push('/');
+                let parts = [prose::section(&mut dice), prose::word(&mut dice), "-", prose::word(&mut dice), "-"];
                 parts.into_iter().for_each(|part| out.push_str(part));
                 push_number(out, n);
                 out.push_str(".html");
@@ -76,6 +75,14 @@ impl Place {
                 push_number(out, n);
                 out.push_str(if n % 2 == 1 { ".xml.gz" } else { ".xml" });
             }
+        }
+    }
+
+    /// The first part of a page's path: `/news/`.
+    pub(super) fn section(self, seed: u64, host: u32) -> &'static str {
+        match self {
+            Self::Page(n) if n > 0 => prose::section(&mut Dice::new(seed, Purpose::PageName, host, n)),
+            _ => "/",
         }
     }
 
@@ -125,7 +132,7 @@ impl Place {
 }
 
 /// Appends a number in decimal; a tenth of the cost of `write!` on the hottest path.
-fn push_number(out: &mut String, n: u32) {
+pub(super) fn push_number(out: &mut String, n: u32) {
     if n >= 10 {
         push_number(out, n / 10);
     }

@@ -5,7 +5,7 @@
 //! memory. [`Web`] is pure: it answers and it knows the [`Truth`]. [`Server`] puts it on a socket and
 //! keeps a [`Log`] of arrivals, which is how politeness is proved from the server's side.
 //!
-//! It is deliberately not a general web server: loopback only, HTTP/1.1 only, GET and HEAD only.
+//! It is deliberately not a general web server: loopback only, GET and HEAD only.
 //!
 //! # What is in it
 //!
@@ -45,19 +45,35 @@
 //! table of at most [`server::MAX_COUNTED`] URLs; when it is full, further ones answer as if asked before.
 //! The [`Truth`] takes it for granted that a crawler asks again after 429, 500, 502, 503 and 504 for as long as they last.
 
+mod answers;
+mod certificates;
+mod coding;
 mod curio;
 mod dice;
+mod draw;
+mod journal;
+pub mod knobs;
 mod log;
 mod map;
+mod options;
 mod page;
 mod payload;
 mod prose;
+mod reach;
 pub mod server;
 mod sites;
+#[cfg(test)]
+mod tests;
 mod truth;
 mod web;
+mod wire;
 
+pub use certificates::{Authority, AuthorityError};
+pub use journal::Journal;
+pub use knobs::{Coding, Exception, Knobs, Latency};
 pub use log::{Arrival, Entry, Log, Moment, Tap};
+pub use options::{Options, Robots, Role, Traps};
+pub use reach::{Found, Reach};
 pub use server::{Server, serve};
 pub use truth::{Expectation, Truth};
 pub use web::Web;
@@ -67,159 +83,34 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 
-/// What a web is made of. Shares are per mille of the pages they are rolled for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// Two webs of one seed (and the same other options) are equal byte by byte.
-    pub seed: u64,
-    /// Hosts, at least one.
-    pub n_hosts: u32,
-    /// Ordinary pages a host, on average; sizes are spread log-normally (a factor of 0.17 to 3.3).
-    pub pages_per_host: u32,
-    /// Links a page, on average, besides those to its children in the tree.
-    pub links_per_page: u32,
-    /// Bytes of a page, on average, spread as sizes of hosts are. A page is never shorter than its links.
-    pub page_bytes: u32,
-    /// Each page waits for a time between these before it answers.
-    pub latency: (Duration, Duration),
-    /// How much longer a slow page waits.
-    pub slow: Duration,
-    /// Leaves that are 404, 410, 500, or 500 once, in equal parts.
-    pub error_permille: u32,
-    /// Leaves that redirect.
-    pub redirect_permille: u32,
-    /// Leaves that are slow.
-    pub slow_permille: u32,
-    /// Leaves whose body breaks off.
-    pub truncated_permille: u32,
-    /// The first so many hosts are sluggish: half of their leaves are slow besides those.
-    pub sluggish_hosts: u32,
-    /// Leaves that answer 503 with a `Retry-After` once.
-    pub retry_after_permille: u32,
-    /// What that `Retry-After` asks for, in whole seconds.
-    pub retry_after_s: u32,
-    /// Leaves at which an outage of their host begins.
-    pub outage_permille: u32,
-    /// Pages that set a cookie of their own, for their whole host, whenever they are answered with 200. Nobody looks
-    /// at what comes back.
-    pub cookie_permille: u32,
-    /// Pages that are sent in gzip to those who accept it.
-    pub gzip_permille: u32,
-    /// Pages in windows-1252 rather than UTF-8.
-    pub charset_permille: u32,
-    /// Links that lead to another host.
-    pub cross_host_permille: u32,
-    /// What the hosts' robots.txt are like.
-    pub robots: Robots,
-    /// What `Crawl-delay` the hosts with [`Role::Patient`] ask for, in whole seconds.
-    pub crawl_delay_s: u32,
-    /// Whether hosts whose robots.txt can be read have sitemaps and orphans.
-    pub sitemaps: bool,
-    /// Where the endless calendars are.
-    pub traps: Traps,
-    /// Whether hosts 0, 2, 6, 8, … (roles [`Role::Fenced`] and [`Role::Bare`]) have a `/curio/` cabinet.
-    pub curios: bool,
+/// How hosts are addressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// `h3.vitro.test`.
+    Names,
+    /// `127.0.0.4`.
+    Addresses,
 }
 
-impl Default for Options {
-    /// [`Options::demo`].
-    fn default() -> Self {
-        Self::demo()
-    }
+/// What URLs look like from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// How hosts are addressed.
+    pub naming: Naming,
+    /// Through which port.
+    pub port: u16,
 }
 
-impl Options {
-    /// Six hosts, some 300 URLs, one of everything; crawled in seconds without a rate limit.
-    pub fn demo() -> Self {
-        Self {
-            seed: 1,
-            n_hosts: 6,
-            pages_per_host: 45,
-            links_per_page: 12,
-            page_bytes: 6_000,
-            latency: (Duration::from_millis(2), Duration::from_millis(40)),
-            slow: Duration::from_millis(700),
-            error_permille: 40,
-            redirect_permille: 60,
-            slow_permille: 15,
-            truncated_permille: 10,
-            sluggish_hosts: 0,
-            retry_after_permille: 10,
-            retry_after_s: 1,
-            outage_permille: 0,
-            cookie_permille: 0,
-            gzip_permille: 300,
-            charset_permille: 80,
-            cross_host_permille: 120,
-            robots: Robots::Varied,
-            crawl_delay_s: 1,
-            sitemaps: true,
-            traps: Traps::Fenced,
-            curios: true,
-        }
+impl Form {
+    /// By name.
+    pub fn names(port: u16) -> Self {
+        Self { naming: Naming::Names, port }
     }
 
-    /// For benchmarks: no waiting, no failures, a plain robots.txt on every host.
-    pub fn bench(n_hosts: u32, pages_per_host: u32) -> Self {
-        Self {
-            n_hosts,
-            pages_per_host,
-            links_per_page: 20,
-            latency: (Duration::ZERO, Duration::ZERO),
-            error_permille: 0,
-            redirect_permille: 0,
-            slow_permille: 0,
-            truncated_permille: 0,
-            retry_after_permille: 0,
-            gzip_permille: 0,
-            charset_permille: 0,
-            robots: Robots::Plain,
-            sitemaps: false,
-            traps: Traps::Off,
-            curios: false,
-            ..Self::demo()
-        }
+    /// By literal address.
+    pub fn addresses(port: u16) -> Self {
+        Self { naming: Naming::Addresses, port }
     }
-}
-
-/// What the hosts' robots.txt are like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Robots {
-    /// 404 everywhere: [`Role::Bare`].
-    Missing,
-    /// The same simple file everywhere: [`Role::Fenced`].
-    Plain,
-    /// By the host's number modulo 6, in the order of [`Role`].
-    Varied,
-}
-
-/// What kind of site a host is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// A robots.txt that disallows `/trap/` and `/private/`, and names a sitemap.
-    Fenced,
-    /// The same with a `Crawl-delay`, without a sitemap; five pages.
-    Patient,
-    /// robots.txt is 404: everything is allowed.
-    Bare,
-    /// robots.txt is 503, always: everything is refused.
-    Closed,
-    /// As `Fenced`, with a sitemap index.
-    Indexed,
-    /// As `Fenced`, with `/robots.txt` redirecting to `/robots-moved.txt`.
-    Moved,
-}
-
-/// Where the endless calendars are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Traps {
-    /// Nowhere.
-    Off,
-    /// On hosts whose robots.txt disallows them.
-    Fenced,
-    /// On every host, and no robots.txt says so: the web has no end, and its [`Truth`] leaves the
-    /// calendars out.
-    Open,
 }
 
 /// What somebody asks of the web.
@@ -233,8 +124,10 @@ pub struct Ask<'a> {
     pub attempt: u32,
     /// What its host fails with at this moment, if it has an outage.
     pub outage: Option<u16>,
-    /// Whether `Accept-Encoding` allows gzip.
-    pub gzip: bool,
+    /// The value of `Accept-Encoding`.
+    pub accepts: &'a str,
+    /// Whether it is asked over TLS.
+    pub is_secure: bool,
 }
 
 /// What the web answers.
@@ -250,4 +143,8 @@ pub struct Answer {
     pub delay: Duration,
     /// Where the body breaks off although `Content-Length` promises all of it.
     pub cut_at: Option<usize>,
+    /// Most bytes of the body a second; 0 for no limit.
+    pub bandwidth: u32,
+    /// Whether it is the last of its connection.
+    pub closes: bool,
 }

@@ -1,4 +1,4 @@
-//! A response's body on its way out: whole, or broken off half-way.
+//! A response's body on its way out: whole, in small pieces, or broken off half-way.
 //!
 //! It holds the request's place among those in flight, and gives it back when its last bytes go to
 //! the socket: a client that has read to the end may ask again at once, and must not be counted twice.
@@ -24,6 +24,9 @@ use crate::clock::Timestamp;
 
 /// Between the last bytes of a body that breaks off and the break, so that the bytes are sent first.
 const BEFORE_THE_BREAK: Duration = Duration::from_millis(20);
+
+/// Between the pieces of a body that comes slowly; each is what its bandwidth gives in that time.
+const PIECE_EVERY: Duration = Duration::from_millis(50);
 
 /// One of the requests of a host that are under way. Dropping it is the end of its answer.
 #[derive(Debug)]
@@ -65,13 +68,20 @@ impl Drop for InFlight {
 /// A body.
 pub(super) enum Payload {
     Whole(Bytes, Option<InFlight>),
+    Slow { rest: Bytes, piece: usize, pause: Option<Pin<Box<Sleep>>>, in_flight: Option<InFlight> },
     Broken { part: Bytes, pause: Option<Pin<Box<Sleep>>>, in_flight: Option<InFlight> },
 }
 
 impl Payload {
-    pub(super) fn new(body: Bytes, cut_at: Option<usize>, in_flight: InFlight) -> Self {
+    /// `bandwidth` is in bytes a second; 0 is no limit.
+    pub(super) fn new(body: Bytes, cut_at: Option<usize>, bandwidth: u32, in_flight: InFlight) -> Self {
         match cut_at {
-            None => Self::Whole(body, Some(in_flight)),
+            None if bandwidth == 0 => Self::Whole(body, Some(in_flight)),
+            None => {
+                let per_second = u32::try_from(1000 / PIECE_EVERY.as_millis()).unwrap_or(1);
+                let piece = bandwidth.div_ceil(per_second) as usize;
+                Self::Slow { rest: body, piece, pause: None, in_flight: Some(in_flight) }
+            }
             Some(at) => Self::Broken { part: body.slice(..at), pause: None, in_flight: Some(in_flight) },
         }
     }
@@ -106,6 +116,18 @@ impl Body for Payload {
                 let body = std::mem::take(body);
                 Poll::Ready((!body.is_empty()).then(|| Ok(Frame::data(body))))
             }
+            Self::Slow { rest, piece, pause, in_flight } => {
+                if let Some(pause) = pause {
+                    ready!(pause.as_mut().poll(cx));
+                }
+                let part = rest.split_to(rest.len().min(*piece));
+                if rest.is_empty() {
+                    *in_flight = None;
+                } else {
+                    *pause = Some(Box::pin(sleep(PIECE_EVERY)));
+                }
+                Poll::Ready((!part.is_empty()).then(|| Ok(Frame::data(part))))
+            }
             Self::Broken { part, .. } if !part.is_empty() => Poll::Ready(Some(Ok(Frame::data(std::mem::take(part))))),
             Self::Broken { pause, in_flight, .. } => {
                 ready!(pause.get_or_insert_with(|| Box::pin(sleep(BEFORE_THE_BREAK))).as_mut().poll(cx));
@@ -116,12 +138,12 @@ impl Body for Payload {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(body, _) if body.is_empty())
+        matches!(self, Self::Whole(body, _) | Self::Slow { rest: body, .. } if body.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(body, _) => SizeHint::with_exact(body.len() as u64),
+            Self::Whole(body, _) | Self::Slow { rest: body, .. } => SizeHint::with_exact(body.len() as u64),
             // What is promised is in the Content-Length header; the truth may not be told here.
             Self::Broken { .. } => SizeHint::default(),
         }

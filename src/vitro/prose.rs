@@ -27,7 +27,8 @@ const JOINTS: [&str; 12] = [
     "the",
     "über",
 ];
-const SECTIONS: [&str; 8] = ["guide", "notes", "reference", "news", "people", "projects", "library", "help"];
+const SECTIONS: [&str; 8] =
+    ["/guide/", "/notes/", "/reference/", "/news/", "/people/", "/projects/", "/library/", "/help/"];
 
 /// Sentences kept.
 const N_SENTENCES: u32 = 512;
@@ -72,7 +73,7 @@ pub(super) fn word(dice: &mut Dice) -> &'static str {
     dice.pick::<&str>(&WORDS)
 }
 
-/// The name of a site's section.
+/// The path of a site's section.
 pub(super) fn section(dice: &mut Dice) -> &'static str {
     dice.pick::<&str>(&SECTIONS)
 }

@@ -1,6 +1,6 @@
-//! The web on a socket: HTTP/1.1 with keep-alive, on loopback only.
+//! The web on a socket, on loopback only: peers from elsewhere are turned away.
 //!
-//! [`serve`] is the whole server as one future; whoever polls it owns it, and dropping it closes
+//! What is spoken on a connection is the business of `wire.rs`. [`serve`] is the whole server as one future; whoever polls it owns it, and dropping it closes
 //! every connection. [`Server`] is the comfortable form, with a task of its own.
 
 use std::{
@@ -11,30 +11,24 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket},
     sync::Semaphore,
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{
-    Answer, Arrival, Ask, Log, Truth, Web,
-    payload::{BrokenOff, InFlight, Payload},
-};
+use super::{Answer, Ask, Authority, Log, Truth, Web, web::Spot, wire};
 
 /// Most connections open at once; further ones wait to be accepted.
-pub const MAX_CONNECTIONS: usize = 4_096;
+pub const MAX_CONNECTIONS: usize = 32_768;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4_096;
 /// Most URLs whose attempts are counted.
 pub const MAX_COUNTED: usize = 262_144;
 /// What is answered in outages too: a host whose robots.txt can't be had is not asked for anything else.
 const ROBOTS: [&str; 2] = ["/robots.txt", "/robots-moved.txt"];
-/// How long a connection may say nothing.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long requests under way may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(1);
 /// After an accept that failed (no file descriptors left), before the next.
@@ -65,11 +59,26 @@ impl Server {
     /// # Errors
     /// When the port can't be had.
     pub async fn start_with_log(web: Arc<Web>, port: u16, log: Log) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let addr = listener.local_addr()?;
+        Self::start_on(listen((Ipv4Addr::LOCALHOST, port).into())?, web, log, None)
+    }
+
+    /// The same on a socket of [`listen`] or [`listen_everywhere`], with an authority for hosts that are asked over TLS.
+    ///
+    /// # Errors
+    /// When the socket is none that listens.
+    pub fn start_on(
+        listener: TcpListener,
+        web: Arc<Web>,
+        log: Log,
+        authority: Option<Arc<Authority>>,
+    ) -> io::Result<Self> {
+        let addr = match listener.local_addr()? {
+            addr if addr.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, addr.port()).into(),
+            addr => addr,
+        };
         let cancel = CancellationToken::new();
         let mut task = JoinSet::new();
-        task.spawn(serve(listener, Arc::clone(&web), log.clone(), cancel.clone()));
+        task.spawn(serve_all(listener, Arc::clone(&web), log.clone(), authority, cancel.clone()));
         Ok(Self { web, log, addr, cancel, task })
     }
 
@@ -105,12 +114,44 @@ impl Server {
     }
 }
 
+/// A socket that listens at one address.
+///
+/// # Errors
+/// When that can't be had.
+pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
+/// A socket that listens at all addresses 127.a.b.c. On Linux it is bound to the loopback device; elsewhere it is
+/// open to all, and only [`serve`] turns others away.
+///
+/// # Errors
+/// When the port can't be had.
+pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    // Old kernels want a privilege for it. Then it is left to `is_ours` alone.
+    #[cfg(target_os = "linux")]
+    let _ = socket.bind_device(Some(b"lo"));
+    socket.bind((Ipv4Addr::UNSPECIFIED, port).into())?;
+    socket.listen(BACKLOG)
+}
+
+/// Whether a connection comes from this machine by way of loopback.
+fn is_ours(local: SocketAddr, peer: SocketAddr) -> bool {
+    local.ip().is_loopback() && peer.ip().is_loopback()
+}
+
 /// What all connections share.
-struct Shared {
-    web: Arc<Web>,
-    log: Log,
+pub(super) struct Shared {
+    pub(super) web: Arc<Web>,
+    pub(super) log: Log,
+    pub(super) authority: Option<Arc<Authority>>,
     /// Requests under way, by host; the last slot is for names that are no host.
-    in_flight: Arc<[AtomicU32]>,
+    pub(super) in_flight: Arc<[AtomicU32]>,
     /// How often each "once" URL has been asked for, by the hash of host and path.
     attempts: Mutex<HashMap<u64, u32>>,
     /// Hosts that have an outage: with which status they answer, and how often yet.
@@ -119,8 +160,17 @@ struct Shared {
 
 /// Serves `web` on `listener` until `cancel`, then for a moment longer to what is under way.
 pub async fn serve(listener: TcpListener, web: Arc<Web>, log: Log, cancel: CancellationToken) {
-    let in_flight = (0..=web.n_hosts()).map(|_| AtomicU32::new(0)).collect();
-    let shared = Arc::new(Shared { web, log, in_flight, attempts: Mutex::default(), outages: Mutex::default() });
+    serve_all(listener, web, log, None, cancel).await;
+}
+
+async fn serve_all(
+    listener: TcpListener,
+    web: Arc<Web>,
+    log: Log,
+    authority: Option<Arc<Authority>>,
+    cancel: CancellationToken,
+) {
+    let shared = Arc::new(Shared::new(web, log, authority));
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     let mut n_opened = 0;
@@ -128,20 +178,23 @@ pub async fn serve(listener: TcpListener, web: Arc<Web>, log: Log, cancel: Cance
         while connections.try_join_next().is_some() {}
         let accepted = async {
             let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
-            listener.accept().await.map(|(stream, _)| (stream, slot))
+            listener.accept().await.map(|(stream, peer)| (stream, peer, slot))
         };
         let accepted = tokio::select! {
             () = cancel.cancelled() => break,
             accepted = accepted => accepted,
         };
-        let Ok((stream, slot)) = accepted else {
+        let Ok((stream, peer, slot)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
+        if !stream.local_addr().is_ok_and(|local| is_ours(local, peer)) {
+            continue;
+        }
         let (shared, cancel, number) = (Arc::clone(&shared), cancel.clone(), n_opened);
         n_opened += 1;
         connections.spawn(async move {
-            converse(stream, number, shared, cancel).await;
+            wire::converse(stream, number, shared, cancel).await;
             drop(slot);
         });
     }
@@ -149,89 +202,25 @@ pub async fn serve(listener: TcpListener, web: Arc<Web>, log: Log, cancel: Cance
     let _ = tokio::time::timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-/// One connection, from accept to close.
-async fn converse(stream: TcpStream, number: u64, shared: Arc<Shared>, cancel: CancellationToken) {
-    // Without it a small answer waits for the acknowledgement of the last; the connection works either way.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| respond(Arc::clone(&shared), number, request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    // Errors are those of the peer, or bodies broken off as planned: nobody to tell.
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        () = cancel.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
-    }
-}
-
-async fn respond(
-    shared: Arc<Shared>,
-    connection: u64,
-    request: Request<Incoming>,
-) -> Result<Response<Payload>, BrokenOff> {
-    let authority = authority(&request);
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let host = shared.web.host_number(authority);
-    let slot = host.unwrap_or(shared.web.n_hosts()) as usize;
-    let host_name = || match host {
-        Some(host) => Arc::clone(shared.web.sites.name(host)),
-        None => authority.to_ascii_lowercase().into(),
-    };
-    let mut in_flight = InFlight::enter(&shared.in_flight, slot, &shared.log, |n_in_flight, number, at| Arrival {
-        number,
-        at,
-        host: host_name(),
-        path: target.into(),
-        connection,
-        in_flight: n_in_flight,
-        status: 0,
-        retry_after: None,
-        began: None,
-        ended: None,
-    });
-    let answer = shared.answer(&request, authority, target);
-    let retry_after = answer.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    in_flight.answered(answer.status, retry_after);
-    if !answer.delay.is_zero() {
-        tokio::time::sleep(answer.delay).await;
-    }
-    in_flight.begins();
-    Ok(into_response(answer, in_flight))
-}
-
-/// Whom a request is for: the host of an absolute target, or the `Host` header.
-fn authority(request: &Request<Incoming>) -> &str {
-    match request.uri().authority() {
-        Some(authority) => authority.as_str(),
-        None => request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
-    }
-}
-
 impl Shared {
-    fn answer(&self, request: &Request<Incoming>, authority: &str, target: &str) -> Answer {
-        let headers = request.headers();
-        let gzip = headers.get_all(header::ACCEPT_ENCODING).iter().any(accepts_gzip);
-        let attempt = match self.web.counts_attempts(authority, target) {
-            true => self.count_attempt(authority, target),
-            false => 0,
-        };
-        let outage = self.outage(authority, target, attempt);
-        let mut answer = self.web.answer(&Ask { authority, target, attempt, outage, gzip });
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            answer.status = StatusCode::METHOD_NOT_ALLOWED.as_u16();
-            answer.headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    fn new(web: Arc<Web>, log: Log, authority: Option<Arc<Authority>>) -> Self {
+        let in_flight = (0..=web.n_hosts()).map(|_| AtomicU32::new(0)).collect();
+        Self { web, log, authority, in_flight, attempts: Mutex::default(), outages: Mutex::default() }
+    }
+
+    /// The answer to what is asked, with what it depends on besides.
+    pub(super) fn answer(&self, mut ask: Ask<'_>, spot: Option<Spot<'_>>) -> Answer {
+        if let Some(spot) = &spot {
+            if spot.counts_attempts() {
+                ask.attempt = self.count_attempt(spot.host(), ask.target);
+            }
+            ask.outage = self.outage(spot, ask.target, ask.attempt);
         }
-        answer
+        self.web.answer_at(&ask, spot)
     }
 
     /// How often a URL has been asked for before this time.
-    fn count_attempt(&self, authority: &str, target: &str) -> u32 {
-        let host = self.web.host_number(authority).unwrap_or(u32::MAX);
+    fn count_attempt(&self, host: u32, target: &str) -> u32 {
         let key = xxh3_64(target.as_bytes()) ^ u64::from(host).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         if attempts.len() >= MAX_COUNTED && !attempts.contains_key(&key) {
@@ -243,14 +232,14 @@ impl Shared {
     }
 
     /// What a request is answered with because of an outage of its host. One that would begin during another is none.
-    fn outage(&self, authority: &str, target: &str, attempt: u32) -> Option<u16> {
-        if self.web.options().outage_permille == 0 || ROBOTS.contains(&target) {
+    fn outage(&self, spot: &Spot<'_>, target: &str, attempt: u32) -> Option<u16> {
+        let host = spot.host();
+        if self.web.options_of(host).outage_permille == 0 || ROBOTS.contains(&target) {
             return None;
         }
-        let host = self.web.host_number(authority)?;
         let mut outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
         if attempt == 0
-            && let Some(outage) = self.web.outage(authority, target)
+            && let Some(outage) = spot.outage()
         {
             outages.entry(host).or_insert(outage);
         }
@@ -264,28 +253,10 @@ impl Shared {
     }
 }
 
-/// Whether one `Accept-Encoding` field names gzip with a weight above zero.
-fn accepts_gzip(field: &HeaderValue) -> bool {
-    field.to_str().unwrap_or_default().split(',').any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        named && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-    })
-}
-
-fn into_response(answer: Answer, in_flight: InFlight) -> Response<Payload> {
-    let n_promised = answer.body.len();
-    let mut response = Response::new(Payload::new(answer.body, answer.cut_at, in_flight));
-    *response.status_mut() = StatusCode::from_u16(answer.status).expect("every planned status is one");
-    *response.headers_mut() = answer.headers;
-    if answer.status != 204 {
-        response.headers_mut().insert(header::CONTENT_LENGTH, n_promised.into());
-    }
-    response
-}
-
 #[cfg(test)]
 mod tests {
+    use http::header;
+
     use super::{
         super::{Options, map::Place},
         *,
@@ -294,35 +265,35 @@ mod tests {
     #[test]
     fn an_outage_spoils_answers_in_a_row_to_whatever_is_asked_for() {
         let web = Arc::new(Web::new(Options { outage_permille: 900, pages_per_host: 200, ..Options::demo() }));
-        let in_flight = (0..=web.n_hosts()).map(|_| AtomicU32::new(0)).collect();
-        let (attempts, outages) = (Mutex::default(), Mutex::default());
-        let shared = Shared { web: Arc::clone(&web), log: Log::new(0), in_flight, attempts, outages };
+        let shared = Shared::new(Arc::clone(&web), Log::new(0), None);
+        let spot = |name, path: &str| web.locate(name, path).expect("a host");
         let name = web.host_name(0);
         let paths: Vec<String> = (0..200).map(|n| Place::Page(n).path(web.options().seed, 0)).collect();
-        let begins = |path: &&String| web.outage(name, path).is_some_and(|(_, times)| times == 4);
+        let begins = |path: &&String| spot(name, path).outage().is_some_and(|(_, times)| times == 4);
         let first = paths.iter().find(begins).expect("a quarter of them last so long").as_str();
-        let (status, _) = web.outage(name, first).expect("it does");
+        let (status, _) = spot(name, first).outage().expect("it does");
         let asked = [first, "/", "/robots.txt", first, "/", "/"];
-        let answered = asked.map(|path| shared.outage(name, path, u32::from(path != first)));
+        let answered = asked.map(|path| shared.outage(&spot(name, path), path, u32::from(path != first)));
         assert_eq!(answered, [Some(status), Some(status), None, Some(status), Some(status), None]);
-        assert_eq!(shared.outage(web.host_name(2), "/", 1), None, "another host");
+        assert_eq!(shared.outage(&spot(web.host_name(2), "/"), "/", 1), None, "another host");
         assert!([502, 503, 504].contains(&status));
-        let ask = Ask { authority: name, target: "/", attempt: 0, outage: Some(status), gzip: false };
+        let ask = Ask { authority: name, target: "/", attempt: 0, outage: Some(status), accepts: "", is_secure: false };
         let answer = web.answer(&ask);
         assert!(answer.status == status && !answer.headers.contains_key(header::RETRY_AFTER));
     }
 
     #[test]
-    fn gzip_is_accepted_by_name_and_weight() {
-        for (field, expected) in [
-            ("gzip", true),
-            ("br, GZIP;q=0.5", true),
-            ("br", false),
-            ("gzip;q=0", false),
-            ("gzip; q=0.0, br", false),
-            ("", false),
-        ] {
-            assert_eq!(accepts_gzip(&HeaderValue::from_static(field)), expected, "{field}");
-        }
+    fn only_loopback_is_ours() {
+        let check = |local: &str, peer: &str, expected| {
+            let both = [local, peer].map(|address| SocketAddr::new(address.parse().expect("an address"), 80));
+            assert_eq!(is_ours(both[0], both[1]), expected, "{local} {peer}");
+        };
+        check("127.0.0.1", "127.0.0.1", true);
+        check("127.3.2.1", "127.0.0.1", true);
+        check("::1", "::1", true);
+        check("192.0.2.7", "192.0.2.7", false);
+        check("127.0.0.1", "192.0.2.7", false);
+        check("192.0.2.7", "127.0.0.1", false);
+        check("0.0.0.0", "127.0.0.1", false);
     }
 }

@@ -1,11 +1,11 @@
 //! The hosts of a web: their names, sizes and roles, their robots.txt and their sitemaps.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{collections::HashMap, fmt::Write as _, net::Ipv4Addr, sync::Arc};
 
 use super::{
-    Options, Robots, Role, Traps,
+    Naming, Options, Robots, Role, Traps,
     dice::{Dice, Purpose},
-    map::Place,
+    map::{Place, push_number},
 };
 use crate::verdict::Refusal;
 
@@ -19,26 +19,86 @@ const PATIENT_PAGES: u32 = 5;
 const SITEMAP_SAMPLE: u32 = 4;
 /// What robots.txt says to everybody where it disallows anything.
 const FENCES: &str = "Disallow: /trap/\nDisallow: /private/\nAllow: /private/open/\n";
+/// The section that [`Role::Guarded`] disallows as well.
+const GUARDED: &str = "/people/";
+/// The address of host 0; those of the others follow.
+const FIRST_ADDRESS: u32 = u32::from_be_bytes([127, 0, 0, 1]);
+/// Most hosts: there are no more addresses in 127.0.0.0/8, without its broadcast address.
+pub(super) const MAX_HOSTS: u32 = (1 << 24) - 2;
 
-/// All hosts of one web. Holds one number and one name a host, nothing a page.
+/// All hosts of one web. Holds two numbers and one name a host, nothing a page.
 #[derive(Debug)]
 pub(super) struct Sites {
     pub(super) options: Options,
+    /// Other options that hosts have, and which ones have which: 0 is `options`. Empty if nobody has others.
+    variants: Vec<Options>,
+    variant_of: Vec<u16>,
     sizes: Vec<u32>,
     names: Vec<Arc<str>>,
 }
 
 impl Sites {
     pub(super) fn new(options: Options) -> Self {
-        let n_hosts = options.n_hosts.max(1);
-        let sizes = (0..n_hosts)
-            .map(|host| match role(&options, host) {
-                Role::Patient => options.pages_per_host.clamp(1, PATIENT_PAGES),
-                _ => Dice::new(options.seed, Purpose::HostSize, host, 0).spread(options.pages_per_host).max(1),
-            })
-            .collect();
-        let names = (0..n_hosts).map(|host| format!("h{host}.vitro.test").into()).collect();
-        Self { options, sizes, names }
+        let n_hosts = options.n_hosts.clamp(1, MAX_HOSTS);
+        let names: Vec<Arc<str>> = (0..n_hosts).map(|host| format!("h{host}.vitro.test").into()).collect();
+        let (variants, variant_of) = variants(&options, &names);
+        let mut sites = Self { options, variants, variant_of, sizes: Vec::new(), names };
+        sites.sizes = match sites.options.n_pages {
+            None => (0..n_hosts).map(|host| sites.roll_size(host)).collect(),
+            Some(n_pages) => share_out(sites.options.seed, n_hosts, n_pages),
+        };
+        sites
+    }
+
+    fn roll_size(&self, host: u32) -> u32 {
+        let options = &self.options;
+        match self.role(host) {
+            Role::Patient => options.pages_per_host.clamp(1, PATIENT_PAGES),
+            _ => Dice::new(options.seed, Purpose::HostSize, host, 0).spread(options.pages_per_host).max(1),
+        }
+    }
+
+    /// The options that hold for a host.
+    pub(super) fn of(&self, host: u32) -> &Options {
+        match self.variant_of.get(host as usize) {
+            None | Some(0) => &self.options,
+            Some(variant) => &self.variants[usize::from(*variant) - 1],
+        }
+    }
+
+    /// Whether some host is asked over TLS.
+    pub(super) fn any_secure(&self) -> bool {
+        self.options.is_secure || self.variants.iter().any(|options| options.is_secure)
+    }
+
+    /// The scheme that a host's URLs have.
+    pub(super) fn scheme(&self, host: u32) -> &'static str {
+        if self.of(host).is_secure { "https://" } else { "http://" }
+    }
+
+    /// The address of a host.
+    pub(super) fn address(host: u32) -> Ipv4Addr {
+        Ipv4Addr::from(FIRST_ADDRESS + host)
+    }
+
+    /// Appends a host's name or address.
+    pub(super) fn write_host(&self, host: u32, naming: Naming, out: &mut String) {
+        match naming {
+            Naming::Names => out.push_str(self.name(host)),
+            Naming::Addresses => {
+                for (n, octet) in Self::address(host).octets().into_iter().enumerate() {
+                    if n > 0 {
+                        out.push('.');
+                    }
+                    push_number(out, octet.into());
+                }
+            }
+        }
+    }
+
+    /// The host at an address.
+    pub(super) fn by_address(&self, address: Ipv4Addr) -> Option<u32> {
+        u32::from(address).checked_sub(FIRST_ADDRESS).filter(|host| *host < self.n_hosts())
     }
 
     pub(super) fn n_hosts(&self) -> u32 {
@@ -51,7 +111,10 @@ impl Sites {
 
     /// The host that a name means, if it means one. Upper case is as good as lower case.
     pub(super) fn by_name(&self, name: &str) -> Option<u32> {
-        if name == "127.0.0.1" || name.eq_ignore_ascii_case("localhost") {
+        if name.starts_with("127.") {
+            return self.by_address(name.parse().ok()?);
+        }
+        if name.eq_ignore_ascii_case("localhost") {
             return Some(0);
         }
         let digits = name.get(1..)?.split('.').next()?;
@@ -75,11 +138,23 @@ impl Sites {
     }
 
     pub(super) fn role(&self, host: u32) -> Role {
-        role(&self.options, host)
+        match (self.of(host).robots, host % 6) {
+            (Robots::Missing, _) => Role::Bare,
+            (Robots::Allow, _) => Role::Open,
+            (Robots::Some, _) => Role::Guarded,
+            (Robots::Deny, _) => Role::Shut,
+            (Robots::Closed, _) => Role::Closed,
+            (Robots::Plain, _) | (Robots::Varied, 0) => Role::Fenced,
+            (Robots::Varied, 1) => Role::Patient,
+            (Robots::Varied, 2) => Role::Bare,
+            (Robots::Varied, 3) => Role::Closed,
+            (Robots::Varied, 4) => Role::Indexed,
+            (Robots::Varied, _) => Role::Moved,
+        }
     }
 
     fn has_fences(&self, host: u32) -> bool {
-        !matches!(self.role(host), Role::Bare | Role::Closed)
+        !matches!(self.role(host), Role::Bare | Role::Closed | Role::Open | Role::Shut)
     }
 
     pub(super) fn has_private(&self, host: u32) -> bool {
@@ -99,7 +174,8 @@ impl Sites {
     }
 
     pub(super) fn has_sitemap(&self, host: u32) -> bool {
-        self.options.sitemaps && matches!(self.role(host), Role::Fenced | Role::Indexed | Role::Moved)
+        self.of(host).sitemaps
+            && matches!(self.role(host), Role::Fenced | Role::Indexed | Role::Moved | Role::Open | Role::Guarded)
     }
 
     /// Why a crawler that obeys robots.txt does not ask for a place. Written from the intent, not
@@ -107,7 +183,11 @@ impl Sites {
     pub(super) fn refusal(&self, host: u32, place: Place) -> Option<Refusal> {
         match (self.role(host), place) {
             (Role::Closed, _) => Some(Refusal::RobotsUnreachable),
-            (Role::Bare, _) => None,
+            (Role::Bare | Role::Open, _) => None,
+            (Role::Shut, _) => Some(Refusal::RobotsDenied),
+            (Role::Guarded, Place::Page(n)) if n > 0 && place.section(self.options.seed, host) == GUARDED => {
+                Some(Refusal::RobotsDenied)
+            }
             (_, Place::Private { open: false }) => Some(Refusal::RobotsDenied),
             (_, Place::Trap(_)) if self.options.traps != Traps::Open => Some(Refusal::RobotsDenied),
             _ => None,
@@ -125,13 +205,21 @@ impl Sites {
             _ => FENCES,
         };
         let mut text = String::from("# Written by vitro.\nUser-agent: badbot\nDisallow: /\n\nUser-agent: *\n");
-        text.push_str(fences);
-        if role == Role::Patient {
+        text.push_str(match role {
+            Role::Open => "Disallow:\n",
+            Role::Shut => "Disallow: /\n",
+            _ => fences,
+        });
+        if role == Role::Guarded {
             // Writing to a String can't fail, here and below.
-            let _ = writeln!(text, "Crawl-delay: {}", self.options.crawl_delay_s);
+            let _ = writeln!(text, "Disallow: {GUARDED}");
+        }
+        if role == Role::Patient {
+            let _ = writeln!(text, "Crawl-delay: {}", self.of(host).crawl_delay_s);
         }
         if self.has_sitemap(host) {
-            let _ = writeln!(text, "\nSitemap: http://{authority}{}", Place::SitemapRoot.path(self.options.seed, host));
+            let (scheme, path) = (self.scheme(host), Place::SitemapRoot.path(self.options.seed, host));
+            let _ = writeln!(text, "\nSitemap: {scheme}{authority}{path}");
         }
         Some(text)
     }
@@ -170,10 +258,12 @@ impl Sites {
         let n_files = self.n_sitemap_files(host);
         let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         let path = |place: Place| place.path(self.options.seed, host);
+        let scheme = self.scheme(host);
         if file.is_none() && n_files > 0 {
             xml.push_str("<sitemapindex xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n");
             for file in 0..n_files {
-                let _ = writeln!(xml, "<sitemap><loc>http://{authority}{}</loc></sitemap>", path(Place::Sitemap(file)));
+                let _ =
+                    writeln!(xml, "<sitemap><loc>{scheme}{authority}{}</loc></sitemap>", path(Place::Sitemap(file)));
             }
             xml.push_str("</sitemapindex>\n");
             return xml;
@@ -187,7 +277,7 @@ impl Sites {
             let day = entry % 28 + 1;
             let _ = writeln!(
                 xml,
-                "<url><loc>http://{authority}{}</loc><lastmod>2026-01-{day:02}</lastmod></url>",
+                "<url><loc>{scheme}{authority}{}</loc><lastmod>2026-01-{day:02}</lastmod></url>",
                 path(page)
             );
         }
@@ -196,16 +286,43 @@ impl Sites {
     }
 }
 
-fn role(options: &Options, host: u32) -> Role {
-    match (options.robots, host % 6) {
-        (Robots::Missing, _) => Role::Bare,
-        (Robots::Plain, _) | (Robots::Varied, 0) => Role::Fenced,
-        (Robots::Varied, 1) => Role::Patient,
-        (Robots::Varied, 2) => Role::Bare,
-        (Robots::Varied, 3) => Role::Closed,
-        (Robots::Varied, 4) => Role::Indexed,
-        (Robots::Varied, _) => Role::Moved,
+/// What exceptions make of the options, and which host has which.
+fn variants(options: &Options, names: &[Arc<str>]) -> (Vec<Options>, Vec<u16>) {
+    if options.exceptions.is_empty() {
+        return (Vec::new(), Vec::new());
     }
+    let matchers: Vec<_> = options.exceptions.iter().map(super::knobs::Exception::matcher).collect();
+    let mut known: HashMap<Vec<usize>, u16> = HashMap::from([(Vec::new(), 0)]);
+    let mut variants = Vec::new();
+    let mut variant_of = Vec::with_capacity(names.len());
+    for (host, name) in (0..).zip(names) {
+        let hit: Vec<usize> = (0..matchers.len()).filter(|n| matchers[*n](host, name)).collect();
+        let variant = *known.entry(hit).or_insert_with_key(|hit| {
+            let mut other = options.clone();
+            hit.iter().for_each(|n| options.exceptions[*n].knobs().apply(&mut other));
+            // Exceptions that combine in more ways than that share the last one's options.
+            if variants.len() < usize::from(u16::MAX) {
+                variants.push(other);
+            }
+            u16::try_from(variants.len()).unwrap_or(u16::MAX)
+        });
+        variant_of.push(variant);
+    }
+    (variants, variant_of)
+}
+
+/// Shares `n_pages` out among hosts, log-normally; each has one at least.
+fn share_out(seed: u64, n_hosts: u32, n_pages: u32) -> Vec<u32> {
+    let weight = |host| Dice::new(seed, Purpose::HostSize, host, 0).weight();
+    let n_pages = n_pages.max(n_hosts);
+    let spare = u128::from(n_pages - n_hosts);
+    let all: u128 = (0..n_hosts).map(|host| u128::from(weight(host))).sum();
+    let part = |host| u32::try_from(spare * u128::from(weight(host)) / all).unwrap_or(u32::MAX);
+    let mut sizes: Vec<u32> = (0..n_hosts).map(|host| 1 + part(host)).collect();
+    // What rounding down left over is less than one a host.
+    let left = n_pages - sizes.iter().sum::<u32>();
+    sizes.iter_mut().take(left as usize).for_each(|size| *size += 1);
+    sizes
 }
 
 #[cfg(test)]
@@ -219,6 +336,11 @@ mod tests {
             ("h3.vitro.test", Some(3)),
             ("H3.VITRO.test", Some(3)),
             ("127.0.0.1", Some(0)),
+            ("127.0.0.6", Some(5)),
+            ("127.0.0.7", None),
+            ("127.0.0.0", None),
+            ("127.0.0.01", None),
+            ("127.", None),
             ("localhost", Some(0)),
             ("h6.vitro.test", None),
             ("h03.vitro.test", None),
@@ -241,5 +363,33 @@ mod tests {
             let listed: usize = (0..n_files).map(|n| sites.sitemap(host, Some(n), "h").matches("<loc>").count()).sum();
             assert_eq!(listed, sites.n_sitemap_entries(host) as usize);
         }
+    }
+
+    #[test]
+    fn pages_are_shared_out_exactly_and_unevenly() {
+        for (n_hosts, n_pages) in [(1, 1000), (7, 7), (7, 3), (100, 100_000), (3, 1_000_001)] {
+            let sites = Sites::new(Options::instrument(n_hosts, n_pages));
+            let sizes: Vec<u32> = (0..n_hosts).map(|host| sites.size(host)).collect();
+            assert_eq!(sizes.iter().sum::<u32>(), n_pages.max(n_hosts), "{n_hosts} {n_pages}");
+            assert!(sizes.iter().all(|size| *size > 0));
+        }
+        let sites = Sites::new(Options::instrument(1000, 1_000_000));
+        let mut sizes: Vec<u32> = (0..1000).map(|host| sites.size(host)).collect();
+        sizes.sort_unstable();
+        // Of a log-normal distribution with a sigma of 1.1 the median is about half of the mean.
+        assert!((400..700).contains(&sizes[500]) && sizes[999] > 5_000, "{} {}", sizes[500], sizes[999]);
+    }
+
+    #[test]
+    fn the_last_exception_for_a_host_has_the_last_word() {
+        let (_, exceptions) = crate::vitro::knobs::read(
+            "[[host]]\nhosts = \"0-2\"\nrobots = \"deny\"\ntls = true\n[[host]]\nhosts = \"h2.*\"\nrobots = \"some\"\n",
+        )
+        .expect("it is fine");
+        let sites = Sites::new(Options { exceptions, ..Options::instrument(4, 100) });
+        let roles = [0, 1, 2, 3].map(|host| sites.role(host));
+        assert_eq!(roles, [Role::Shut, Role::Shut, Role::Guarded, Role::Open]);
+        assert_eq!([1, 2, 3].map(|host| sites.scheme(host)), ["https://", "https://", "http://"]);
+        assert!(sites.any_secure());
     }
 }

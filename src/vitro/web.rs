@@ -1,17 +1,18 @@
 //! From what is asked to what is answered. Pure: no clock, no sockets, no memory of earlier asks.
 
-use std::{io::Write as _, time::Duration};
+use std::net::Ipv4Addr;
 
-use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 
 use super::{
-    Answer, Ask, Options, Role,
+    Answer, Ask, Coding, Form, Naming, Options, Role,
+    answers::{empty, html, once, redirect, text, typed},
+    coding,
     curio::{Act, CURIOS, ELSEWHERE, Encoding},
     dice::{Dice, Purpose},
+    draw::{self, Standpoint},
     map::Place,
-    page::{self, Kind, Standpoint},
+    page::{self, Kind},
     prose::Prose,
     sites::Sites,
 };
@@ -21,6 +22,39 @@ use super::{
 pub struct Web {
     pub(super) sites: Sites,
     prose: Prose,
+}
+
+/// What a request is for: looked up once, and then everything about it is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot<'a> {
+    at: Standpoint<'a>,
+    /// Nothing, if there is no such place on this host.
+    place: Option<Place>,
+    /// Of an ordinary page.
+    kind: Option<Kind>,
+}
+
+impl Spot<'_> {
+    pub(super) fn host(&self) -> u32 {
+        self.at.host
+    }
+
+    /// Whether an answer depends on [`Ask::attempt`].
+    pub(super) fn counts_attempts(&self) -> bool {
+        match self.place {
+            Some(Place::Curio(n)) => matches!(CURIOS[n].act, Act::Once { .. }),
+            _ => matches!(self.kind, Some(Kind::Once { .. } | Kind::Outage { .. })),
+        }
+    }
+
+    /// The outage that the first request for it begins, if it does: what status, and how many answers in
+    /// a row have it.
+    pub(super) fn outage(&self) -> Option<(u16, u32)> {
+        match self.kind {
+            Some(Kind::Outage { status, times }) => Some((status, times)),
+            _ => None,
+        }
+    }
 }
 
 impl Web {
@@ -35,6 +69,16 @@ impl Web {
         &self.sites.options
     }
 
+    /// What holds for host number `host`: the options, and exceptions from them.
+    pub fn options_of(&self, host: u32) -> &Options {
+        self.sites.of(host)
+    }
+
+    /// Whether some host is asked over TLS.
+    pub fn is_secure(&self) -> bool {
+        self.sites.any_secure()
+    }
+
     /// How many hosts there are.
     pub fn n_hosts(&self) -> u32 {
         self.sites.n_hosts()
@@ -45,6 +89,11 @@ impl Web {
         self.sites.name(host)
     }
 
+    /// The number of the host at this address: 0 at 127.0.0.1, 1 at 127.0.0.2, and so on.
+    pub fn host_at(&self, address: Ipv4Addr) -> Option<u32> {
+        self.sites.by_address(address)
+    }
+
     /// What kind of site host number `host` is.
     pub fn role(&self, host: u32) -> Role {
         self.sites.role(host)
@@ -52,32 +101,68 @@ impl Web {
 
     /// The home pages of all hosts, by name, as reached through `port`.
     pub fn seeds(&self, port: u16) -> Vec<String> {
-        (0..self.n_hosts()).map(|host| self.url(port, host, Place::Page(0))).collect()
+        let form = Form::names(port);
+        (0..self.n_hosts()).map(|host| self.home(form, host)).collect()
     }
 
-    pub(super) fn url(&self, port: u16, host: u32, place: Place) -> String {
+    /// The home page of a host.
+    pub fn home(&self, form: Form, host: u32) -> String {
+        self.url(form, host, Place::Page(0))
+    }
+
+    pub(super) fn url(&self, form: Form, host: u32, place: Place) -> String {
+        let scheme = self.sites.scheme(host);
+        let mut url = String::with_capacity(80);
+        url.push_str(scheme);
+        self.sites.write_host(host, form.naming, &mut url);
         // As canonical URLs have it: the default port is not written.
-        let port = if port == 80 { String::new() } else { format!(":{port}") };
-        format!("http://{}{port}{}", self.host_name(host), place.path(self.options().seed, host))
+        if form.port != if scheme == "http://" { 80 } else { 443 } {
+            url.push_str(&format!(":{}", form.port));
+        }
+        place.write_path(self.options().seed, host, &mut url);
+        url
     }
 
     /// The answer to one request.
     pub fn answer(&self, ask: &Ask<'_>) -> Answer {
-        let Some(at) = self.standpoint(ask.authority) else {
+        self.answer_at(ask, self.locate(ask.authority, ask.target))
+    }
+
+    /// What a request is for; nothing, if for no host of this web.
+    pub(super) fn locate<'a>(&self, authority: &'a str, target: &str) -> Option<Spot<'a>> {
+        let at = self.standpoint(authority)?;
+        let place = Place::find(&self.sites, at.host, target);
+        let kind = match place {
+            Some(Place::Page(n)) => Some(page::kind(&self.sites, at.host, n)),
+            _ => None,
+        };
+        Some(Spot { at, place, kind })
+    }
+
+    pub(super) fn answer_at(&self, ask: &Ask<'_>, spot: Option<Spot<'_>>) -> Answer {
+        let Some(spot) = spot else {
             return text(421, "no such host in this web\n");
         };
-        let Some(place) = Place::find(&self.sites, at.host, ask.target) else {
+        let options = self.sites.of(spot.at.host);
+        Answer { bandwidth: options.bandwidth, closes: options.closes, ..self.content(ask, spot) }
+    }
+
+    fn content(&self, ask: &Ask<'_>, Spot { at, place, kind }: Spot<'_>) -> Answer {
+        if ask.is_secure != self.sites.of(at.host).is_secure {
+            return text(421, "this host is asked by the other scheme, http or https\n");
+        }
+        let Some(place) = place else {
             return text(404, "no such page\n");
         };
         if let Some(status) = ask.outage {
             return text(status, "out of order, as planned\n");
         }
         match place {
-            Place::Page(n) => self.page(ask, at, n),
+            Place::Page(n) => self.page(ask, at, n, kind.unwrap_or(Kind::Plain)),
             Place::Curio(n) => self.curio(ask, at, n),
             Place::Private { open } => {
                 let body = if open { "<h1>Notice</h1>" } else { "<h1>Not for crawlers</h1>" };
-                html(200, &page::frame("Private", body, Encoding::Utf8), Encoding::Utf8)
+                html(200, draw::frame("Private", body, Encoding::Utf8), Encoding::Utf8)
             }
             Place::Trap(month) => self.trap(at, month),
             Place::Style => typed("text/css", "body { max-width: 42em; margin: auto }\n"),
@@ -86,31 +171,11 @@ impl Web {
             Place::SitemapRoot => typed("application/xml", self.sites.sitemap(at.host, None, at.authority)),
             Place::Sitemap(n) => {
                 let xml = self.sites.sitemap(at.host, Some(n), at.authority);
-                if n % 2 == 1 { typed("application/gzip", gzip(xml.as_bytes())) } else { typed("application/xml", xml) }
+                match n % 2 {
+                    1 => typed("application/gzip", coding::compress(xml.as_bytes(), Coding::Gzip)),
+                    _ => typed("application/xml", xml),
+                }
             }
-        }
-    }
-
-    /// Whether an answer depends on [`Ask::attempt`].
-    pub fn counts_attempts(&self, authority: &str, target: &str) -> bool {
-        let Some(at) = self.standpoint(authority) else { return false };
-        match Place::find(&self.sites, at.host, target) {
-            Some(Place::Page(n)) => {
-                matches!(page::kind(&self.sites, at.host, n), Kind::Once { .. } | Kind::Outage { .. })
-            }
-            Some(Place::Curio(n)) => matches!(CURIOS[n].act, Act::Once { .. }),
-            _ => false,
-        }
-    }
-
-    /// The outage that the first request for `target` begins, if it does: what status, and how many answers in
-    /// a row have it.
-    pub fn outage(&self, authority: &str, target: &str) -> Option<(u16, u32)> {
-        let at = self.standpoint(authority)?;
-        let Place::Page(n) = Place::find(&self.sites, at.host, target)? else { return None };
-        match page::kind(&self.sites, at.host, n) {
-            Kind::Outage { status, times } => Some((status, times)),
-            _ => None,
         }
     }
 
@@ -124,21 +189,20 @@ impl Web {
             Some((name, _)) => authority.split_at(name.len()),
             None => (authority, ""),
         };
-        Some(Standpoint { host: self.sites.by_name(name)?, authority, port })
+        let naming = if name.starts_with("127.") { Naming::Addresses } else { Naming::Names };
+        Some(Standpoint { host: self.sites.by_name(name)?, authority, port, naming })
     }
 
-    fn page(&self, ask: &Ask<'_>, at: Standpoint<'_>, n: u32) -> Answer {
-        let options = self.options();
+    fn page(&self, ask: &Ask<'_>, at: Standpoint<'_>, n: u32, kind: Kind) -> Answer {
+        let options = self.sites.of(at.host);
         let mut dice = Dice::new(options.seed, Purpose::PageText, at.host, n ^ u32::MAX);
-        let (least, most) = options.latency;
-        let mut delay = least + most.saturating_sub(least) * dice.below(1001) / 1000;
+        let mut delay = options.latency.roll(&mut dice);
         let encoding = match dice.below(1000) < options.charset_permille {
             true => *dice.pick(&[Encoding::Windows1252Header, Encoding::Windows1252Meta]),
             false => Encoding::Utf8,
         };
-        let zipped = dice.below(1000) < options.gzip_permille && ask.gzip;
+        let is_coded = dice.below(1000) < options.coded_permille && coding::is_accepted(ask.accepts, options.coding);
 
-        let kind = page::kind(&self.sites, at.host, n);
         let mut answer = match kind {
             Kind::Status(status) => text(status, "an error, as planned\n"),
             Kind::Once { status, retry_after_s } if ask.attempt == 0 => once(status, retry_after_s),
@@ -148,14 +212,14 @@ impl Web {
                 redirect(status, &location)
             }
             Kind::Plain | Kind::Slow | Kind::Truncated | Kind::Once { .. } | Kind::Outage { .. } => {
-                let (markup, links_end) = page::draw(&self.sites, &self.prose, at, n, encoding);
-                let mut answer = html(200, &markup, encoding);
+                let (markup, links_end) = draw::draw(&self.sites, &self.prose, at, n, encoding);
+                let mut answer = html(200, markup, encoding);
                 if kind == Kind::Truncated {
                     // A single-byte encoding is never longer than UTF-8, so this is past the links in both.
                     answer.cut_at =
                         Some((links_end + answer.body.len().saturating_sub(links_end) / 2).min(answer.body.len() - 1));
-                } else if zipped {
-                    answer = zip(answer);
+                } else if is_coded {
+                    answer = coding::encode(answer, options.coding);
                 }
                 answer
             }
@@ -173,11 +237,11 @@ impl Web {
 
     fn curio(&self, ask: &Ask<'_>, at: Standpoint<'_>, n: usize) -> Answer {
         let curio = &CURIOS[n];
-        let found = |body: &str| html(200, &page::frame(curio.path, body, Encoding::Utf8), Encoding::Utf8);
+        let found = |body: &str| html(200, draw::frame(curio.path, body, Encoding::Utf8), Encoding::Utf8);
         match &curio.act {
             Act::Index => found(&index()),
             Act::Page { body, encoding, .. } => {
-                html(200, &page::frame("A curiosity", &self.fill(at, body), *encoding), *encoding)
+                html(200, draw::frame("A curiosity", &self.fill(at, body), *encoding), *encoding)
             }
             Act::Plain(body) => typed("text/plain; charset=utf-8", self.fill(at, body)),
             Act::Status(204) => Answer { status: 204, ..empty() },
@@ -186,7 +250,7 @@ impl Web {
             Act::Once { .. } => found("<p>Better now."),
             Act::Redirect { status, location, .. } => redirect(*status, &self.fill(at, location)),
             Act::Nowhere => text(302, "but where to?\n"),
-            Act::Slow => Answer { delay: self.options().slow, ..found("<p>Thank you for waiting.") },
+            Act::Slow => Answer { delay: self.sites.of(at.host).slow, ..found("<p>Thank you for waiting.") },
             Act::Truncated => {
                 let answer = found("<p>There is an end that you will not read.");
                 Answer { cut_at: Some(answer.body.len() / 2), ..answer }
@@ -198,15 +262,22 @@ impl Web {
     /// Puts hosts' names where a specimen's text leaves room for them.
     fn fill(&self, at: Standpoint<'_>, text: &str) -> String {
         let mut next = String::new();
-        at.write_authority(&self.sites, (at.host + 1) % self.n_hosts(), &mut next);
-        text.replace("{here}", at.authority).replace("{NEXT}", &next.to_ascii_uppercase()).replace("{next}", &next)
+        let next_host = (at.host + 1) % self.n_hosts();
+        at.write_authority(&self.sites, next_host, &mut next);
+        let (scheme, next_scheme) = (self.sites.scheme(at.host), self.sites.scheme(next_host));
+        text.replace("http://{here}", &format!("{scheme}{{here}}"))
+            .replace("http://{n", &format!("{next_scheme}{{n"))
+            .replace("http://{N", &format!("{next_scheme}{{N"))
+            .replace("{here}", at.authority)
+            .replace("{NEXT}", &next.to_ascii_uppercase())
+            .replace("{next}", &next)
     }
 
     fn trap(&self, at: Standpoint<'_>, month: u32) -> Answer {
         let path = |month| Place::Trap(month).path(self.options().seed, at.host);
         let (before, after) = (path(month.saturating_sub(1)), path(month + 1));
         let body = format!("<a href=\"{before}\">previous month</a> <a href=\"{after}\">next month</a>");
-        html(200, &page::frame("Calendar", &body, Encoding::Utf8), Encoding::Utf8)
+        html(200, draw::frame("Calendar", &body, Encoding::Utf8), Encoding::Utf8)
     }
 
     fn robots(&self, at: Standpoint<'_>) -> Answer {
@@ -232,63 +303,4 @@ fn index() -> String {
     }
     body.push_str(&format!("</ul>\n<a href=\"{ELSEWHERE}\">the rest of the world</a>\n"));
     body
-}
-
-fn empty() -> Answer {
-    Answer { status: 200, headers: HeaderMap::new(), body: Bytes::new(), delay: Duration::ZERO, cut_at: None }
-}
-
-fn typed(content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Answer { body: body.into(), ..empty() };
-    answer.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer
-}
-
-fn text(status: u16, body: &'static str) -> Answer {
-    Answer { status, ..typed("text/plain; charset=utf-8", body) }
-}
-
-fn once(status: u16, retry_after_s: Option<u32>) -> Answer {
-    let mut answer = text(status, "not now, ask again\n");
-    if let Some(seconds) = retry_after_s {
-        answer.headers.insert(header::RETRY_AFTER, seconds.into());
-    }
-    answer
-}
-
-fn redirect(status: u16, location: &str) -> Answer {
-    let mut answer = text(status, "moved\n");
-    // Locations are made of ASCII, except for what a client sent as its Host; that one gets an answer without.
-    if let Ok(location) = HeaderValue::from_str(location) {
-        answer.headers.insert(header::LOCATION, location);
-    }
-    answer
-}
-
-fn html(status: u16, markup: &str, encoding: Encoding) -> Answer {
-    let (content_type, body) = match encoding {
-        Encoding::Utf8 => ("text/html; charset=utf-8", markup.as_bytes().to_vec()),
-        Encoding::Windows1252Header => {
-            ("text/html; charset=windows-1252", encoding_rs::WINDOWS_1252.encode(markup).0.into_owned())
-        }
-        Encoding::Windows1252Meta => ("text/html", encoding_rs::WINDOWS_1252.encode(markup).0.into_owned()),
-        Encoding::ShiftJis => ("text/html", encoding_rs::SHIFT_JIS.encode(markup).0.into_owned()),
-        Encoding::Utf16 => {
-            let units = std::iter::once(0xFEFF).chain(markup.encode_utf16());
-            ("text/html", units.flat_map(u16::to_le_bytes).collect())
-        }
-    };
-    Answer { status, ..typed(content_type, body) }
-}
-
-fn zip(answer: Answer) -> Answer {
-    let mut answer = Answer { body: gzip(&answer.body).into(), ..answer };
-    answer.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    answer.headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    answer
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 3), Compression::fast());
-    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing to memory can't fail")
 }

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use dragline::vitro::{Options, Traps};
+use dragline::vitro::{Latency, Options, Traps};
 use serde_json::json;
 
 use super::{
@@ -23,7 +23,7 @@ pub(crate) fn web(hosts: u32, pages_per_host: u32) -> Options {
     Options {
         n_hosts: hosts,
         pages_per_host,
-        latency: (Duration::from_millis(5), Duration::from_millis(60)),
+        latency: Latency::Even(Duration::from_millis(5), Duration::from_millis(60)),
         slow: Duration::from_secs(2),
         traps: Traps::Open,
         cookie_permille: 300,

@@ -389,7 +389,7 @@ fn the_schema_documents_every_key() {
 #[test]
 fn help_has_examples() {
     let dir = folder(&[]);
-    let commands = ["", "run", "crawl", "fetch", "check", "demo", "explain", "verify", "completions", "man"];
+    let commands = ["", "run", "crawl", "fetch", "check", "demo", "vitro", "explain", "verify", "completions", "man"];
     let subjects = [
         "inspect",
         "inspect robots",

@@ -18,6 +18,7 @@ mod hostile;
 mod house;
 mod httpbin;
 mod identity;
+mod instrument;
 mod pages;
 mod polite;
 mod politeness;

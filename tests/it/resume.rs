@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dragline::vitro::{Options, Server, Web};
+use dragline::vitro::{Latency, Options, Server, Web};
 use serde_json::json;
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 
 /// The demo web, a little slower than its crawlers.
 async fn serve() -> Server {
-    let latency = (Duration::from_millis(2), Duration::from_millis(15));
+    let latency = Latency::Even(Duration::from_millis(2), Duration::from_millis(15));
     let options = Options { latency, slow: Duration::from_millis(100), ..Options::demo() };
     Server::start(Arc::new(Web::new(options)), 0).await.unwrap()
 }

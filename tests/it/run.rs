@@ -15,7 +15,7 @@ use std::{
 
 use dragline::{
     engine::event::Outcome,
-    vitro::{Expectation, Options, Server, Web},
+    vitro::{Expectation, Latency, Options, Server, Web},
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -32,7 +32,7 @@ use crate::support::{
 
 /// The demo web without its pauses.
 fn options() -> Options {
-    Options { latency: (Duration::ZERO, Duration::ZERO), slow: Duration::from_millis(20), ..Options::demo() }
+    Options { latency: Latency::NONE, slow: Duration::from_millis(20), ..Options::demo() }
 }
 
 async fn serve(options: Options) -> Server {

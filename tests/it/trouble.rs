@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use dragline::vitro::{Options, Server, Web};
+use dragline::vitro::{Latency, Options, Server, Web};
 use serde_json::json;
 
 use crate::{
@@ -158,7 +158,7 @@ impl Drop for SmallDisk {
 async fn a_disk_that_fills_up_loses_nothing() {
     let ground = Ground::new();
     let disk = SmallDisk::mount(&ground.path("disk"), "2m");
-    let latency = (Duration::ZERO, Duration::from_millis(3));
+    let latency = Latency::Even(Duration::ZERO, Duration::from_millis(3));
     let options = Options { latency, slow: Duration::ZERO, pages_per_host: 120, ..Options::demo() };
     let server = Server::start(Arc::new(Web::new(options)), 0).await.unwrap();
     let config = Config::vitro(&server).set("job.out", "disk/out").set("frontier.commit_every", "50ms");

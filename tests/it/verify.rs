@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use dragline::{
     frontier::{self, DiskFrontier, Frontier, QueuedUrl},
-    vitro::{Options, Server, Web},
+    vitro::{Latency, Options, Server, Web},
 };
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::support::{
 
 /// A web of some three hundred URLs.
 async fn serve() -> Server {
-    serve_with(Options { slow: Duration::ZERO, latency: (Duration::ZERO, Duration::ZERO), ..Options::demo() }).await
+    serve_with(Options { slow: Duration::ZERO, latency: Latency::NONE, ..Options::demo() }).await
 }
 
 async fn serve_with(options: Options) -> Server {
@@ -322,7 +322,7 @@ fn receipt(change: impl FnOnce(&mut Value)) -> impl FnOnce(&Path) {
 
 /// A crawl that was interrupted with most of its URLs queued, in runs of the store and in its log.
 async fn interrupted(change: impl FnOnce(Config) -> Config) -> Ground {
-    let latency = (Duration::from_millis(5), Duration::from_millis(20));
+    let latency = Latency::Even(Duration::from_millis(5), Duration::from_millis(20));
     let (server, ground) = (serve_with(Options { latency, ..Options::bench(4, 900) }).await, Ground::new());
     let config = Config::vitro(&server)
         .set("frontier.buffer", "16 KiB")
@@ -508,7 +508,7 @@ async fn packed_and_rotated_outputs_are_verified_frame_by_frame() {
 
 #[tokio::test]
 async fn interrupted_and_killed_crawls_verify_as_far_as_they_are() {
-    let latency = (Duration::from_millis(20), Duration::from_millis(60));
+    let latency = Latency::Even(Duration::from_millis(20), Duration::from_millis(60));
     let (server, ground) = (serve_with(Options { latency, ..Options::bench(4, 150) }).await, Ground::new());
     let config = Config::vitro(&server).set("frontier.commit_every", "30ms").set("outputs.rotate", "64 KiB");
     for name in ["INT", "KILL", "TERM", "KILL", "KILL"] {

@@ -14,7 +14,7 @@ use dragline::{
     address::Canonicalizer,
     engine::event::{Failure, Outcome},
     verdict::Refusal,
-    vitro::{Expectation, Log, Options, Robots, Role, Server, Traps, Web},
+    vitro::{Expectation, Latency, Log, Options, Robots, Role, Server, Traps, Web},
 };
 use regex::Regex;
 use url::Url;
@@ -26,7 +26,7 @@ use crate::support::{
 
 /// The demo web without its pauses.
 fn options() -> Options {
-    Options { latency: (Duration::ZERO, Duration::ZERO), slow: Duration::from_millis(1), ..Options::demo() }
+    Options { latency: Latency::NONE, slow: Duration::from_millis(1), ..Options::demo() }
 }
 
 async fn start(options: Options) -> Server {

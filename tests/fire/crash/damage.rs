@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
-use dragline::vitro::{Options, Server, Web};
+use dragline::vitro::{Latency, Options, Server, Web};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -91,7 +91,7 @@ async fn stage(seed: u64) -> Stage {
         seed,
         n_hosts: 4,
         pages_per_host: 100,
-        latency: (Duration::ZERO, Duration::from_millis(5)),
+        latency: Latency::Even(Duration::ZERO, Duration::from_millis(5)),
         slow: Duration::ZERO,
         retry_after_permille: 0,
         curios: false,

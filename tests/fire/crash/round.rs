@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use dragline::vitro::{Options, Server, Web};
+use dragline::vitro::{Latency, Options, Server, Web};
 use serde_json::{Value, json};
 
 use super::{
@@ -176,7 +176,7 @@ fn web(dice: &mut Dice, seed: u64) -> Options {
         n_hosts: dice.pick(&[3, 6]),
         pages_per_host: dice.pick(&[25, 50]),
         page_bytes: dice.pick(&[800, 6_000]),
-        latency: (Duration::ZERO, Duration::from_millis(dice.pick(&[2, 5, 10]))),
+        latency: Latency::Even(Duration::ZERO, Duration::from_millis(dice.pick(&[2, 5, 10]))),
         slow: Duration::from_millis(40),
         error_permille: 120,
         redirect_permille: 120,

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use dragline::vitro::{Options, Server, Web};
+use dragline::vitro::{Latency, Options, Server, Web};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -214,7 +214,7 @@ async fn stage() -> (Scene, BTreeMap<String, Value>) {
     let options = Options {
         n_hosts: 3,
         pages_per_host: 12,
-        latency: (Duration::ZERO, Duration::from_millis(1)),
+        latency: Latency::Even(Duration::ZERO, Duration::from_millis(1)),
         slow: Duration::ZERO,
         retry_after_permille: 0,
         cookie_permille: 200,

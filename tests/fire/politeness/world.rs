@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dragline::vitro::{Log, Options, Role, Server, Web};
+use dragline::vitro::{Latency, Log, Options, Role, Server, Web};
 
 use super::{Ear, terms::QuietMinute};
 use crate::fire::auditor::{Auditor, Paths, Policy, Promises, tap};
@@ -29,7 +29,7 @@ impl World {
             pages_per_host: pages,
             links_per_page: 5,
             page_bytes: 1500,
-            latency: (Duration::ZERO, Duration::from_millis(30)),
+            latency: Latency::Even(Duration::ZERO, Duration::from_millis(30)),
             slow: Duration::from_millis(1500),
             sluggish_hosts: SLUGGISH,
             retry_after_permille: 30,
@@ -66,6 +66,7 @@ fn promises(web: &Web, policy: &Policy, quiet: Option<QuietMinute>) -> Promises 
                 let robots_elsewhere = ["/robots-moved.txt".to_owned()].into();
                 Policy { disallowed: fences, robots_elsewhere, ..policy.clone() }
             }
+            Role::Open | Role::Guarded | Role::Shut => unreachable!("no host of a varied web"),
         })
     };
     let roles: Vec<Arc<Policy>> = (0..6.min(web.n_hosts())).map(|host| by_role(web.role(host))).collect();
