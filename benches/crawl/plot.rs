@@ -11,9 +11,10 @@ const COMPARED_AT: usize = 64;
 /// A row of bars, pixels.
 const BAR: u32 = 34;
 
-const COLOURS: [RGBColor; 8] = [
-    RGBColor(31, 119, 180),
+const COLOURS: [RGBColor; 9] = [
     RGBColor(255, 127, 14),
+    RGBColor(23, 190, 207),
+    RGBColor(31, 119, 180),
     RGBColor(44, 160, 44),
     RGBColor(214, 39, 40),
     RGBColor(148, 103, 189),
@@ -31,21 +32,33 @@ pub(crate) fn draw(measured: &Measured, folder: &Path) {
     sites.dedup();
     for site in sites {
         let speed = format!("Pages a second, {site}, {COMPARED_AT} connections (logarithmic)");
-        bars(measured, site, &speed, &folder.join(format!("crawl-{site}-speed.svg")), |row| row.pages_per_s).unwrap();
+        bars(measured, site, (&speed, true), &folder.join(format!("crawl-{site}-speed.svg")), |row| row.pages_per_s)
+            .unwrap();
         let cpu = format!("CPU milliseconds a page, {site}, {COMPARED_AT} connections (logarithmic)");
-        bars(measured, site, &cpu, &folder.join(format!("crawl-{site}-cpu.svg")), |row| row.cpu_ms_per_page).unwrap();
+        bars(measured, site, (&cpu, false), &folder.join(format!("crawl-{site}-cpu.svg")), |row| row.cpu_ms_per_page)
+            .unwrap();
         lines(measured, site, &folder.join(format!("crawl-{site}-connections.svg"))).unwrap();
     }
 }
 
 /// A bar a contender, with the spread over the rounds on it.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a few contenders")]
-fn bars(measured: &Measured, site: &str, title: &str, path: &Path, of: fn(&Row) -> f64) -> Drawn {
+fn bars(
+    measured: &Measured,
+    site: &str,
+    (title, more_is_better): (&str, bool),
+    path: &Path,
+    of: fn(&Row) -> f64,
+) -> Drawn {
     let cells = cells(&measured.runs);
     let Some(cell) = cells.get(&(site, COMPARED_AT)) else { return Ok(()) };
     let mut bars: Vec<(&str, [f64; 3])> =
         cell.iter().filter_map(|(contender, rows)| Some((*contender, spread(rows, of)?))).collect();
+    // The best is drawn last, on top.
     bars.sort_by(|a, b| a.1[1].total_cmp(&b.1[1]));
+    if !more_is_better {
+        bars.reverse();
+    }
     let least = bars.iter().map(|bar| bar.1[0]).fold(f64::INFINITY, f64::min) / 2.0;
     let most = bars.iter().map(|bar| bar.1[2]).fold(0.0, f64::max) * 3.0;
     let area = SVGBackend::new(path, (760, 90 + BAR * bars.len() as u32)).into_drawing_area();
@@ -56,12 +69,11 @@ fn bars(measured: &Measured, site: &str, title: &str, path: &Path, of: fn(&Row) 
         .x_label_area_size(28)
         .y_label_area_size(90)
         .build_cartesian_2d((least..most).log_scale(), 0.0..bars.len() as f64)?;
-    let name = |y: &f64| bars.get(y.floor() as usize).map_or(String::new(), |bar| bar.0.to_owned());
     // Names stand beside the middle of their bars, where no tick would be.
     chart.configure_mesh().disable_y_mesh().disable_y_axis().y_labels(0).draw()?;
     for (i, (contender, [low, median, high])) in bars.iter().enumerate() {
         let y = i as f64;
-        let colour = if *contender == "dragline" { COLOURS[1] } else { COLOURS[0] };
+        let colour = colour(contender, 1);
         chart.draw_series([Rectangle::new([(least, y + 0.2), (*median, y + 0.8)], colour.filled())])?;
         chart.draw_series([PathElement::new([(*low, y + 0.5), (*high, y + 0.5)], BLACK)])?;
         let digits = if *median < 10.0 { 3 } else { 0 };
@@ -69,10 +81,15 @@ fn bars(measured: &Measured, site: &str, title: &str, path: &Path, of: fn(&Row) 
         chart.draw_series([Text::new(format!("{median:.digits$}"), (*high * 1.08, y + 0.65), style.clone())])?;
         let (x0, _) = chart.backend_coord(&(least, y));
         let (_, middle) = chart.backend_coord(&(least, y + 0.65));
-        area.draw(&Text::new(name(&(y + 0.5)), (x0 - 84, middle), style))?;
+        area.draw(&Text::new((*contender).to_owned(), (x0 - 84, middle), style))?;
     }
     area.present()?;
     Ok(())
+}
+
+/// dragline has one of its own.
+fn colour(contender: &str, i: usize) -> RGBColor {
+    if contender == "dragline" { COLOURS[0] } else { COLOURS[1 + i % (COLOURS.len() - 1)] }
 }
 
 /// Pages a second by connections, a line a contender.
@@ -101,9 +118,10 @@ fn lines(measured: &Measured, site: &str, path: &Path) -> Drawn {
         .x_label_area_size(36)
         .y_label_area_size(60)
         .build_cartesian_2d((1.0..most_connections).log_scale(), (least.min(most) / 2.0..most * 1.5).log_scale())?;
-    chart.configure_mesh().x_desc("connections").draw()?;
+    let whole = |value: &f64| format!("{value:.0}");
+    chart.configure_mesh().x_desc("connections").x_label_formatter(&whole).y_label_formatter(&whole).draw()?;
     for (i, (contender, points)) in series.iter().enumerate() {
-        let colour = COLOURS[i % COLOURS.len()];
+        let colour = colour(contender, i);
         let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2)).point_size(3);
         chart
             .draw_series(line)?

@@ -187,6 +187,13 @@ fn rustc() -> String {
 }
 
 #[test]
+fn the_made_up_pages_are_like_those_of_documentation() {
+    let lengths: Vec<usize> = corpus::pages(N_PAGES).iter().map(|page| page.body.len()).collect();
+    assert!(lengths.iter().all(|length| (12 << 10..20 << 10).contains(length)), "{lengths:?}");
+    assert_eq!(corpus::pages(3)[2].body, corpus::pages(N_PAGES)[2].body, "they are the same each time");
+}
+
+#[test]
 fn what_is_beyond_its_margin_is_named() {
     let with = |arch: &str, instructions, allocations| {
         let cost = Cost { unit: "page".to_owned(), n: 10, instructions, allocations };
