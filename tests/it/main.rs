@@ -4,6 +4,7 @@
 
 mod cli;
 mod conformance;
+mod cost;
 mod crash;
 mod daemon;
 mod docs_site;
@@ -15,6 +16,8 @@ mod fire;
 mod guarded;
 mod herd;
 mod hostile;
+#[path = "../hot/mod.rs"]
+mod hot;
 mod house;
 mod httpbin;
 mod identity;
