@@ -18,6 +18,7 @@ mod hostile;
 mod house;
 mod httpbin;
 mod identity;
+mod packaging;
 mod pages;
 mod polite;
 mod politeness;
