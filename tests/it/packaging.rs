@@ -65,12 +65,12 @@ fn the_image_is_built_from_all_that_it_needs() {
         fs::write(bin.join(name), text).unwrap();
         fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let mut n_run = 0;
     for line in build_stage() {
         if let Some(script) = line.strip_prefix("RUN ") {
             let mut shell = Command::new("sh");
-            shell.args(["-ec", script]).current_dir(&build).env("PATH", &path).env("REAL_CARGO", env!("CARGO"));
+            shell.args(["-ec", &format!("PATH={}:$PATH; {script}", bin.display())]);
+            shell.current_dir(&build).env("REAL_CARGO", env!("CARGO"));
             let ran = shell.output().unwrap();
             assert!(ran.status.success(), "RUN {script}\n{}", String::from_utf8_lossy(&ran.stderr));
             n_run += 1;
