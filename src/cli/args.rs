@@ -322,11 +322,15 @@ pub(crate) struct ServeArgs {
     /// The folder that crawls are kept in [default: dragline-data]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<String>,
+    /// Read the configuration, say what is wrong with it, and start nothing
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 /// Make a key for a caller of the daemon
 ///
-/// Prints the key, which is stored nowhere, and the [[key]] of the configuration that knows its hash.
+/// Prints the key to standard error and stores it nowhere, and to standard output the [[key]] of the configuration that
+/// knows its hash.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  dragline key search-team >> daemon.toml\n  \
     dragline key monitoring --scopes read\n  dragline key me --scopes admin")]

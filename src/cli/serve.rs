@@ -32,6 +32,9 @@ pub(super) fn execute(args: &ServeArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    if args.check {
+        return Exit::Finished;
+    }
     let ready = run::init_telemetry(base.settings(), false).and_then(|_| run::runtime());
     let runtime = match ready {
         Ok(runtime) => runtime,
@@ -124,7 +127,8 @@ impl Supervisor {
     }
 }
 
-/// Makes a key and prints it, and the lines of the configuration that know it.
+/// Makes a key. The lines of the configuration that know it go to standard output, to be appended to a file; the key
+/// itself goes to standard error, so that it does not get into that file.
 pub(super) fn make_key(args: &KeyArgs) -> Exit {
     let mut bytes = [0_u8; KEY_BYTES];
     if let Err(error) = getrandom::fill(&mut bytes) {
@@ -134,12 +138,12 @@ pub(super) fn make_key(args: &KeyArgs) -> Exit {
     let key = format!("dl_{}", hex(&bytes));
     let scopes: Vec<String> = args.scopes.iter().map(|scope| format!("{scope:?}")).collect();
     let text = format!(
-        "# The key, for the caller. It is shown here and nowhere else:\n#   {key}\n[[key]]\nname = {:?}\n\
-         hash = \"sha256:{}\"\nscopes = [{}]\n",
+        "\n[[key]]\nname = {:?}\nhash = \"sha256:{}\"\nscopes = [{}]\n",
         args.name,
         hex(&Sha256::digest(&key)),
         scopes.join(", ")
     );
+    complain(&format!("The key, for the caller. It is shown here and nowhere else:\n  {key}"));
     print(text.as_bytes())
 }
 

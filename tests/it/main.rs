@@ -22,6 +22,7 @@ mod house;
 mod httpbin;
 mod identity;
 mod instrument;
+mod packaging;
 mod pages;
 mod polite;
 mod politeness;

@@ -144,9 +144,12 @@ async fn it_listens_to_others_only_with_a_key() {
     ground.write("daemon.toml", config().set("daemon.listen", "0.0.0.0:0").toml());
     let refused = ground.run(&["serve", "--config", "daemon.toml"]).await.with(2);
     refused.saying("daemon.toml:").saying("daemon.listen").saying("dragline key");
-    let made = ground.run(&["key", "me", "--scopes", "admin"]).await.with(0).stdout;
-    let secret = made.lines().find_map(|line| line.strip_prefix("#   ")).unwrap().to_owned();
+    let ran = ground.run(&["key", "me", "--scopes", "admin"]).await.with(0);
+    let secret = ran.stderr.lines().find_map(|line| line.strip_prefix("  dl_")).unwrap();
+    let (made, secret) = (&ran.stdout, format!("dl_{secret}"));
     assert!(secret.len() > 40 && made.contains("[[key]]\nname = \"me\"\nhash = \"sha256:"), "{made}");
+    // What is appended to a file that others may read opens nothing.
+    assert!(!made.contains(&secret), "{made}");
     ground.write("daemon.toml", format!("{}\n{made}", config().set("daemon.listen", "0.0.0.0:0").toml()));
     let mut daemon = Daemon::start_again(&ground, "").await;
     daemon.addr.set_ip([127, 0, 0, 1].into());
