@@ -64,7 +64,9 @@ pub(crate) async fn explained(
     let settings = Arc::new(settings.map_err(|errors| Problem::document(&errors))?);
     let unseen = |error: FolderError| Problem::internal("the crawl can't be looked at", &error);
     let seen = match &shown.live {
-        Some(live) => answer_of_running(settings.clone(), vec![url.clone()], &live.looks, scan.clone()).await.map_err(unseen)?,
+        Some(live) => {
+            answer_of_running(settings.clone(), vec![url.clone()], &live.looks, scan.clone()).await.map_err(unseen)?
+        }
         None => None,
     };
     // Nobody works on it, or no longer.
