@@ -1,24 +1,14 @@
 //! What is in `docker/`, as far as it can be tried without an engine, a service manager or a registry: the image's build
-//! has all that it needs, commands and variables mean something to the program, and what is watched exists.
+//! has all that it needs, and commands and variables mean something to the program. That what is watched exists, `daemon/metrics.rs` tells.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, process::Command, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-use dragline::vitro::{Options, Server, Web};
-use regex::Regex;
-use serde_json::json;
-
-use crate::support::{
-    daemon::{Daemon, config},
-    ground::Ground,
-};
+use crate::support::ground::Ground;
 
 const DOCKERFILE: &str = include_str!("../../Dockerfile");
 const UNIT: &str = include_str!("../../docker/dragline.service");
 const DAEMON: &str = include_str!("../../docker/daemon.compose.yaml");
 const CRAWL: &str = include_str!("../../docker/compose.yaml");
-const ALERTS: &str = include_str!("../../docker/grafana/alerts.yml");
-const DASHBOARD: &str = include_str!("../../docker/grafana/dragline.json");
-const OPERATIONS: &str = include_str!("../../docs/OPERATIONS.md");
 
 /// Stands for cargo: has it read the manifest with every target that must be there, and then fail for want of a binary
 /// that there is not, before it compiles anything; and leaves what a build leaves.
@@ -121,47 +111,4 @@ async fn commands_and_variables_are_understood() {
         crate::support::ground::finish(child).await.with(2).saying("did you mean");
     }
     assert!(!ground.path("dragline-data").exists(), "a check starts nothing");
-}
-
-/// The names of metrics in a text, and `…_suffix` of names that a table abbreviates.
-fn names(text: &str) -> BTreeSet<&str> {
-    Regex::new("(?:dragline|…)_[a-z_]+[a-z]").unwrap().find_iter(text).map(|found| found.as_str()).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_metric_that_is_watched_or_told_of_exists() {
-    let ground = Ground::new();
-    let options = Options { n_hosts: 2, pages_per_host: 10, ..Options::demo() };
-    let server = Server::start(Arc::new(Web::new(options)), 0).await.unwrap();
-    let daemon = Daemon::start(&ground, &config()).await;
-    let document = json!({"seeds": {"urls": server.seeds()}, "scope": {"mode": "domain"}});
-    let id = daemon.begin(&document).await;
-    daemon.until(&id, &["finished"]).await;
-    let exposed = String::from_utf8(daemon.call("GET", "/metrics", "", b"").await.body).unwrap();
-    // Both the names of samples and those of histograms as a whole, without `_bucket`, `_sum` and `_count`.
-    let exist: BTreeSet<&str> = exposed
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE ").or_else(|| Some(line).filter(|line| !line.starts_with('#'))))
-        .filter_map(|line| line.split([' ', '{']).next())
-        .collect();
-    assert!(exist.len() > 20, "{exposed}");
-    let is_one = |name: &str| match name.strip_prefix('…') {
-        Some(suffix) => exist.iter().any(|exists| exists.ends_with(suffix)),
-        None => exist.contains(name),
-    };
-    for (place, text) in [("alerts.yml", ALERTS), ("dragline.json", DASHBOARD), ("OPERATIONS.md", OPERATIONS)] {
-        let names = names(text);
-        assert!(names.len() > 4, "{place}: {names:?}");
-        let missing: Vec<_> = names.into_iter().filter(|name| !is_one(name)).collect();
-        assert!(missing.is_empty(), "{place} names {missing:?}, which /metrics has not: {exposed}");
-    }
-    // A selector with a label that a metric hasn't matches nothing, for ever and without a word.
-    for selector in
-        Regex::new(r#"(dragline_[a-z_]+)\{([a-z]+)=\\?""#).unwrap().captures_iter(&(ALERTS.to_owned() + DASHBOARD))
-    {
-        let (name, label) = (&selector[1], format!("{}=\"", &selector[2]));
-        let has_it =
-            |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{') && rest.contains(&label));
-        assert!(exposed.lines().any(has_it), "{name} has no {label}");
-    }
 }
