@@ -364,20 +364,6 @@ impl Recorder {
         &self.book
     }
 
-    fn held(&self, inbox: usize) -> stats::Gauges {
-        let (chains, directories) = self.groups.sizes();
-        let counts = [
-            ("recorder.hosts", self.hosts.len()),
-            ("recorder.chains", chains),
-            ("recorder.directories", directories),
-            ("recorder.uncommitted", self.n_uncommitted),
-            ("recorder.inbox", inbox),
-        ];
-        let mut held: stats::Gauges = counts.into_iter().map(|(name, n)| (name, n as u64)).collect();
-        self.frontier.held(&mut |name, n| held.extend([(name, n)]));
-        held
-    }
-
     fn count_time(&mut self) {
         let active = self.active_before + self.clock.now().since(self.began);
         self.book.tally.active_ms = u64::try_from(active.as_millis()).unwrap_or(u64::MAX);

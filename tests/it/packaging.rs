@@ -73,11 +73,17 @@ fn the_image_is_built_from_all_that_it_needs() {
     assert!(build.join("src/main.rs").metadata().unwrap().len() > 100);
 }
 
-/// The variables of a unit (`Environment=NAME=value`) or of a compose file (`NAME: value`) that are meant for dragline.
+/// The variables of a unit (`Environment=NAME=value`) or of a compose file (`NAME: value`) that are meant for dragline; those
+/// that are taken from the environment as they are without it (`${NAME:-value}`).
 fn variables(text: &str) -> Vec<(&str, &str)> {
     let meant = text.lines().map(|line| line.trim().trim_start_matches("Environment="));
     let meant = meant.filter(|line| line.starts_with("DRAGLINE__"));
-    meant.map(|line| line.split_once(": ").or_else(|| line.split_once('=')).unwrap()).collect()
+    meant.map(|line| line.split_once(": ").or_else(|| line.split_once('=')).unwrap()).map(without).collect()
+}
+
+fn without<'a>((name, value): (&'a str, &'a str)) -> (&'a str, &'a str) {
+    let expanded = value.strip_prefix("${").and_then(|it| it.strip_suffix('}')?.split_once(":-"));
+    (name, expanded.map_or(value, |(_, value)| value))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use crate::{
     engine::{
         EngineError,
         look::{Look, View},
+        stats,
     },
     frontier::{
         HostRecord, Place, QueuedUrl,
@@ -51,6 +52,21 @@ impl Recorder {
                 News::Page { host, fingerprint, recalled: self.frontier.validators(fingerprint)?.map(Box::new) }
             }
         })
+    }
+
+    /// The sizes of what it holds.
+    pub(super) fn held(&self, inbox: usize) -> stats::Gauges {
+        let (chains, directories) = self.groups.sizes();
+        let counts = [
+            ("recorder.hosts", self.hosts.len()),
+            ("recorder.chains", chains),
+            ("recorder.directories", directories),
+            ("recorder.uncommitted", self.n_uncommitted),
+            ("recorder.inbox", inbox),
+        ];
+        let mut held: stats::Gauges = counts.into_iter().map(|(name, n)| (name, n as u64)).collect();
+        self.frontier.held(&mut |name, n| held.extend([(name, n)]));
+        held
     }
 
     pub(super) fn stored_host(&mut self, host: HostId) -> Result<Option<HostRecord>, EngineError> {

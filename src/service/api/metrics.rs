@@ -104,9 +104,18 @@ impl Default for Metrics {
             commits: Counter::default(),
             commit_seconds: Histogram::new(exponential_buckets(0.001, 4.0, 8)),
             latency_seconds: Histogram::new(exponential_buckets(0.004, 4.0, 8)),
-            deliveries: Family::default(),
+            deliveries: deliveries(),
         }))
     }
+}
+
+/// Each outcome from the start: what is counted for the first time is a change.
+fn deliveries() -> Family<Outcomes, Counter> {
+    let family = Family::default();
+    for outcome in hooks::Outcome::ALL {
+        drop(family.get_or_create(&Outcomes { outcome: outcome.as_str() }));
+    }
+    family
 }
 
 impl Metrics {

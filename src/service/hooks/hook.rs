@@ -134,6 +134,8 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    pub(crate) const ALL: [Self; 5] = [Self::Delivered, Self::Failed, Self::GivenUp, Self::Gone, Self::Dropped];
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
