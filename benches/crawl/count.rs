@@ -57,16 +57,22 @@ pub(crate) struct CountArgs {
 struct Counted {
     instructions: u64,
     allocations: u64,
-    pages: usize,
+    /// In the order in which they were asked for.
+    pages: Vec<String>,
 }
 
 pub(crate) fn run(args: &CountArgs) {
     let scratch = scratch(None);
     let site = Site::serve(SiteName::Docs, &args.served, scratch.path());
     let mut counts = Vec::new();
+    let mut list: Vec<String> = site.pages().iter().cloned().collect();
     for contender in &args.contenders {
-        let [short, long] = [args.from, args.to].map(|n| one(&site, *contender, n, args, scratch.path()));
-        let pages = long.pages - short.pages;
+        let [short, long] = [args.from, args.to].map(|n| one(&site, *contender, (&list, n), args, scratch.path()));
+        let pages = long.pages.len() - short.pages.len();
+        if *contender == Contender::Dragline {
+            // Whoever is counted after it gets the same pages: others are shorter, or have fewer links.
+            list.clone_from(&long.pages);
+        }
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let per_page = |long: u64, short: u64| (long - short) as f64 / pages as f64;
         let count = Count {
@@ -87,7 +93,13 @@ pub(crate) fn run(args: &CountArgs) {
     println!("\n{}", rows::tables(&Measured { runs: Vec::new(), counts }));
 }
 
-fn one(site: &Site, contender: Contender, n_pages: usize, args: &CountArgs, scratch: &Path) -> Counted {
+fn one(
+    site: &Site,
+    contender: Contender,
+    (list, n_pages): (&[String], usize),
+    args: &CountArgs,
+    scratch: &Path,
+) -> Counted {
     let folder = scratch.join("count");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
@@ -100,7 +112,7 @@ fn one(site: &Site, contender: Contender, n_pages: usize, args: &CountArgs, scra
         }
         Contender::FloorGet | Contender::FloorScan => {
             let command = contender.command(&job).unwrap();
-            let list: String = site.pages().iter().take(n_pages).map(|url| format!("{url}\n")).collect();
+            let list: String = list.iter().take(n_pages).map(|url| format!("{url}\n")).collect();
             fs::write(folder.join("list.txt"), list).unwrap();
             command
         }
@@ -122,7 +134,7 @@ fn one(site: &Site, contender: Contender, n_pages: usize, args: &CountArgs, scra
     // 3: the limit of pages was reached.
     let said = || fs::read_to_string(folder.join("said.txt")).unwrap_or_default();
     assert!(matches!(status.code(), Some(0 | 3)), "{} ended with {status}: {}", contender.as_str(), said());
-    let pages = site.hits_since(from).iter().filter(|hit| hit.is_page).count();
+    let pages = site.hits_since(from).into_iter().filter(|hit| hit.is_page).map(|hit| hit.url).collect();
     let (instructions, allocations) = read(&fs::read_to_string(&profile).unwrap());
     Counted { instructions, allocations, pages }
 }

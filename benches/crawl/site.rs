@@ -154,12 +154,19 @@ fn nginx_hit(line: &str) -> Hit {
     Hit { url: url.to_owned(), is_page: method == "GET" && status == "200" && kind.starts_with("text/html") }
 }
 
-/// Of a line of the built-in web's log: `{"host": "127.0.0.1", "path": "/", "status": 200, …}`. It is asked by `GET` only.
+/// Of a line of the built-in web's log: `{"host": "h0.vitro.test", "path": "/", "status": 200, …}`. It is asked by `GET` only.
 fn vitro_hit(line: &str, port: &str) -> Hit {
     let json: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     let text = |key: &str| json[key].as_str().unwrap_or_else(|| panic!("no {key}: {line}"));
     let is_page = json["status"] == 200 && text("path") != "/robots.txt";
-    Hit { url: format!("http://{}:{port}{}", text("host"), text("path")), is_page }
+    Hit { url: format!("http://{}:{port}{}", vitro_address(text("host")), text("path")), is_page }
+}
+
+/// The address of a host by its name: `h1.vitro.test` is 127.0.0.2.
+fn vitro_address(name: &str) -> Ipv4Addr {
+    let number = name.strip_prefix('h').and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+    let number = number.unwrap_or_else(|| panic!("not a host of the built-in web: {name}"));
+    Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + number)
 }
 
 /// The URL of a page, of a line of what can be reached.

@@ -2,13 +2,17 @@
 
 use std::{env, fs::File, io::Write};
 
-use spider::{tokio, website::Website};
+use spider::{
+    tokio::{self, sync::broadcast::error::RecvError},
+    website::Website,
+};
 
 #[tokio::main]
 async fn main() {
     let words: Vec<String> = env::args().collect();
     if words.get(1).is_some_and(|word| word == "--version") {
-        println!("spider {}", option_env!("SPIDER_VERSION").unwrap_or("2"));
+        let lock = include_str!("../Cargo.lock").split("name = \"spider\"\nversion = \"").nth(1);
+        println!("spider {}", lock.and_then(|rest| rest.split('"').next()).unwrap_or("?"));
         return;
     }
     let [_, seed, connections, out, scope] = &words[..] else { panic!("spider-crawl SEED CONNECTIONS OUT SCOPE") };
@@ -20,10 +24,19 @@ async fn main() {
     if scope == "all" {
         website.with_external_domains(Some(std::iter::once("*".to_owned())));
     }
-    let mut pages = website.subscribe(4096).expect("it can be subscribed to");
+    let mut pages = website.subscribe(4096);
     let mut file = File::create(out).expect("writable");
     let writer = tokio::spawn(async move {
-        while let Ok(page) = pages.recv().await {
+        loop {
+            let page = match pages.recv().await {
+                Ok(page) => page,
+                // What a slow consumer loses is told, and the crawl goes on.
+                Err(RecvError::Lagged(n)) => {
+                    eprintln!("{n} pages were lost");
+                    continue;
+                }
+                Err(RecvError::Closed) => break,
+            };
             let line = serde_json::json!({
                 "url": page.get_url(),
                 "status": page.status_code.as_u16(),
