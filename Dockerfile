@@ -15,6 +15,7 @@ WORKDIR /build
 # A layer of its own for the dependencies: it is built anew only when they change. rust-toolchain.toml is left
 # behind on purpose, since rustup would download another toolchain than the image's; so are the benchmarks, and
 # cargo refuses a manifest that names files which are not there.
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 RUN sed -i '/^\[\[bench\]\]$/,/^$/d' Cargo.toml \
     && mkdir -p src data \

@@ -4,13 +4,23 @@
 use super::stored::Seen;
 use crate::address::Fingerprint;
 
+/// Sets of a table at first.
+const FIRST_SETS: usize = 512;
+/// A table grows when one place in so many is taken: of what has two places, few have to go before.
+const FULL: usize = 4;
+
 /// A bounded memory of what the seen-set said: a table in which a fingerprint has two places, of which
 /// the one used longer ago is taken by the next that belongs there.
+///
+/// It begins small and doubles until it has the size that it may have. A table of that size from the start would cost a page of memory for
+/// nearly every URL of a small crawl, since hashes lie anywhere, and each first touch of one a fault.
 #[derive(Debug)]
 pub(super) struct Recent {
     /// Two places side by side for each set; zero is empty, for no URL has that fingerprint.
     keys: Vec<u128>,
     numbers: Vec<u64>,
+    n_taken: usize,
+    max_sets: usize,
 }
 
 impl Recent {
@@ -18,9 +28,24 @@ impl Recent {
     const ENTRY_BYTES: u64 = 24;
 
     pub(super) fn new(bytes: u64) -> Self {
-        let n_sets = usize::try_from(bytes / Self::ENTRY_BYTES / 2).unwrap_or(usize::MAX / 64).max(32);
-        // Zeroes are not touched before they are used, so memory follows what is seen.
-        Self { keys: vec![0; 2 * n_sets], numbers: vec![0; 2 * n_sets] }
+        let max_sets = usize::try_from(bytes / Self::ENTRY_BYTES / 2).unwrap_or(usize::MAX / 64).max(32);
+        Self::with_sets(FIRST_SETS.min(max_sets), max_sets)
+    }
+
+    fn with_sets(n_sets: usize, max_sets: usize) -> Self {
+        Self { keys: vec![0; 2 * n_sets], numbers: vec![0; 2 * n_sets], n_taken: 0, max_sets }
+    }
+
+    /// Puts all there is into a table of twice the size.
+    fn grow(&mut self) {
+        let n_sets = self.keys.len().min(self.max_sets);
+        let Self { keys, numbers, .. } = std::mem::replace(self, Self::with_sets(n_sets, self.max_sets));
+        for (keys, numbers) in keys.chunks_exact(2).zip(numbers.chunks_exact(2)) {
+            // What was used last is put last, and so comes to stand first again.
+            for place in [1, 0].into_iter().filter(|place| keys[*place] != 0) {
+                self.place(Fingerprint(keys[place]), numbers[place]);
+            }
+        }
     }
 
     /// Places for fingerprints, taken or not.
@@ -42,13 +67,21 @@ impl Recent {
     }
 
     pub(super) fn put(&mut self, fingerprint: Fingerprint, seen: Seen) {
+        if self.n_taken >= self.keys.len() / FULL && self.keys.len() / 2 < self.max_sets {
+            self.grow();
+        }
+        self.place(fingerprint, seen.pack());
+    }
+
+    fn place(&mut self, fingerprint: Fingerprint, number: u64) {
         let at = self.set(fingerprint);
         if self.keys[at] != fingerprint.0 {
+            self.n_taken += usize::from(self.keys[at + 1] == 0);
             self.keys[at + 1] = self.keys[at];
             self.numbers[at + 1] = self.numbers[at];
             self.keys[at] = fingerprint.0;
         }
-        self.numbers[at] = seen.pack();
+        self.numbers[at] = number;
     }
 
     /// Where a fingerprint's two places begin. Its lower half is a hash.
@@ -77,5 +110,27 @@ mod tests {
         assert_eq!((recent.get(spread(2)), recent.keys.len()), (None, 64));
         recent.put(spread(1), Seen::Queued(Place { depth: 0, seq: 0 }));
         assert_eq!(recent.get(spread(1)), Some(Seen::Queued(Place { depth: 0, seq: 0 })), "the last word counts");
+    }
+
+    #[test]
+    fn grows_with_what_it_remembers_and_forgets_nothing_by_it() {
+        let bytes = 1 << 20;
+        let mut recent = Recent::new(bytes);
+        assert_eq!(recent.n_places(), 2 * FIRST_SETS);
+        let spread = |i: u128| Fingerprint(xxhash_rust::xxh3::xxh3_128(&i.to_le_bytes()));
+        let seen = |i: u128| Seen::Queued(Place { depth: 1, seq: u64::try_from(i).unwrap() });
+        // Sets overflow now and then, as they do in a table that never grew.
+        let mut n_known = 0;
+        for i in 1..=10_000 {
+            recent.put(spread(i), seen(i));
+            assert_eq!(recent.get(spread(i)), Some(seen(i)));
+        }
+        for i in 1..=10_000 {
+            n_known += u64::from(recent.get(spread(i)) == Some(seen(i)));
+        }
+        assert!(n_known > 9_000, "{n_known}");
+        (10_001..=200_000).for_each(|i| recent.put(spread(i), seen(i)));
+        assert!(recent.n_places() as u64 * Recent::ENTRY_BYTES <= bytes, "{}", recent.n_places());
+        assert!(recent.n_places() as u64 * Recent::ENTRY_BYTES > bytes / 2);
     }
 }
