@@ -10,7 +10,7 @@ use hyper_util::{
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     task::JoinSet,
 };
@@ -40,6 +40,9 @@ const JUDGES: usize = 2;
 const SCANS: usize = 8;
 /// After a connection could not be taken.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Connections that the system holds until they are taken. Beyond them a caller's first packet is lost, and the next one comes a
+/// second later; the system may allow fewer (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
 /// Longest head of a call, bytes.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// Most header fields of a call.
@@ -121,7 +124,7 @@ impl Service {
         let opened = tokio::task::spawn_blocking(move || Shelf::open(&data)).await;
         let (shelf, held) = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         let listen = |source| ServeError::Listen { addr: daemon.listen, source };
-        let listener = TcpListener::bind(daemon.listen).await.map_err(listen)?;
+        let listener = bind(daemon.listen).map_err(listen)?;
         let addr = listener.local_addr().map_err(listen)?;
         let (clock, tasks) = (Clock::system(), Tasks::new());
         let surroundings = assemble::surroundings(&settings, clock, &tasks)?;
@@ -241,6 +244,15 @@ fn read_again(
     door.send_replace(Arc::new(Door::new(&now.keys, &now.names)));
     base.send_replace(Arc::new(new));
     Ok(())
+}
+
+/// Listens at `addr`, with room for a burst.
+fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A daemon that is started again takes the port over from connections of the one before that are being closed.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 /// Takes connections, at most so many at once, until it is asked to stop; then waits for the calls under way.
