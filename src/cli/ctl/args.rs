@@ -312,7 +312,7 @@ pub(crate) struct FetchArgs {
 /// Why a URL of a crawl was fetched or was not, or what it waits for
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  dragline ctl explain docs https://example.org/page\n\n\
-    What the crawl has in mind with a URL is told only while nobody works on it: pause it first.")]
+    Also while the crawl runs.")]
 pub(crate) struct ExplainArgs {
     /// Which crawl
     #[arg(value_name = "ID")]

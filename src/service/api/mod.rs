@@ -194,7 +194,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             .answers_stream(200, "Events, until the crawl is over."),
         Endpoint::get("/v1/crawls/{id}/explain", explain::explain)
             .needs(Read)
-            .says("Explain a URL of a crawl", "Why it was fetched or was not, or what it waits for. While the crawl runs only its record is looked for, among the last 64 MiB of them; its state when nobody works on it.")
+            .says("Explain a URL of a crawl", "Why it was fetched or was not, or what it waits for. Also while the crawl runs: what is not committed yet is told, too.")
             .query::<ExplainQuery>()
             .answers_any(200, "The chain of decisions."),
         Endpoint::post("/v1/fetch", fetch::batch)
