@@ -66,11 +66,10 @@ fn bars(
     let mut chart = ChartBuilder::on(&area)
         .caption(title, ("sans-serif", 17))
         .margin(10)
-        .x_label_area_size(28)
         .y_label_area_size(90)
         .build_cartesian_2d((least..most).log_scale(), 0.0..bars.len() as f64)?;
-    // Names stand beside the middle of their bars, where no tick would be.
-    chart.configure_mesh().disable_y_mesh().disable_y_axis().y_labels(0).draw()?;
+    // Each bar has its name beside it and its number on it; an axis would say less, and crowd.
+    chart.configure_mesh().disable_mesh().disable_axes().draw()?;
     for (i, (contender, [low, median, high])) in bars.iter().enumerate() {
         let y = i as f64;
         let colour = colour(contender, 1);
@@ -119,7 +118,13 @@ fn lines(measured: &Measured, site: &str, path: &Path) -> Drawn {
         .y_label_area_size(60)
         .build_cartesian_2d((1.0..most_connections).log_scale(), (least.min(most) / 2.0..most * 1.5).log_scale())?;
     let whole = |value: &f64| format!("{value:.0}");
-    chart.configure_mesh().x_desc("connections").x_label_formatter(&whole).y_label_formatter(&whole).draw()?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .x_desc("connections")
+        .x_label_formatter(&whole)
+        .y_label_formatter(&whole)
+        .draw()?;
     for (i, (contender, points)) in series.iter().enumerate() {
         let colour = colour(contender, i);
         let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2)).point_size(3);
@@ -128,7 +133,12 @@ fn lines(measured: &Measured, site: &str, path: &Path) -> Drawn {
             .label(*contender)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
-    chart.configure_series_labels().background_style(WHITE.mix(0.85)).border_style(BLACK).draw()?;
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(BLACK)
+        .draw()?;
     area.present()?;
     Ok(())
 }

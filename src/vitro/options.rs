@@ -213,7 +213,7 @@ pub enum Traps {
     Off,
     /// On hosts whose robots.txt disallows them.
     Fenced,
-    /// On every host, and no robots.txt says so: the web has no end, and its [`Truth`] leaves the
+    /// On every host, and no robots.txt says so: the web has no end, and its [`Truth`](super::Truth) leaves the
     /// calendars out.
     Open,
 }
