@@ -50,7 +50,7 @@ impl Pace {
     const PLACES: u64 = 16;
     const CACHE_BYTES: u64 = 256 << 10;
     const COOKIES: u64 = 100;
-    const SEEN_BYTES: u64 = 4 << 20;
+    const SEEN_BYTES: u64 = 64 << 10;
     const BUFFER_BYTES: u64 = 1 << 20;
     const BODY_BYTES: u64 = 64 << 20;
     const NAMES: u64 = 1000;
@@ -86,7 +86,7 @@ impl Pace {
             .set("dns.cache_entries", Self::NAMES)
             .set("frontier.active_hosts", self.active_hosts)
             .set("frontier.head", Self::HEAD)
-            .set("frontier.seen_cache", format!("{} MiB", Self::SEEN_BYTES >> 20))
+            .set("frontier.seen_cache", format!("{} KiB", Self::SEEN_BYTES >> 10))
             .set("frontier.buffer", format!("{} MiB", Self::BUFFER_BYTES >> 20))
             .set("frontier.commit_urls", self.commit_urls)
             // Later than so many are there, on a slow machine too.
