@@ -97,6 +97,15 @@ impl Canonicalizer {
         self.apply(join_in(base, reference, page)?)
     }
 
+    /// The part of a reference on which it depends where it leads: two that agree in it lead to the same place. All of
+    /// it, or what stands before the fragment, if that is dropped anyway (a fragment makes no reference invalid).
+    pub fn what_counts<'r>(&self, reference: &'r str) -> &'r str {
+        let before =
+            reference.split_once('#').filter(|_| self.rules.contains(Rule::Fragment)).map(|(before, _)| before);
+        // White space is cut off at the end of a reference, and not within it.
+        before.filter(|it| !it.ends_with(|c| c <= ' ')).unwrap_or(reference)
+    }
+
     /// Where a redirect from `from` leads. A server that redirects from one form to another tells them
     /// apart; where the rules would make the target the URL that redirects (`/a/` to `/a/index.html`,
     /// `example.com` to `www.example.com`), only the safe ones are applied, and the page is not lost.
@@ -435,6 +444,18 @@ mod tests {
                 let _ = url.set_username("");
                 let _ = url.set_password(None);
                 prop_assert_eq!(canonical.as_url(), &url);
+            }
+        }
+
+        #[test]
+        fn what_counts_decides(text in nasty(), cut in 0..80_usize) {
+            // As a whole URL and as what is left of one, which is mostly a relative reference.
+            let base = Url::parse("http://base.example/a/b?c").expect("valid");
+            let reference: String = text.chars().skip(cut).collect();
+            for rules in [Rules::default(), Rules::least()] {
+                let canonicalizer = with(rules.iter());
+                let resolve = |reference: &str| canonicalizer.resolve(&base, reference).ok();
+                prop_assert_eq!(resolve(canonicalizer.what_counts(&reference)), resolve(&reference), "{}", reference);
             }
         }
 

@@ -1,11 +1,9 @@
 //! From references to discoveries: each link resolved, made canonical, counted once a page, judged.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::{collections::hash_map::Entry, sync::Arc};
 
 use encoding_rs::Encoding;
+use foldhash::{HashMap, HashMapExt};
 use url::Url;
 
 use super::kept_links::KeptLink;
@@ -72,32 +70,37 @@ impl Judge {
         way: &Way,
     ) -> (Vec<Discovery>, bool) {
         let mut room = self.max_link_bytes;
-        // Where in `found` each is.
+        // Where in `found` each is: by what it is, and by how it was written. A page names the same document over and
+        // over, mostly with another fragment, and the cheapest resolution is none.
         let mut met: HashMap<Fingerprint, usize> = HashMap::new();
-        let mut last = None;
+        let mut read: HashMap<&'a str, Option<usize>> = HashMap::new();
         let mut found: Vec<Discovery> = Vec::new();
         for (role, reference) in references {
-            // Menus repeat themselves; the cheapest resolution is none.
-            if last == Some((role, reference)) {
-                continue;
-            }
-            last = Some((role, reference));
-            let Ok(url) = self.canonicalizer.resolve_in(place.base, reference, place.encoding) else { continue };
-            match met.entry(url.fingerprint()) {
-                Entry::Vacant(place) => {
-                    let Some(rest) = room.checked_sub(url.as_str().len()) else { return (found, true) };
-                    room = rest;
-                    place.insert(found.len());
-                    found.push(discover(&self.scope, url, role, way));
-                }
-                // In another role it may be let in: a thumbnail and the link around it.
-                Entry::Occupied(place) if found[*place.get()].depends_on_way => {
-                    let again = discover(&self.scope, url, role, way);
-                    if again.verdict == Verdict::Fetch {
-                        found[*place.get()] = again;
+            let index = match read.entry(self.canonicalizer.what_counts(reference)) {
+                Entry::Occupied(entry) => *entry.get(),
+                Entry::Vacant(entry) => {
+                    let url = self.canonicalizer.resolve_in(place.base, reference, place.encoding).ok();
+                    let index = url.as_ref().and_then(|url| met.get(&url.fingerprint()).copied());
+                    if let Some(url) = url.filter(|_| index.is_none()) {
+                        let Some(rest) = room.checked_sub(url.as_str().len()) else { return (found, true) };
+                        room = rest;
+                        entry.insert(Some(found.len()));
+                        met.insert(url.fingerprint(), found.len());
+                        found.push(discover(&self.scope, url, role, way));
+                        continue;
                     }
+                    *entry.insert(index)
                 }
-                Entry::Occupied(_) => {}
+            };
+            // In another role it may be let in: a thumbnail and the link around it.
+            if let Some(first) = index.map(|index| &mut found[index])
+                && first.depends_on_way
+                && first.role != role
+            {
+                let again = discover(&self.scope, first.url.clone(), role, way);
+                if again.verdict == Verdict::Fetch {
+                    *first = again;
+                }
             }
         }
         (found, false)

@@ -1,6 +1,6 @@
 //! Between the tokenizer and the harvest: events become tags with the few attributes that matter.
 //!
-//! html5gum drives this through its `Emitter` trait, piece by piece. Names go into small fixed
+//! [`scan`](super::scan) drives this through html5gum's `Emitter` trait, piece by piece. Names go into small fixed
 //! buffers, values only of wanted attributes into buffers that are used again for every tag, and
 //! the rest (comments, doctypes, other attributes, text that nobody asked for) is not kept at all:
 //! a tag costs no allocation. Errors in the markup are nobody's concern here.
@@ -12,6 +12,7 @@ use html5gum::{Emitter, Error, State};
 use super::{
     MAX_REFERENCE_BYTES,
     harvest::Harvest,
+    scan::Listener,
     tag::{Attr, N_ATTRS, Name, Tag},
 };
 
@@ -217,4 +218,17 @@ impl Emitter for TagEmitter<'_, '_> {
     fn push_doctype_system_identifier(&mut self, _part: &[u8]) {}
     fn set_force_quirks(&mut self) {}
     fn emit_current_doctype(&mut self) {}
+}
+
+impl Listener for TagEmitter<'_, '_> {
+    #[inline]
+    fn wants_text(&self) -> bool {
+        self.harvest.wants_text()
+    }
+
+    #[inline]
+    fn wants_value(&mut self) -> bool {
+        self.end_attribute_name();
+        matches!(self.attribute, Current::Value(_))
+    }
 }

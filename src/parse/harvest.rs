@@ -185,6 +185,16 @@ impl<'p> Harvest<'p> {
         self.foreign.end(tag, name);
     }
 
+    /// Whether text that comes now would be kept, or tells something.
+    #[inline]
+    pub(super) fn wants_text(&self) -> bool {
+        match self.raw {
+            _ if self.text.is_some() || self.is_in_title => true,
+            Some(_) => self.head.is_in_json_ld(),
+            None => self.structure != Structure::Body || self.is_in_anchor(),
+        }
+    }
+
     /// Takes text, entities decoded, possibly in pieces.
     #[inline]
     pub(super) fn text(&mut self, text: &[u8]) {

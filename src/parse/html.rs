@@ -4,10 +4,9 @@
 //! known only at the end is settled here: the base, and with it the canonical address and whether
 //! a fragment alone names this document or another.
 
-use html5gum::Tokenizer;
 use url::Url;
 
-use super::{Options, Page, charset, content_type::is_xhtml, emitter::TagEmitter, harvest::Harvest};
+use super::{Options, Page, charset, content_type::is_xhtml, emitter::TagEmitter, harvest::Harvest, scan::scan};
 
 /// Reads the page `body` that was found at `url` under the given `Content-Type`.
 ///
@@ -17,7 +16,7 @@ use super::{Options, Page, charset, content_type::is_xhtml, emitter::TagEmitter,
 pub fn page(body: &[u8], content_type: Option<&str>, url: &Url, options: &Options) -> Page {
     let (charset, text) = charset::decode(body, content_type, url);
     let mut harvest = Harvest::new(url, charset.encoding, options, is_xhtml(content_type));
-    let Ok(()) = Tokenizer::new_with_emitter(&*text, TagEmitter::new(&mut harvest)).finish();
+    scan(&text, TagEmitter::new(&mut harvest));
 
     let Harvest { links, mut head, base, text, .. } = harvest;
     let base = base.unwrap_or_else(|| url.clone());

@@ -8,7 +8,7 @@
 //!
 //! In reading order: `content_type` (is it a page, what encoding does the header claim),
 //! `mime`, `sniff` and `signature` (what a body is), `charset` and `prescan` (bytes to text),
-//! `emitter` (the tokenizer's events become tags with the few attributes that matter), `harvest` and
+//! `scan` (the tokenizer), `emitter` (its events become tags with the few attributes that matter), `harvest` and
 //! `leads` (what tags mean), `links` and `head` (what is kept of them), `kind` (the kinds of links), and
 //! the rules that are looked up: `tag`, `elements`, `relation`, `foreign`, `structure`, `srcset`,
 //! `refresh`, `text`. Beside the pages: `header_links`, `plain_text` and `pdf`.
@@ -31,6 +31,7 @@ mod plain_text;
 mod prescan;
 mod refresh;
 mod relation;
+mod scan;
 mod signature;
 mod sniff;
 mod srcset;
