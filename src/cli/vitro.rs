@@ -21,7 +21,8 @@ use crate::{
     job::files,
     shutdown::{Shutdown, Tasks},
     vitro::{
-        Authority, Form, Journal, Latency, Log, Naming, Options, Reach, Server, Web,
+        Authority, Form, INSTRUMENT_LINKS, INSTRUMENT_PAGE_BYTES, Journal, Latency, Log, Naming, Options, Reach,
+        Server, Web,
         knobs::{self, Bandwidth, Knobs, Share},
         server,
     },
@@ -48,6 +49,12 @@ pub(crate) struct VitroArgs {
     /// Pages of all hosts together; each host has one at least
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub(crate) pages: u32,
+    /// Links of a page besides those to its children in the tree, on average: from two thirds to four thirds of it
+    #[arg(long, value_name = "N", default_value_t = INSTRUMENT_LINKS, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(crate) links: u32,
+    /// Bytes of a page, likewise; a page is never shorter than its links take, some 200 bytes each
+    #[arg(long, value_name = "N", default_value_t = INSTRUMENT_PAGE_BYTES, value_parser = clap::value_parser!(u32).range(1_000..=16_777_216))]
+    pub(crate) page_bytes: u32,
     /// What the web is computed from
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -152,7 +159,12 @@ pub(super) fn execute(args: &VitroArgs) -> Exit {
 }
 
 fn prepare(args: &VitroArgs) -> Result<Web, Failure> {
-    let mut options = Options { seed: args.seed, ..Options::instrument(args.hosts, args.pages) };
+    let mut options = Options {
+        seed: args.seed,
+        links_per_page: args.links,
+        page_bytes: args.page_bytes,
+        ..Options::instrument(args.hosts, args.pages)
+    };
     if let Some(path) = &args.knobs {
         let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
         let (all, exceptions) = knobs::read(&text).map_err(|error| Failure::file(path, error))?;

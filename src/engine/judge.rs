@@ -166,3 +166,43 @@ fn mode_text(mode: Mode) -> Arc<str> {
         LazyLock::new(|| Mode::ALL.into_iter().map(|mode| (mode, Rule::Mode(mode).to_string().into())).collect());
     TEXTS.iter().find(|(known, _)| *known == mode).map(|(_, text)| text.clone()).expect("every mode is listed")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scope::{Crossing, Options};
+
+    fn found(references: &[(Role, &str)]) -> Vec<(String, Role, bool)> {
+        let canonicalizer = Canonicalizer::default();
+        let seed = canonicalizer.parse("http://h/").expect("valid");
+        let options = Options { assets: Crossing::Never, ..Options::default() };
+        let judge = Judge {
+            scope: Scope::new(&options, std::slice::from_ref(&seed)).expect("no patterns"),
+            canonicalizer,
+            max_redirects: 5,
+            downgrade: Downgrade::Follow,
+            max_link_bytes: 1000,
+        };
+        let way = Way { depth: 1, kind: Kind::Page, nesting: 0, hops_off_site: 0, via: None };
+        let base = Url::parse("http://h/a/").expect("valid");
+        let (found, cut) = judge.links(&Place::new(&base), references.iter().copied(), &way);
+        assert!(!cut);
+        found.into_iter().map(|it| (it.url.to_string(), it.role, it.verdict == Verdict::Fetch)).collect()
+    }
+
+    #[test]
+    fn each_document_is_found_once_however_it_is_written() {
+        let links = ["b", "b#x", "b#y", "./b", "/a/b", "#", "#x", "", "http://", "http://#x", "mailto:x", "b ", "b #x"];
+        let found = found(&links.map(|reference| (Role::Link, reference)));
+        let urls: Vec<&str> = found.iter().map(|(url, ..)| &**url).collect();
+        assert_eq!(urls, ["http://h/a/b", "http://h/a/", "http://h/a/b%20"]);
+    }
+
+    #[test]
+    fn the_role_that_lets_it_in_counts() {
+        let found =
+            found(&[(Role::Embedded, "c#1"), (Role::Link, "c#2"), (Role::Embedded, "c"), (Role::Embedded, "d")]);
+        let expected = [("http://h/a/c", Role::Link, true), ("http://h/a/d", Role::Embedded, false)];
+        assert_eq!(found, expected.map(|(url, role, verdict)| (url.to_owned(), role, verdict)));
+    }
+}

@@ -72,7 +72,7 @@ pub use certificates::{Authority, AuthorityError};
 pub use journal::Journal;
 pub use knobs::{Coding, Exception, Knobs, Latency};
 pub use log::{Arrival, Entry, Log, Moment, Tap};
-pub use options::{Options, Robots, Role, Traps};
+pub use options::{INSTRUMENT_LINKS, INSTRUMENT_PAGE_BYTES, Options, Robots, Role, Traps};
 pub use reach::{Found, Reach};
 pub use server::{Server, serve};
 pub use truth::{Expectation, Truth};

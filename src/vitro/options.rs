@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use super::{Coding, Exception, Latency};
 
+/// Links a page of [`Options::instrument`], besides those to its children: 50 with them.
+pub const INSTRUMENT_LINKS: u32 = 47;
+
+/// Bytes of one of its pages.
+pub const INSTRUMENT_PAGE_BYTES: u32 = 15_000;
+
 /// What a web is made of. Shares are per mille of the pages they are rolled for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -153,8 +159,8 @@ impl Options {
         Self {
             pages_per_host: n_pages / n_hosts.max(1),
             n_pages: Some(n_pages),
-            links_per_page: 47,
-            page_bytes: 15_000,
+            links_per_page: INSTRUMENT_LINKS,
+            page_bytes: INSTRUMENT_PAGE_BYTES,
             is_even: true,
             host_tree: true,
             cross_host_permille: 345,

@@ -1,6 +1,6 @@
 //! The instrument's pages, looked at from outside: the same for ever, well-formed, and distributed as is said.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, collections::BTreeMap, ops::Range};
 
 use html5ever::{
     tendril::StrTendril,
@@ -181,6 +181,21 @@ fn distributions_are_as_the_docs_say() {
     // A power law: the first hundredth of a host gets many times what an even choice would give it.
     let first = f64::from(targets[&0]) / f64::from(n_links);
     assert!((0.15..0.35).contains(&first), "{first} of all links lead to the first hundredth");
+}
+
+#[test]
+fn links_and_bytes_can_be_chosen() {
+    let check = |links_per_page, page_bytes, links: Range<u32>, bytes: Range<usize>| {
+        let web = Web::new(Options { links_per_page, page_bytes, ..Options::instrument(5, 2_000) });
+        for (host, n) in sample(&web, 41).filter(|(_, n)| *n > 0) {
+            let mut n_links = 0;
+            page::visit_links(&web.sites, host, n, |_| n_links += 1);
+            let size = web.answer(&ask(web.host_name(host), &Place::Page(n).path(1, host))).body.len();
+            assert!(links.contains(&n_links) && bytes.contains(&size), "{n_links} links, {size} bytes");
+        }
+    };
+    check(0, 1_000, 0..9, 600..3_500);
+    check(900, 1_000_000, 600..1_210, 660_000..1_340_000);
 }
 
 #[test]
