@@ -8,7 +8,7 @@
 //!
 //! In reading order: [`contender`] (who), [`site`] (what is crawled), [`meter`] (time, processor time and memory of a
 //! process and its children), [`tally`] (completeness), [`rows`] (results, and tables of them), [`plot`],
-//! [`count`] (instructions and allocations a page), [`floor`] (the loops that are no crawlers), [`setup`] (installs the others).
+//! [`grow`] (webs of which one thing grows), [`count`] (instructions and allocations a page), [`floor`] (the loops that are no crawlers), [`setup`] (installs the others).
 //!
 //! Every run is a process of its own; rounds go through all contenders in an order that is rotated from round to round.
 //! Nothing is skipped in silence: a contender that is not installed, or fails, has a row that says so.
@@ -19,6 +19,7 @@
 mod contender;
 mod count;
 mod floor;
+mod grow;
 mod meter;
 mod plot;
 mod rows;
@@ -58,6 +59,8 @@ struct Args {
 enum Command {
     /// Crawls, and writes a line of JSON for each run
     Run(RunArgs),
+    /// Crawls built-in webs in which one thing grows, and prints a table in Markdown
+    Grow(grow::GrowArgs),
     /// Counts instructions and allocations a page, under valgrind
     Count(count::CountArgs),
     /// Installs the other crawlers below the target folder
@@ -132,6 +135,12 @@ struct Served {
 }
 
 impl Served {
+    fn vitro(&self) -> site::Vitro {
+        let Self { hosts, pages, seed, .. } = self;
+        let flags = format!("--hosts {hosts} --pages {pages} --seed {seed}").split(' ').map(str::to_owned).collect();
+        site::Vitro { binary: self.binary(), flags, label: SiteName::Vitro.as_str().to_owned(), is_all: true }
+    }
+
     fn binary(&self) -> PathBuf {
         self.binary.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_dragline")))
     }
@@ -142,6 +151,7 @@ fn main() -> ExitCode {
     let words = std::env::args().filter(|word| word != "--bench");
     match Args::parse_from(words).command {
         Command::Run(args) => run(&args),
+        Command::Grow(args) => grow::run(&args),
         Command::Count(args) => count::run(&args),
         Command::Setup { contenders } => setup::run(&contenders),
         Command::Table { files } => println!("{}", rows::tables(&rows::read(&files))),

@@ -3,7 +3,13 @@
 //! A table is of one site and number of connections. Its numbers are medians over the rounds, with the least and the most in
 //! parentheses; what was missed or fetched twice is the worst of all rounds.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +71,7 @@ pub(crate) struct Measured {
 impl Row {
     pub(crate) fn new(site: &Site, contender: Contender, connections: usize, round: usize) -> Self {
         Self {
-            site: site.name.as_str().to_owned(),
+            site: site.label.clone(),
             true_pages: site.pages().len(),
             contender: contender.as_str().to_owned(),
             connections,
@@ -117,6 +123,13 @@ impl Row {
 pub(crate) fn commit() -> String {
     let told = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
     told.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+/// How many URLs a receipt says were known.
+pub(crate) fn n_known(receipt: &Path) -> u64 {
+    let receipt = fs::read(receipt).unwrap_or_default();
+    let receipt: serde_json::Value = serde_json::from_slice(&receipt).unwrap_or_default();
+    receipt["totals"]["discovered"].as_u64().unwrap_or_default()
 }
 
 fn machine() -> String {

@@ -56,9 +56,23 @@ pub(crate) struct Hit {
     pub(crate) is_page: bool,
 }
 
+/// A built-in web that is asked for.
+pub(crate) struct Vitro {
+    /// The dragline that serves it.
+    pub(crate) binary: PathBuf,
+    /// What it is like.
+    pub(crate) flags: Vec<String>,
+    /// How results name it.
+    pub(crate) label: String,
+    /// Whether all of it is crawled: only then its true set is asked for.
+    pub(crate) is_all: bool,
+}
+
 /// A running server. Killed when dropped.
 pub(crate) struct Site {
     pub(crate) name: SiteName,
+    /// As results name it.
+    pub(crate) label: String,
     server: Child,
     seed: String,
     pages: BTreeSet<String>,
@@ -69,7 +83,7 @@ impl Site {
     pub(crate) fn serve(name: SiteName, args: &Served, scratch: &Path) -> Self {
         match name {
             SiteName::Docs | SiteName::DocsAll => Self::documentation(name, scratch),
-            SiteName::Vitro => Self::vitro(args, scratch),
+            SiteName::Vitro => Self::vitro(&args.vitro(), scratch),
         }
     }
 
@@ -82,28 +96,26 @@ impl Site {
         let server = start_nginx(&folder, port);
         let base = format!("http://127.0.0.1:{port}");
         let pages = reachable(&folder.join("www"), name).into_iter().map(|path| format!("{base}{path}")).collect();
-        Self { name, server, seed: format!("{base}/index.html"), pages, log: folder.join("access.log") }
+        let (label, log) = (name.as_str().to_owned(), folder.join("access.log"));
+        Self { name, label, server, seed: format!("{base}/index.html"), pages, log }
     }
 
-    fn vitro(args: &Served, scratch: &Path) -> Self {
+    pub(crate) fn vitro(vitro: &Vitro, scratch: &Path) -> Self {
         let (log, urls) = (scratch.join("vitro.log"), scratch.join("vitro.urls.jsonl"));
-        let mut server = Command::new(args.binary())
-            .args(["vitro", "--listen", "127.0.0.1:0", "--json"])
-            .args(["--hosts", &args.hosts.to_string(), "--pages", &args.pages.to_string()])
-            .args(["--seed", &args.seed.to_string(), "--log"])
-            .arg(&log)
-            .arg("--urls")
-            .arg(&urls)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(&vitro.binary);
+        command.args(["vitro", "--listen", "127.0.0.1:0", "--json"]).args(&vitro.flags).arg("--log").arg(&log);
+        if vitro.is_all {
+            command.arg("--urls").arg(&urls);
+        }
+        let mut server = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let hello: Value =
             serde_json::from_str(&line).unwrap_or_else(|error| panic!("dragline vitro: {error}: {line}"));
-        let pages = fs::read_to_string(&urls).unwrap().lines().filter_map(vitro_page).collect();
-        Self { name: SiteName::Vitro, server, seed: hello["seed"].as_str().unwrap().to_owned(), pages, log }
+        let text = if vitro.is_all { fs::read_to_string(&urls).unwrap() } else { String::new() };
+        let pages = text.lines().filter_map(vitro_page).collect();
+        let (label, seed) = (vitro.label.clone(), hello["seed"].as_str().unwrap().to_owned());
+        Self { name: SiteName::Vitro, label, server, seed, pages, log }
     }
 
     pub(crate) fn seed(&self) -> &str {

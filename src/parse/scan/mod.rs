@@ -47,10 +47,18 @@ fn scan_from<L: Listener>(state: State, text: &str, listener: L) {
 
 /// The text with its line ends as the standard has them before it is tokenized (13.2.3.5).
 fn with_line_feeds(text: &str) -> Cow<'_, str> {
-    if memchr(b'\r', text.as_bytes()).is_none() {
-        return text.into();
+    let Some((first, mut rest)) = text.split_once('\r') else { return text.into() };
+    let mut out = String::with_capacity(text.len());
+    out.push_str(first);
+    loop {
+        out.push('\n');
+        rest = rest.strip_prefix('\n').unwrap_or(rest);
+        let Some((line, after)) = rest.split_once('\r') else { break };
+        out.push_str(line);
+        rest = after;
     }
-    text.replace("\r\n", "\n").replace('\r', "\n").into()
+    out.push_str(rest);
+    out.into()
 }
 
 /// A text without NULs and carriage returns, and how far it has been read.
@@ -79,37 +87,37 @@ impl<L: Listener> Scanner<'_, L> {
         // Where the text begins that has not been told.
         let mut from = self.at;
         while let Some(open) = self.find(b'<', self.at) {
-            match (self.byte(open + 1), self.byte(open + 2)) {
+            let switch = match (self.byte(open + 1), self.byte(open + 2)) {
+                (Some(name), _) if name.is_ascii_alphabetic() => {
+                    self.tell(from..open, State::Data);
+                    self.listener.init_start_tag();
+                    self.at = open + 1;
+                    self.tag()
+                }
                 (Some(b'/'), Some(name)) if name.is_ascii_alphabetic() => {
                     self.tell(from..open, State::Data);
                     self.listener.init_end_tag();
                     self.at = open + 2;
-                    self.tag();
+                    self.tag()
                 }
                 // Nothing at all, or a bogus comment.
                 (Some(b'/'), Some(_)) | (Some(b'?'), _) => {
                     self.tell(from..open, State::Data);
                     self.skip_past(b'>', open + 2);
+                    None
                 }
                 (Some(b'!'), _) => {
                     self.tell(from..open, State::Data);
-                    if self.declaration(open + 2) {
-                        return State::CdataSection;
-                    }
-                }
-                (Some(name), _) if name.is_ascii_alphabetic() => {
-                    self.tell(from..open, State::Data);
-                    self.listener.init_start_tag();
-                    self.at = open + 1;
-                    if let Some(state) = self.tag() {
-                        return state;
-                    }
+                    self.declaration(open + 2)
                 }
                 // Text, to which more may come.
                 _ => {
                     self.at = open + 1;
                     continue;
                 }
+            };
+            if let Some(state) = switch {
+                return state;
             }
             from = self.at;
         }
@@ -118,8 +126,8 @@ impl<L: Listener> Scanner<'_, L> {
         State::Data
     }
 
-    /// What begins with `<!`, from behind it; whether it is a CDATA section.
-    fn declaration(&mut self, start: usize) -> bool {
+    /// What begins with `<!`, from behind it. Answers as [`Scanner::tag`] does.
+    fn declaration(&mut self, start: usize) -> Option<State> {
         let rest = &self.bytes()[start..];
         if rest.starts_with(b"--") {
             self.at = comment_end(self.bytes(), start + 2);
@@ -127,12 +135,12 @@ impl<L: Listener> Scanner<'_, L> {
             && self.listener.adjusted_current_node_present_but_not_in_html_namespace()
         {
             self.at = start + 7;
-            return true;
+            return Some(State::CdataSection);
         } else {
             // A doctype, of which quotes protect nothing, or a bogus comment.
             self.skip_past(b'>', start);
         }
-        false
+        None
     }
 
     /// A tag that the listener knows to begin, from its name on. One that has no end is none. Answers how what comes
