@@ -155,8 +155,7 @@ impl Emitter for TagEmitter<'_, '_> {
     #[inline]
     fn init_attribute(&mut self) {
         self.end_attribute_name();
-        let tag = *self.tag.get_or_insert_with(|| Tag::of(self.name.as_bytes()));
-        self.attribute = if !self.is_end_tag && self.harvest.wants_attributes(tag) {
+        self.attribute = if self.wants_attributes() {
             self.attribute_name.clear();
             Current::Name
         } else {
@@ -224,6 +223,12 @@ impl Listener for TagEmitter<'_, '_> {
     #[inline]
     fn wants_text(&self) -> bool {
         self.harvest.wants_text()
+    }
+
+    #[inline]
+    fn wants_attributes(&mut self) -> bool {
+        let tag = *self.tag.get_or_insert_with(|| Tag::of(self.name.as_bytes()));
+        !self.is_end_tag && self.harvest.wants_attributes(tag)
     }
 
     #[inline]

@@ -25,6 +25,9 @@ pub(super) trait Listener: Emitter<Token = Infallible> {
     /// Whether text that stands here matters.
     fn wants_text(&self) -> bool;
 
+    /// Whether the attributes of the current tag matter, whose name is complete.
+    fn wants_attributes(&mut self) -> bool;
+
     /// Whether the value of the current attribute matters.
     fn wants_value(&mut self) -> bool;
 }
@@ -47,15 +50,15 @@ fn scan_from<L: Listener>(state: State, text: &str, listener: L) {
 
 /// The text with its line ends as the standard has them before it is tokenized (13.2.3.5).
 fn with_line_feeds(text: &str) -> Cow<'_, str> {
-    let Some((first, mut rest)) = text.split_once('\r') else { return text.into() };
+    if memchr(b'\r', text.as_bytes()).is_none() {
+        return text.into();
+    }
     let mut out = String::with_capacity(text.len());
-    out.push_str(first);
-    loop {
-        out.push('\n');
-        rest = rest.strip_prefix('\n').unwrap_or(rest);
-        let Some((line, after)) = rest.split_once('\r') else { break };
+    let mut rest = text;
+    while let Some((line, after)) = rest.split_once('\r') {
         out.push_str(line);
-        rest = after;
+        out.push('\n');
+        rest = after.strip_prefix('\n').unwrap_or(after);
     }
     out.push_str(rest);
     out.into()
@@ -146,15 +149,15 @@ impl<L: Listener> Scanner<'_, L> {
     /// A tag that the listener knows to begin, from its name on. One that has no end is none. Answers how what comes
     /// after it is to be read, if not as before.
     fn tag(&mut self) -> Option<State> {
-        let end = self.end_of(self.at, |byte| is_space(byte) || matches!(byte, b'/' | b'>'));
-        let (name, listener) = (&self.text.as_bytes()[self.at..end], &mut self.listener);
-        in_lower_case(name, |part| listener.push_tag_name(part));
+        let end = self.end_of(self.at, SPACE | END);
+        in_lower_case(&self.text.as_bytes()[self.at..end], |part| self.listener.push_tag_name(part));
         self.at = end;
         self.rest_of_tag()
     }
 
     /// A tag from behind its name on.
     fn rest_of_tag(&mut self) -> Option<State> {
+        let is_wanted = self.byte(self.at) != Some(b'>') && self.listener.wants_attributes();
         loop {
             self.skip_spaces();
             match self.byte(self.at)? {
@@ -165,19 +168,20 @@ impl<L: Listener> Scanner<'_, L> {
                     break;
                 }
                 b'/' => self.at += 1,
-                _ => self.attribute(),
+                _ => self.attribute(is_wanted),
             }
         }
         self.at += 1;
         self.listener.emit_current_tag()
     }
 
-    fn attribute(&mut self) {
+    fn attribute(&mut self, is_wanted: bool) {
         // A `=` at its beginning is part of the name.
-        let end = self.end_of(self.at + 1, |byte| is_space(byte) || matches!(byte, b'/' | b'>' | b'='));
-        let (name, listener) = (&self.text.as_bytes()[self.at..end], &mut self.listener);
-        listener.init_attribute();
-        in_lower_case(name, |part| listener.push_attribute_name(part));
+        let end = self.end_of(self.at + 1, SPACE | END | EQUALS);
+        if is_wanted {
+            self.listener.init_attribute();
+            in_lower_case(&self.text.as_bytes()[self.at..end], |part| self.listener.push_attribute_name(part));
+        }
         self.at = end;
         self.skip_spaces();
         if self.byte(self.at) != Some(b'=') {
@@ -186,19 +190,23 @@ impl<L: Listener> Scanner<'_, L> {
         self.at += 1;
         self.skip_spaces();
         let start = self.at;
-        match self.byte(start) {
-            None | Some(b'>') => {}
-            Some(quote @ (b'"' | b'\'')) => match self.find(quote, start + 1) {
-                Some(end) => {
-                    self.at = end + 1;
-                    self.tell_value(start..self.at, start + 1..end);
-                }
-                None => self.at = self.text.len(),
-            },
-            Some(_) => {
-                self.at = self.end_of(start, |byte| is_space(byte) || byte == b'>');
-                self.tell_value(start..self.at, start..self.at);
+        let value = match self.byte(start) {
+            None | Some(b'>') => return,
+            Some(quote @ (b'"' | b'\'')) => {
+                let Some(end) = self.find(quote, start + 1) else {
+                    self.at = self.text.len();
+                    return;
+                };
+                self.at = end + 1;
+                start + 1..end
             }
+            Some(_) => {
+                self.at = self.end_of(start, SPACE | CLOSE);
+                start..self.at
+            }
+        };
+        if is_wanted {
+            self.tell_value(start..self.at, value);
         }
     }
 
@@ -281,14 +289,16 @@ impl<L: Listener> Scanner<'_, L> {
 
     #[inline]
     fn skip_spaces(&mut self) {
-        self.at = self.end_of(self.at, |byte| !is_space(byte));
+        while self.byte(self.at).is_some_and(is_space) {
+            self.at += 1;
+        }
     }
 
-    /// Where from `from` on the first byte is that ends what stands there.
+    /// Where from `from` on the first byte is that is of one of these classes.
     #[inline]
-    fn end_of(&self, from: usize, ends: impl Fn(u8) -> bool) -> usize {
+    fn end_of(&self, from: usize, classes: u8) -> usize {
         let rest = &self.bytes()[from..];
-        from + rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len())
+        from + rest.iter().position(|byte| CLASSES[usize::from(*byte)] & classes != 0).unwrap_or(rest.len())
     }
 }
 
@@ -306,10 +316,37 @@ fn comment_end(text: &[u8], start: usize) -> usize {
     text.len()
 }
 
+/// What ends something within a tag: white space, `>`, `/`, `=`.
+const SPACE: u8 = 1;
+const CLOSE: u8 = 2;
+const SLASH: u8 = 4;
+const EQUALS: u8 = 8;
+/// What may stand behind a name.
+const END: u8 = CLOSE | SLASH;
+
+/// To which of these each byte belongs.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    classes[b' ' as usize] = SPACE;
+    classes[b'\n' as usize] = SPACE;
+    classes[b'\t' as usize] = SPACE;
+    classes[b'\x0c' as usize] = SPACE;
+    classes[b'>' as usize] = CLOSE;
+    classes[b'/' as usize] = SLASH;
+    classes[b'=' as usize] = EQUALS;
+    classes
+};
+
+/// Whether a name ends before this byte.
+#[inline]
+fn ends_name(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & (SPACE | END) != 0
+}
+
 /// White space within a tag.
 #[inline]
 fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\n' | b'\t' | b'\x0c')
+    CLASSES[usize::from(byte)] & SPACE != 0
 }
 
 /// Says a name in lower case, in as many parts as it takes.

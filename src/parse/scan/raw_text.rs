@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 
-use super::is_space;
+use super::ends_name;
 
 /// What looks like an end tag.
 pub(super) struct EndTag {
@@ -98,7 +98,7 @@ impl<'t> EndTags<'t> {
     fn word(&self, start: usize) -> (Range<usize>, bool) {
         let rest = &self.text[start..];
         let n_bytes = rest.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(rest.len());
-        let is_whole = rest.get(n_bytes).is_some_and(|byte| is_space(*byte) || matches!(byte, b'/' | b'>'));
+        let is_whole = rest.get(n_bytes).is_some_and(|byte| ends_name(*byte));
         (start..start + n_bytes, is_whole)
     }
 }

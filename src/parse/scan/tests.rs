@@ -150,6 +150,10 @@ impl Listener for &mut Taken {
         true
     }
 
+    fn wants_attributes(&mut self) -> bool {
+        true
+    }
+
     fn wants_value(&mut self) -> bool {
         true
     }
