@@ -4,9 +4,9 @@
 //! looks for what ends a piece in a text that is all there, where html5gum goes byte by byte through states. Comments,
 //! doctypes and errors are passed over: nobody here asks for them.
 //!
-//! html5gum is what it is held against (`tests`, and the fuzz target `html`), and what does the work that is rare or
-//! long to get right: character references (`references`), and all of a document that has a NUL in it. Linear in the
-//! length of the text: what is looked for in vain, to the end, ends the document.
+//! html5gum is what it is held against (`tests`), and what does the work that is rare or long to get right: character
+//! references (`references`), and all of a document that has a NUL in it. Linear in the length of the text: what is
+//! looked for in vain, to the end, ends the document.
 
 mod raw_text;
 mod references;
