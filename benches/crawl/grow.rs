@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::{
+    absolute,
     contender::{self, Contender, Job},
     meter, rows,
     rows::Row,
@@ -104,12 +105,13 @@ impl Series {
 
 pub(crate) fn run(args: &GrowArgs) {
     let scratch = scratch(args.folder.as_deref());
+    let binary = absolute(&args.binary);
     let mut out = args.out.as_ref().map(|path| fs::OpenOptions::new().create(true).append(true).open(path).unwrap());
     println!("| web | pages crawled | URLs known | pages/s | CPU ms/page | peak MiB | missed | fetched twice |");
     println!("|---|---|---|---|---|---|---|---|");
     for step in args.series.iter().flat_map(|series| series.steps()) {
         for round in 0..args.rounds {
-            let (row, n_known) = one(&step, round, args, scratch.path());
+            let (row, n_known) = one(&step, round, &binary, scratch.path());
             let Row { site, pages, pages_per_s, cpu_ms_per_page, peak_mib, missed, twice, failure, .. } = &row;
             match failure {
                 Some(why) => println!("| {site} | {why} |"),
@@ -125,18 +127,18 @@ pub(crate) fn run(args: &GrowArgs) {
 }
 
 /// The row, and how many URLs the receipt says were known.
-fn one(step: &Step, round: usize, args: &GrowArgs, scratch: &Path) -> (Row, u64) {
+fn one(step: &Step, round: usize, binary: &Path, scratch: &Path) -> (Row, u64) {
     let folder = scratch.join("run");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     let vitro = Vitro {
-        binary: args.binary.clone(),
+        binary: binary.to_owned(),
         flags: step.flags.clone(),
         label: format!("vitro, {}", step.label),
         is_all: step.max_pages.is_none(),
     };
     let site = Site::vitro(&vitro, scratch);
-    let job = Job { site: &site, n_connections: 64, folder: &folder, binary: args.binary.clone() };
+    let job = Job { site: &site, n_connections: 64, folder: &folder, binary: binary.to_owned() };
     let limit = step.max_pages.map(|most| format!("limits.pages = {most}"));
     let crawl = contender::dragline(&job, limit.as_deref().unwrap_or_default());
     // It ends with 3 at a limit, which is no failure here.

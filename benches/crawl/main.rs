@@ -142,7 +142,7 @@ impl Served {
     }
 
     fn binary(&self) -> PathBuf {
-        self.binary.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_dragline")))
+        absolute(self.binary.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_dragline"))))
     }
 }
 
@@ -217,6 +217,11 @@ fn warm_up(site: &Site, scratch: &Path) {
 fn rotated(contenders: &[Contender], round: usize) -> impl Iterator<Item = Contender> {
     let n = contenders.len();
     contenders.iter().copied().cycle().skip(round % n.max(1)).take(n)
+}
+
+/// A program is started in another folder than this one.
+fn absolute(program: &Path) -> PathBuf {
+    program.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", program.display()))
 }
 
 /// A folder that goes away with everything in it.
