@@ -48,7 +48,7 @@ pub(crate) enum Series {
     Hosts,
     /// 10,000 to a million pages, all crawled
     Pages,
-    /// URLs known, to ten million: many links, few pages crawled
+    /// URLs known, to more than five million: many links, few pages crawled
     Known,
     /// 10 to 1,000 links a page, in pages of the same size
     Links,

@@ -7,12 +7,12 @@
 
 use std::convert::Infallible;
 
-use html5gum::{Emitter, Error, State};
+use html5gum::{Emitter, State};
 
 use super::{
     MAX_REFERENCE_BYTES,
     harvest::Harvest,
-    scan::Listener,
+    scan::{Listener, deaf},
     tag::{Attr, N_ATTRS, Name, Tag},
 };
 
@@ -122,15 +122,7 @@ impl<'h, 'p> TagEmitter<'h, 'p> {
 impl Emitter for TagEmitter<'_, '_> {
     type Token = Infallible;
 
-    #[inline]
-    fn should_emit_errors(&mut self) -> bool {
-        false
-    }
-
-    #[inline]
-    fn pop_token(&mut self) -> Option<Infallible> {
-        None
-    }
+    deaf!();
 
     #[inline]
     fn emit_string(&mut self, text: &[u8]) {
@@ -202,21 +194,6 @@ impl Emitter for TagEmitter<'_, '_> {
     fn adjusted_current_node_present_but_not_in_html_namespace(&mut self) -> bool {
         self.harvest.takes_cdata()
     }
-
-    fn set_last_start_tag(&mut self, _last_start_tag: Option<&[u8]>) {}
-    fn emit_eof(&mut self) {}
-    fn emit_error(&mut self, _error: Error) {}
-    fn init_comment(&mut self) {}
-    fn push_comment(&mut self, _part: &[u8]) {}
-    fn emit_current_comment(&mut self) {}
-    fn init_doctype(&mut self) {}
-    fn push_doctype_name(&mut self, _part: &[u8]) {}
-    fn set_doctype_public_identifier(&mut self, _value: &[u8]) {}
-    fn push_doctype_public_identifier(&mut self, _part: &[u8]) {}
-    fn set_doctype_system_identifier(&mut self, _value: &[u8]) {}
-    fn push_doctype_system_identifier(&mut self, _part: &[u8]) {}
-    fn set_force_quirks(&mut self) {}
-    fn emit_current_doctype(&mut self) {}
 }
 
 impl Listener for TagEmitter<'_, '_> {

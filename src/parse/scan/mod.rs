@@ -8,6 +8,37 @@
 //! references (`references`), and all of a document that has a NUL in it. Linear in the length of the text: what is
 //! looked for in vain, to the end, ends the document.
 
+/// What an [`Emitter`] is told that nobody here listens to: comments, doctypes, errors.
+macro_rules! deaf {
+    () => {
+        #[inline]
+        fn should_emit_errors(&mut self) -> bool {
+            false
+        }
+
+        #[inline]
+        fn pop_token(&mut self) -> Option<std::convert::Infallible> {
+            None
+        }
+
+        fn set_last_start_tag(&mut self, _last_start_tag: Option<&[u8]>) {}
+        fn emit_eof(&mut self) {}
+        fn emit_error(&mut self, _error: html5gum::Error) {}
+        fn init_comment(&mut self) {}
+        fn push_comment(&mut self, _part: &[u8]) {}
+        fn emit_current_comment(&mut self) {}
+        fn init_doctype(&mut self) {}
+        fn push_doctype_name(&mut self, _part: &[u8]) {}
+        fn set_doctype_public_identifier(&mut self, _value: &[u8]) {}
+        fn push_doctype_public_identifier(&mut self, _part: &[u8]) {}
+        fn set_doctype_system_identifier(&mut self, _value: &[u8]) {}
+        fn push_doctype_system_identifier(&mut self, _part: &[u8]) {}
+        fn set_force_quirks(&mut self) {}
+        fn emit_current_doctype(&mut self) {}
+    };
+}
+pub(super) use deaf;
+
 mod raw_text;
 mod references;
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, mem};
 
-use html5gum::Error;
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{
+    super::{KindSet, Limits, Options, emitter::TagEmitter, harvest::Harvest},
+    *,
+};
 
 /// Takes down tokens as the cases of `tests/conformance/tokenizer/` have them.
 #[derive(Default)]
@@ -66,6 +68,8 @@ fn text(bytes: Vec<u8>) -> String {
 impl Emitter for &mut Taken {
     type Token = Infallible;
 
+    deaf!();
+
     fn emit_string(&mut self, piece: &[u8]) {
         self.text.extend_from_slice(piece);
     }
@@ -120,29 +124,6 @@ impl Emitter for &mut Taken {
     fn adjusted_current_node_present_but_not_in_html_namespace(&mut self) -> bool {
         self.takes_cdata
     }
-
-    fn should_emit_errors(&mut self) -> bool {
-        false
-    }
-
-    fn pop_token(&mut self) -> Option<Infallible> {
-        None
-    }
-
-    fn set_last_start_tag(&mut self, _last_start_tag: Option<&[u8]>) {}
-    fn emit_eof(&mut self) {}
-    fn emit_error(&mut self, _error: Error) {}
-    fn init_comment(&mut self) {}
-    fn push_comment(&mut self, _part: &[u8]) {}
-    fn emit_current_comment(&mut self) {}
-    fn init_doctype(&mut self) {}
-    fn push_doctype_name(&mut self, _part: &[u8]) {}
-    fn set_doctype_public_identifier(&mut self, _value: &[u8]) {}
-    fn push_doctype_public_identifier(&mut self, _part: &[u8]) {}
-    fn set_doctype_system_identifier(&mut self, _value: &[u8]) {}
-    fn push_doctype_system_identifier(&mut self, _part: &[u8]) {}
-    fn set_force_quirks(&mut self) {}
-    fn emit_current_doctype(&mut self) {}
 }
 
 impl Listener for &mut Taken {
@@ -340,12 +321,32 @@ fn nasty() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(pieces), 0..24).prop_map(|pieces| pieces.concat())
 }
 
+/// Holds the one against the other in what a harvest has at the end, with what is wanted and what is not.
+fn check_harvest(text: &str) {
+    let url = url::Url::parse("http://h/").expect("valid");
+    let limits = |max_text_bytes| Limits { max_links: 100, max_meta_bytes: 100, max_text_bytes };
+    let little = Options::new(limits(0));
+    let all = Options { kinds: KindSet::ALL, max_link_text_bytes: 50, metadata: true, ..Options::new(limits(500)) };
+    for options in [little, all] {
+        let harvest = || Harvest::new(&url, encoding_rs::UTF_8, &options, false);
+        let (mut expected, mut found) = (harvest(), harvest());
+        let Ok(()) = Tokenizer::new_with_emitter(text, TagEmitter::new(&mut expected)).finish();
+        scan(text, TagEmitter::new(&mut found));
+        assert_eq!(format!("{found:?}"), format!("{expected:?}"), "{text:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
     fn says_what_html5gum_says(text in nasty()) {
         check(&text);
+    }
+
+    #[test]
+    fn what_is_passed_over_changes_nothing(text in nasty()) {
+        check_harvest(&text);
     }
 
     #[test]
