@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 
-use super::ends_name;
+use super::scanner::ends_name;
 
 /// What looks like an end tag.
 pub(super) struct EndTag {

@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, mem};
 
+use html5gum::{State, Tokenizer};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     super::{KindSet, Limits, Options, emitter::TagEmitter, harvest::Harvest},
+    scanner::scan_from,
     *,
 };
 
