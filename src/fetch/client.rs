@@ -19,6 +19,7 @@ use super::{
     body::{self, BodyRead, End, Limits, Share, Shares},
     budget::Budget,
     classify::{self, Fault},
+    clients::IDLE_CONNECTION,
     connect::{Trace, TraceLayer},
     decode::{Bounds, Decoder},
     guard::{Guard, Objection},
@@ -27,9 +28,6 @@ use super::{
     resolve::{Counts, DnsLookup, GuardedResolver},
     transports::{Failed, Transports},
 };
-
-/// How long an idle connection is kept, if there are not too many ([`Options::idle_connections`]).
-const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 
 /// What a server may send of one body, and of all on a connection, before we read: what HTTP/2 buffers
 /// is beyond the memory budget.
