@@ -68,6 +68,8 @@ pub struct Options {
     pub robots: Robots,
     /// What `Crawl-delay` the hosts with [`Role::Patient`] ask for, in whole seconds.
     pub crawl_delay_s: u32,
+    /// Pages of such a host, at most: few, so that a crawl of all hosts ends soon.
+    pub patient_pages: u32,
     /// Whether hosts whose robots.txt can be read have sitemaps and orphans.
     pub sitemaps: bool,
     /// Where the endless calendars are.
@@ -121,6 +123,7 @@ impl Options {
             cross_host_permille: 120,
             robots: Robots::Varied,
             crawl_delay_s: 1,
+            patient_pages: 5,
             sitemaps: true,
             traps: Traps::Fenced,
             curios: true,

@@ -13,8 +13,6 @@ use crate::verdict::Refusal;
 pub(super) const ARITY: u32 = 8;
 /// Most entries of one sitemap file.
 const SITEMAP_ENTRIES: u32 = 1_000;
-/// Pages of a host that asks for a crawl-delay.
-const PATIENT_PAGES: u32 = 5;
 /// Every so many ordinary pages, one is in the sitemap too.
 const SITEMAP_SAMPLE: u32 = 4;
 /// What robots.txt says to everybody where it disallows anything.
@@ -53,7 +51,7 @@ impl Sites {
     fn roll_size(&self, host: u32) -> u32 {
         let options = &self.options;
         match self.role(host) {
-            Role::Patient => options.pages_per_host.clamp(1, PATIENT_PAGES),
+            Role::Patient => options.pages_per_host.min(options.patient_pages).max(1),
             _ => Dice::new(options.seed, Purpose::HostSize, host, 0).spread(options.pages_per_host).max(1),
         }
     }

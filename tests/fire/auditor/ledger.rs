@@ -237,7 +237,9 @@ impl Ledger {
                 is_forgotten = true;
                 continue;
             }
-            findings.not_before(pause.rule, pause.until, SLACK);
+            // Half of a backoff is certain, and of the other half chance takes a part.
+            let chance = if pause.rule == Rule::Backoff { pause.until.since(pause.since.at) } else { Duration::ZERO };
+            findings.not_before_a_chance(pause.rule, (pause.until, chance), SLACK);
             findings.grown(pause.n_in_row);
             if pause.outlives {
                 findings.outlived();

@@ -27,7 +27,8 @@
 //! # Whether anything was proved
 //!
 //! A rule that had no occasion to be broken was not tried. [`Report::held`] counts the requests that came as soon as a
-//! rule allowed them, so that it was this rule that held them back.
+//! rule allowed them, so that it was this rule that held them back. (Of a pause after a failure that is any time in the
+//! half that is left to chance.)
 
 mod ledger;
 mod policy;
@@ -225,6 +226,12 @@ struct Findings<'a> {
 impl Findings<'_> {
     /// The request may not come before `due`, give or take.
     fn not_before(&mut self, rule: Rule, due: Timestamp, tolerance: Duration) -> bool {
+        self.not_before_a_chance(rule, (due, Duration::ZERO), tolerance)
+    }
+
+    /// The request may not come before `due`, give or take, and how much longer than that it has to wait is left to
+    /// chance, up to `chance`.
+    fn not_before_a_chance(&mut self, rule: Rule, (due, chance): (Timestamp, Duration), tolerance: Duration) -> bool {
         let early_by = due.since(self.it.at);
         self.judged(rule);
         if early_by > tolerance {
@@ -233,7 +240,7 @@ impl Findings<'_> {
         }
         let earliest = self.report.earliest.entry(rule).or_default();
         *earliest = early_by.max(*earliest);
-        if self.it.at.since(due) < SOON {
+        if self.it.at.since(due) < chance + SOON {
             self.held(rule);
         }
         true

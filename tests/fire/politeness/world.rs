@@ -36,6 +36,8 @@ impl World {
             retry_after_s: RETRY_AFTER_S,
             outage_permille: 30,
             crawl_delay_s: CRAWL_DELAY_S,
+            // So many that they are asked until the end: under any terms, and in hours when the machine is not busy, too.
+            patient_pages: pages,
             ..Options::demo()
         };
         let ear = Ear::new(std::sync::Mutex::new(Auditor::new(Box::new(|_| Arc::new(Policy::nothing())))));
