@@ -116,7 +116,7 @@ pub async fn run(job: Job) -> Result<Finished, EngineError> {
     };
     let dispatcher = Dispatcher::new(options.clone(), &job.gate, tally, clock, wires);
     let dispatcher = if goes_on { dispatcher.resumed() } else { dispatcher };
-    let worker = Arc::new(Worker::new(job.stack, options, pass));
+    let worker = Arc::new(Worker::new(job.stack, options, pass, recorder.frontier.recent()));
 
     let mut stations = JoinSet::new();
     stations.spawn(async { dispatcher.run().await.map(Station::Dispatcher) });

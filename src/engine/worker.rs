@@ -28,7 +28,7 @@ use crate::{
         retry::{self, ForHost},
     },
     frontier::{
-        QueuedUrl,
+        QueuedUrl, Recent,
         workbench::{Lease, Returned, Task},
     },
     politeness::{Conduct, Signal},
@@ -56,10 +56,12 @@ pub(super) struct Worker {
     options: Options,
     /// The number of the pass, from 1.
     pass: u32,
+    /// What the frontier is known to know.
+    recent: Option<Recent>,
 }
 
 impl Worker {
-    pub(super) fn new(stack: Stack, options: Options, pass: u32) -> Self {
+    pub(super) fn new(stack: Stack, options: Options, pass: u32, recent: Option<Recent>) -> Self {
         let judge = Judge {
             canonicalizer: stack.canonicalizer,
             scope: stack.scope,
@@ -68,7 +70,7 @@ impl Worker {
             // Links take no more memory than the body that they are in may.
             max_link_bytes: options.max_body_bytes,
         };
-        Self { fetcher: stack.fetcher, judge, clock: stack.clock, options, pass }
+        Self { fetcher: stack.fetcher, judge, clock: stack.clock, options, pass, recent }
     }
 
     /// Its crawl's name in logs, if it has one.
@@ -91,6 +93,7 @@ impl Worker {
         if let Some(trail) = &mut visit.trail {
             trail.conclude(&visit.subject, visit.found.len());
         }
+        self.recent.iter().for_each(|recent| recent.drop_known(&mut visit.found));
         (Returned { host: visit.host.id(), ticket, conduct: visit.conduct, errand }, visit)
     }
 

@@ -39,7 +39,6 @@ pub struct DiskFrontier {
     path: Box<Path>,
     recent: Recent,
     count: Count,
-    seen_cache_bytes: u64,
     /// Before these places nothing is queued of a host. Spares a look at all that is done when its queue is read anew.
     firsts: HashMap<HostId, u64>,
 }
@@ -120,7 +119,6 @@ impl DiskFrontier {
             path: folder.into(),
             recent: Recent::new(options.seen_cache_bytes),
             count: Count { next_seq, n_queued, max_queued: options.max_queued },
-            seen_cache_bytes: options.seen_cache_bytes,
             firsts: HashMap::new(),
             store,
         }

@@ -37,6 +37,7 @@ pub use disk::DiskFrontier;
 use host::remember;
 pub use host::{HostRecord, HostTally};
 pub use memory::MemoryFrontier;
+pub use recent::Recent;
 pub use retired::{MAX_RETIRED, Retired, RetiredSet};
 pub use store::{Table, TableSize};
 pub use validators::Validators;
@@ -68,6 +69,11 @@ pub trait Frontier: Send {
     /// # Errors
     /// When the store fails.
     fn sift(&mut self, found: Vec<Discovery>) -> Result<Sifted, FrontierError>;
+
+    /// What it remembers of URLs that were found lately, for those who find them; none if it has no such memory.
+    fn recent(&self) -> Option<Recent> {
+        None
+    }
 
     /// A URL's story has ended: takes it out of its queue. `true` when it was queued.
     ///

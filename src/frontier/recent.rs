@@ -1,7 +1,12 @@
 //! Fingerprints seen recently, in front of the store: nearly every link of a page points to a URL
 //! that was seen a moment ago.
+//!
+//! It is shared with those who find links, so that what is known for certain is dropped where it was found: it need not
+//! travel to the one who writes, and waits for nobody in memory.
 
-use super::stored::Seen;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Discovery, stored::Seen};
 use crate::address::Fingerprint;
 
 /// Sets of a table at first.
@@ -9,13 +14,64 @@ const FIRST_SETS: usize = 512;
 /// A table grows when one place in so many is taken: of what has two places, few have to go before.
 const FULL: usize = 4;
 
+/// What a frontier remembers of what its seen-set said lately. Clones are the same memory.
+///
+/// It may lag behind and it may have forgotten; it knows nothing that the frontier does not. What is no news to it is none
+/// to the frontier, now or later: a URL's place only ever moves forward, until it is done.
+#[derive(Debug, Clone)]
+pub struct Recent(Arc<Mutex<Memory>>);
+
+impl Recent {
+    pub(super) fn new(bytes: u64) -> Self {
+        Self(Arc::new(Mutex::new(Memory::new(bytes))))
+    }
+
+    /// Drops what the frontier knows and would make nothing of. What is left may be news to it.
+    pub fn drop_known(&self, found: &mut Vec<Discovery>) {
+        if found.is_empty() {
+            return;
+        }
+        let mut memory = self.lock();
+        let may_be_news = |it: &Discovery| memory.get(it.fingerprint).is_none_or(|seen| it.is_news_to(seen));
+        let flags: Vec<bool> = found.iter().map(may_be_news).collect();
+        // To let go of hundreds of URLs takes longer than to look for them.
+        drop(memory);
+        let mut flags = flags.into_iter();
+        found.retain(|_| flags.next().unwrap_or(true));
+    }
+
+    /// Forgets everything, for all who share it.
+    pub(super) fn clear(&self) {
+        let mut memory = self.lock();
+        *memory = Memory::with_sets(FIRST_SETS.min(memory.max_sets), memory.max_sets);
+    }
+
+    /// Places for fingerprints, taken or not.
+    pub(super) fn n_places(&self) -> usize {
+        self.lock().keys.len()
+    }
+
+    /// What was last known of it. May lag behind: a URL remembered as queued may be done.
+    pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<Seen> {
+        self.lock().get(fingerprint)
+    }
+
+    pub(super) fn put(&self, fingerprint: Fingerprint, seen: Seen) {
+        self.lock().put(fingerprint, seen);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A bounded memory of what the seen-set said: a table in which a fingerprint has two places, of which
 /// the one used longer ago is taken by the next that belongs there.
 ///
 /// It begins small and doubles until it has the size that it may have. A table of that size from the start would cost a page of memory for
 /// nearly every URL of a small crawl, since hashes lie anywhere, and each first touch of one a fault.
 #[derive(Debug)]
-pub(super) struct Recent {
+struct Memory {
     /// Two places side by side for each set; zero is empty, for no URL has that fingerprint.
     keys: Vec<u128>,
     numbers: Vec<u64>,
@@ -23,11 +79,11 @@ pub(super) struct Recent {
     max_sets: usize,
 }
 
-impl Recent {
+impl Memory {
     /// A key and a number.
     const ENTRY_BYTES: u64 = 24;
 
-    pub(super) fn new(bytes: u64) -> Self {
+    fn new(bytes: u64) -> Self {
         let max_sets = usize::try_from(bytes / Self::ENTRY_BYTES / 2).unwrap_or(usize::MAX / 64).max(32);
         Self::with_sets(FIRST_SETS.min(max_sets), max_sets)
     }
@@ -48,13 +104,7 @@ impl Recent {
         }
     }
 
-    /// Places for fingerprints, taken or not.
-    pub(super) fn n_places(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// What was last known of it. May lag behind: a URL remembered as queued may be done.
-    pub(super) fn get(&mut self, fingerprint: Fingerprint) -> Option<Seen> {
+    fn get(&mut self, fingerprint: Fingerprint) -> Option<Seen> {
         let at = self.set(fingerprint);
         if self.keys[at] != fingerprint.0 {
             if self.keys[at + 1] != fingerprint.0 {
@@ -66,7 +116,7 @@ impl Recent {
         Some(Seen::unpack(self.numbers[at]))
     }
 
-    pub(super) fn put(&mut self, fingerprint: Fingerprint, seen: Seen) {
+    fn put(&mut self, fingerprint: Fingerprint, seen: Seen) {
         if self.n_taken >= self.keys.len() / FULL && self.keys.len() / 2 < self.max_sets {
             self.grow();
         }
@@ -99,7 +149,7 @@ mod tests {
 
     #[test]
     fn keeps_what_is_asked_for_and_stays_bounded() {
-        let mut recent = Recent::new(0);
+        let mut recent = Memory::new(0);
         let spread = |i: u128| Fingerprint(i.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
         recent.put(spread(1), Seen::Done);
         for i in 2..10_000 {
@@ -115,8 +165,8 @@ mod tests {
     #[test]
     fn grows_with_what_it_remembers_and_forgets_nothing_by_it() {
         let bytes = 1 << 20;
-        let mut recent = Recent::new(bytes);
-        assert_eq!(recent.n_places(), 2 * FIRST_SETS);
+        let mut recent = Memory::new(bytes);
+        assert_eq!(recent.keys.len(), 2 * FIRST_SETS);
         let spread = |i: u128| Fingerprint(xxhash_rust::xxh3::xxh3_128(&i.to_le_bytes()));
         let seen = |i: u128| Seen::Queued(Place { depth: 1, seq: u64::try_from(i).unwrap() });
         // Sets overflow now and then, as they do in a table that never grew.
@@ -130,7 +180,7 @@ mod tests {
         }
         assert!(n_known > 9_000, "{n_known}");
         (10_001..=200_000).for_each(|i| recent.put(spread(i), seen(i)));
-        assert!(recent.n_places() as u64 * Recent::ENTRY_BYTES <= bytes, "{}", recent.n_places());
-        assert!(recent.n_places() as u64 * Recent::ENTRY_BYTES > bytes / 2);
+        assert!(recent.keys.len() as u64 * Memory::ENTRY_BYTES <= bytes, "{}", recent.keys.len());
+        assert!(recent.keys.len() as u64 * Memory::ENTRY_BYTES > bytes / 2);
     }
 }

@@ -113,7 +113,7 @@ fn check(trouble: Trouble) {
         let hangs = trouble == Trouble::Abort;
         let fetcher = Arc::new(Slow { n_now: AtomicUsize::new(0), most: AtomicUsize::new(0), hangs });
         let stack = Stack { fetcher: fetcher.clone(), scope, canonicalizer, clock };
-        let worker = Arc::new(Worker::new(stack, Crawl::of(&[]).options, 1));
+        let worker = Arc::new(Worker::new(stack, Crawl::of(&[]).options, 1, None));
         let (to_pool, from_dispatcher) = mpsc::channel(N_LEASES);
         let (to_dispatcher, mut returned) = mpsc::channel::<ToDispatcher>(1);
         let (to_recorder, mut visits) = mpsc::channel::<ToRecorder>(1);

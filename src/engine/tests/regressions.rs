@@ -135,7 +135,7 @@ async fn a_slow_recorder_holds_the_workers_back() {
     let canonicalizer = Canonicalizer::default();
     let url = canonicalizer.parse("http://a/").unwrap();
     let stack = Stack { fetcher: Arc::new(web), scope: Scope::any(), canonicalizer, clock };
-    let worker = Arc::new(Worker::new(stack, Crawl::of(&[]).options, 1));
+    let worker = Arc::new(Worker::new(stack, Crawl::of(&[]).options, 1, None));
     let found = Discovery {
         role: scope::Role::Link,
         fingerprint: url.fingerprint(),

@@ -5,7 +5,6 @@ use crate::{
     address::Origin,
     frontier::{
         FrontierError, HostRecord,
-        recent::Recent,
         store::{Meta, Table},
     },
     robots::Policy,
@@ -33,7 +32,7 @@ impl DiskFrontier {
         };
         let meta = Meta { next_seq: 0, n_queued: 0, book: book.to_vec() };
         self.store.rewrite(&[Table::Hosts, Table::Robots, Table::Validators], &mut change, meta)?;
-        self.recent = Recent::new(self.seen_cache_bytes);
+        self.recent.clear();
         self.count = Count { next_seq: 0, n_queued: 0, ..self.count };
         self.firsts.clear();
         Ok(())

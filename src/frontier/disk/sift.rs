@@ -63,8 +63,7 @@ impl DiskFrontier {
 
     /// Looks up by ascending fingerprints what the recent ones don't tell, and leaves only what may be news.
     fn look_up(&mut self, found: &mut Vec<Discovery>) -> Result<(), FrontierError> {
-        let recent = &mut self.recent;
-        found.retain(|discovery| recent.get(discovery.fingerprint).is_none_or(|seen| discovery.is_news_to(seen)));
+        self.recent.drop_known(found);
         let mut order: Vec<Fingerprint> = found.iter().map(|discovery| discovery.fingerprint).collect();
         order.sort_unstable();
         order.dedup();
