@@ -29,6 +29,10 @@ use crate::{
 const MAX_CHAINED: usize = 65_536;
 /// Most directories whose pages are held back from the store between two commits.
 const MAX_HELD: usize = 65_536;
+/// Places of a table of bodies at first. It doubles when one in [`FULL`] is taken: a table of full size from the start would
+/// cost a page of memory for nearly every page of a small crawl, since digests lie anywhere.
+const FIRST_BODIES: usize = 1024;
+const FULL: usize = 4;
 
 /// Bounds of what a group of URLs may give.
 #[derive(Debug, Clone, Default)]
@@ -56,8 +60,7 @@ pub(super) struct Page<'a> {
 
 pub(super) struct Groups {
     options: Options,
-    /// Digests of bodies with their hosts, each in the place that it hashes to.
-    bodies: Vec<u64>,
+    bodies: Bodies,
     /// Pages that repeat what is known, by hash: how many in the chain, and its first one's directory.
     chains: HashMap<u64, (u32, Box<str>)>,
     /// Pages of directories that were dealt with lately, and whether the store knows.
@@ -66,9 +69,7 @@ pub(super) struct Groups {
 
 impl Groups {
     pub(super) fn new(options: Options) -> Self {
-        let n_bodies = if options.same_content.is_some() { (options.memory_bytes / 8).max(1024) } else { 1 };
-        let bodies = vec![0; usize::try_from(n_bodies).unwrap_or(1024)];
-        Self { options, bodies, chains: HashMap::new(), pages: HashMap::new() }
+        Self { bodies: Bodies::new(options.memory_bytes), options, chains: HashMap::new(), pages: HashMap::new() }
     }
 
     /// Chains that are followed, and directories that are counted, in memory.
@@ -116,7 +117,7 @@ impl Groups {
     fn compare(&mut self, page: &Page<'_>, host: HostId) -> Option<Retired> {
         let most = self.options.same_content?;
         let digest = page.content? ^ host.0;
-        if !self.is_known(digest) || page.n_new == 0 {
+        if !self.bodies.meet(digest) || page.n_new == 0 {
             return None;
         }
         let before = page.via.and_then(|via| self.chains.get(&xxh3_64(via.as_bytes())));
@@ -139,12 +140,6 @@ impl Groups {
         })
     }
 
-    /// Whether the body was met before; from now on it was.
-    fn is_known(&mut self, digest: u64) -> bool {
-        let place = usize::try_from(digest % self.bodies.len() as u64).unwrap_or_default();
-        std::mem::replace(&mut self.bodies[place], digest) == digest
-    }
-
     /// Hands the counts that changed to the store.
     pub(super) fn commit(&mut self, frontier: &mut dyn Frontier) -> Result<(), EngineError> {
         self.write(frontier)
@@ -157,6 +152,43 @@ impl Groups {
             }
         }
         Ok(())
+    }
+}
+
+/// Digests of bodies with their hosts, each in the place that it hashes to, where it displaces what was there.
+struct Bodies {
+    /// Zero is empty, and taken for met: of so many digests one is not worth a flag.
+    digests: Vec<u64>,
+    n_taken: usize,
+    most: usize,
+}
+
+impl Bodies {
+    fn new(bytes: u64) -> Self {
+        let most = usize::try_from(bytes / 8).unwrap_or(FIRST_BODIES).max(FIRST_BODIES);
+        Self { digests: vec![0; FIRST_BODIES], n_taken: 0, most }
+    }
+
+    /// Whether the body was met before; from now on it was.
+    fn meet(&mut self, digest: u64) -> bool {
+        if self.n_taken >= self.digests.len() / FULL && self.digests.len() < self.most {
+            let grown = self.digests.len().saturating_mul(2).min(self.most);
+            // Written, and not only asked for: each page of it is going to be.
+            let mut digests = Vec::with_capacity(grown);
+            digests.resize(grown, 0);
+            let known = std::mem::replace(&mut self.digests, digests);
+            self.n_taken = 0;
+            known.into_iter().filter(|digest| *digest != 0).for_each(|digest| _ = self.put(digest));
+        }
+        self.put(digest) == digest
+    }
+
+    /// What was in its place.
+    fn put(&mut self, digest: u64) -> u64 {
+        let place = usize::try_from(digest % self.digests.len() as u64).unwrap_or_default();
+        let before = std::mem::replace(&mut self.digests[place], digest);
+        self.n_taken += usize::from(before == 0);
+        before
     }
 }
 

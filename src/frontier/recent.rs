@@ -89,7 +89,17 @@ impl Memory {
     }
 
     fn with_sets(n_sets: usize, max_sets: usize) -> Self {
-        Self { keys: vec![0; 2 * n_sets], numbers: vec![0; 2 * n_sets], n_taken: 0, max_sets }
+        // Written, and not only asked for, where it is going to be: reading a page of memory and then writing it is two
+        // faults, and after the second the processors tell each other.
+        let mut memory = Self {
+            keys: Vec::with_capacity(2 * n_sets),
+            numbers: Vec::with_capacity(2 * n_sets),
+            n_taken: 0,
+            max_sets,
+        };
+        memory.keys.resize(2 * n_sets, 0);
+        memory.numbers.resize(2 * n_sets, 0);
+        memory
     }
 
     /// Puts all there is into a table of twice the size.

@@ -10,7 +10,9 @@ use super::{Compression, Mark, Options, Sink, SinkError};
 use crate::fault;
 
 /// Bytes of records held back before they are written (not: made durable).
-const BUFFER: usize = 4 << 20;
+const BUFFER: usize = 256 << 10;
+/// The same where they are compressed first, which pays better the more there are.
+const PACKED_BUFFER: usize = 4 << 20;
 
 /// Appends lines to `pages.jsonl`, or to `pages-00000.jsonl`, … when rotated.
 #[derive(Debug)]
@@ -148,7 +150,8 @@ impl Sink for JsonlSink {
     fn append(&mut self, record: &[u8]) -> Result<(), SinkError> {
         self.pending.extend_from_slice(record);
         self.pending.push(b'\n');
-        if self.pending.len() >= BUFFER { self.flush() } else { Ok(()) }
+        let most = if self.options.compression == Compression::None { BUFFER } else { PACKED_BUFFER };
+        if self.pending.len() >= most { self.flush() } else { Ok(()) }
     }
 
     fn sync(&mut self) -> Result<(), SinkError> {
