@@ -1,4 +1,5 @@
-//! From references to discoveries: each link resolved, made canonical, counted once a page, judged.
+//! From references to discoveries: each link resolved, made canonical, counted once a page: a [`Lead`]. And those that
+//! may be news judged: a [`Discovery`].
 
 use std::{collections::hash_map::Entry, sync::Arc};
 
@@ -6,7 +7,6 @@ use encoding_rs::Encoding;
 use foldhash::{HashMap, HashMapExt};
 use url::Url;
 
-use super::kept_links::KeptLink;
 use crate::{
     address::{CanonicalUrl, Canonicalizer, Fingerprint},
     fetch::redirect::{Downgrade, is_downgrade},
@@ -14,6 +14,9 @@ use crate::{
     scope::{Candidate, Mode, Role, Rule, Ruling, Scope},
     verdict::{Refusal, Verdict},
 };
+
+/// Links of a page for which room is made at once.
+const MOST_FORESEEN: usize = 1024;
 
 /// Judges what is found on the way. Shared by all workers.
 #[derive(Debug)]
@@ -42,7 +45,7 @@ impl<'a> Place<'a> {
 }
 
 /// How something was found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Way {
     /// Links away from a seed, as it will be filed.
     pub(super) depth: u16,
@@ -50,70 +53,108 @@ pub(super) struct Way {
     pub(super) kind: Kind,
     /// Sitemaps above it, if it is one.
     pub(super) nesting: u8,
-    /// Hops off-site of what it was found on.
+}
+
+/// What something was found on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Source {
+    /// Its hops off-site.
     pub(super) hops_off_site: u8,
-    /// What it was found on; none for a seed.
+    /// Its URL; none for a seed.
     pub(super) via: Option<Arc<str>>,
+}
+
+/// A URL that was found, before scope has said anything about it.
+#[derive(Debug, Clone)]
+pub(super) struct Lead {
+    pub(super) url: CanonicalUrl,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) roles: Roles,
+    pub(super) way: Way,
+}
+
+impl Lead {
+    pub(super) fn new(url: CanonicalUrl, role: Role, way: Way) -> Self {
+        Self { fingerprint: url.fingerprint(), url, roles: Roles { first: role, others: 0 }, way }
+    }
+}
+
+/// In which roles one URL was found: one lets in what another does not, as a link a thumbnail's picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Roles {
+    first: Role,
+    /// The others, a bit each.
+    others: u8,
+}
+
+impl Roles {
+    pub(super) fn add(&mut self, role: Role) {
+        if role != self.first {
+            self.others |= 1 << role as u8;
+        }
+    }
+
+    /// The first one, and then the others.
+    pub(super) fn iter(self) -> impl Iterator<Item = Role> {
+        let is_other = move |role: &Role| self.others & 1 << *role as u8 != 0;
+        std::iter::once(self.first).chain(Role::ALL.into_iter().filter(is_other))
+    }
 }
 
 impl Judge {
     /// The distinct URLs that `references` name, in order. References that name nothing that can
     /// be crawled (other schemes, no valid URL) are left out: they are no URLs to account for. The
     /// flag says whether some had no room.
-    ///
-    /// All of one call were found in one `role`. Canonical links and embedded assets are calls of
-    /// their own, [`Role::Canonical`] and [`Role::Embedded`], made only if [`Scope::wants`] them.
-    pub(super) fn links<'a>(
+    pub(super) fn leads<'a>(
         &self,
         place: &Place<'_>,
         references: impl Iterator<Item = (Role, &'a str)>,
-        way: &Way,
-    ) -> (Vec<Discovery>, bool) {
+        way: Way,
+    ) -> (Vec<Lead>, bool) {
         let mut room = self.max_link_bytes;
         // Where in `found` each is: by what it is, and by how it was written. A page names the same document over and
         // over, mostly with another fragment, and the cheapest resolution is none.
-        let mut met: HashMap<Fingerprint, usize> = HashMap::new();
-        let mut read: HashMap<&'a str, Option<usize>> = HashMap::new();
-        let mut found: Vec<Discovery> = Vec::new();
+        let n_places = references.size_hint().1.unwrap_or_default().min(MOST_FORESEEN);
+        let mut met: HashMap<Fingerprint, usize> = HashMap::with_capacity(n_places);
+        let mut read: HashMap<&'a str, Option<usize>> = HashMap::with_capacity(n_places);
+        let mut found: Vec<Lead> = Vec::new();
         for (role, reference) in references {
             let index = match read.entry(self.canonicalizer.what_counts(reference)) {
                 Entry::Occupied(entry) => *entry.get(),
                 Entry::Vacant(entry) => {
                     let url = self.canonicalizer.resolve_in(place.base, reference, place.encoding).ok();
-                    let index = url.as_ref().and_then(|url| met.get(&url.fingerprint()).copied());
-                    if let Some(url) = url.filter(|_| index.is_none()) {
-                        let Some(rest) = room.checked_sub(url.as_str().len()) else { return (found, true) };
+                    let lead = url.map(|url| Lead::new(url, role, way));
+                    let index = lead.as_ref().map(|lead| *met.entry(lead.fingerprint).or_insert(found.len()));
+                    if let Some(lead) = lead.filter(|_| index == Some(found.len())) {
+                        let Some(rest) = room.checked_sub(lead.url.as_str().len()) else { return (found, true) };
                         room = rest;
-                        entry.insert(Some(found.len()));
-                        met.insert(url.fingerprint(), found.len());
-                        found.push(discover(&self.scope, url, role, way));
-                        continue;
+                        found.push(lead);
                     }
                     *entry.insert(index)
                 }
             };
-            // In another role it may be let in: a thumbnail and the link around it.
-            if let Some(first) = index.map(|index| &mut found[index])
-                && first.depends_on_way
-                && first.role != role
-            {
-                let again = discover(&self.scope, first.url.clone(), role, way);
-                if again.verdict == Verdict::Fetch {
-                    *first = again;
-                }
+            if let Some(index) = index {
+                found[index].roles.add(role);
             }
         }
         (found, false)
     }
 
-    /// A link that an earlier pass found, judged anew.
-    pub(super) fn again(&self, link: &KeptLink, way: &Way) -> Discovery {
-        discover(&self.scope, link.url.clone(), link.role, way)
+    /// Scope's word on it. It stands in the first role, unless that one does not let it in and another does.
+    pub(super) fn judge(&self, lead: Lead, source: &Source) -> Discovery {
+        let mut roles = lead.roles.iter().skip(1);
+        let way = lead.way;
+        let found = discover(&self.scope, lead, source);
+        if !found.depends_on_way {
+            return found;
+        }
+        let another = |role| discover(&self.scope, Lead::new(found.url.clone(), role, way), source);
+        roles.find_map(|role| Some(another(role)).filter(|it| it.verdict == Verdict::Fetch)).unwrap_or(found)
     }
 
     /// The URL that a redirect points to; it stands as deep as the one that redirects.
-    pub(super) fn redirect(&self, from: &CanonicalUrl, target: CanonicalUrl, way: &Way, chain: Vec<Hop>) -> Discovery {
-        let mut found = discover(&self.scope, target, Role::Redirect, way);
+    pub(super) fn redirect(&self, from: &CanonicalUrl, target: Lead, source: &Source, chain: Vec<Hop>) -> Discovery {
+        let mut found = discover(&self.scope, target, source);
         let refused = if chain.len() > self.max_redirects {
             Some((Refusal::RedirectLimit, format!("fetch.max_redirects = {}", self.max_redirects)))
         } else if self.downgrade == Downgrade::Refuse && is_downgrade(from, &found.url) {
@@ -130,18 +171,19 @@ impl Judge {
     }
 }
 
-/// A URL that was found, with scope's word on it.
-pub(super) fn discover(scope: &Scope, url: CanonicalUrl, role: Role, way: &Way) -> Discovery {
-    let candidate = Candidate { url: &url, role, depth: way.depth, hops_off_site: way.hops_off_site };
+/// A URL that was found, with scope's word on it in the first of its roles.
+pub(super) fn discover(scope: &Scope, lead: Lead, source: &Source) -> Discovery {
+    let Lead { url, fingerprint, roles: Roles { first: role, .. }, way } = lead;
+    let candidate = Candidate { url: &url, role, depth: way.depth, hops_off_site: source.hops_off_site };
     let Ruling { verdict, rule, hops_off_site } = scope.judge(&candidate);
     Discovery {
-        fingerprint: url.fingerprint(),
+        fingerprint,
         role,
         depth: way.depth,
         kind: way.kind,
         nesting: way.nesting,
         hops_off_site,
-        via: way.via.clone(),
+        via: source.via.clone(),
         redirects: Vec::new(),
         depends_on_way: verdict != Verdict::Fetch && rule.as_ref().is_some_and(|rule| scope.depends_on_way(rule)),
         rule: rule.filter(|_| verdict != Verdict::Fetch).map(text_of),
@@ -183,11 +225,12 @@ mod tests {
             downgrade: Downgrade::Follow,
             max_link_bytes: 1000,
         };
-        let way = Way { depth: 1, kind: Kind::Page, nesting: 0, hops_off_site: 0, via: None };
+        let way = Way { depth: 1, kind: Kind::Page, nesting: 0 };
         let base = Url::parse("http://h/a/").expect("valid");
-        let (found, cut) = judge.links(&Place::new(&base), references.iter().copied(), &way);
+        let (found, cut) = judge.leads(&Place::new(&base), references.iter().copied(), way);
         assert!(!cut);
-        found.into_iter().map(|it| (it.url.to_string(), it.role, it.verdict == Verdict::Fetch)).collect()
+        let found = found.into_iter().map(|lead| judge.judge(lead, &Source::default()));
+        found.map(|it| (it.url.to_string(), it.role, it.verdict == Verdict::Fetch)).collect()
     }
 
     #[test]

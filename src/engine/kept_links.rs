@@ -1,7 +1,7 @@
 //! The links of a page, packed: they are kept so that a page that has not been modified still leads on.
 //!
-//! Each is the URL with the role in which it was found, before scope said anything about it: the next
-//! pass judges it anew. Bounded: what is too long is not kept, and its page is fetched whole again.
+//! Each is the URL with a role in which it was found, before scope said anything about it: the next
+//! pass judges it anew. One that was found in several roles follows itself. Bounded: what is too long is not kept, and its page is fetched whole again.
 //!
 //! The form: a byte for role and kind, the bytes shared with the URL before (the page's own, for the
 //! first), the length of the rest, the rest; all of it one zstd frame.
@@ -10,11 +10,8 @@ use std::cell::RefCell;
 
 use zstd::bulk::{Compressor, Decompressor};
 
-use crate::{
-    address::CanonicalUrl,
-    frontier::{Discovery, Kind},
-    scope::Role,
-};
+use super::judge::Lead;
+use crate::{address::CanonicalUrl, frontier::Kind, scope::Role};
 
 /// Longest packed form that is kept.
 pub(super) const MAX_PACKED_BYTES: usize = 64 << 10;
@@ -41,20 +38,22 @@ thread_local! {
 }
 
 /// Packs what was found on `page`; `None` when it is too long to be kept.
-pub(super) fn pack(page: &CanonicalUrl, found: &[Discovery]) -> Option<Vec<u8>> {
+pub(super) fn pack(page: &CanonicalUrl, found: &[Lead]) -> Option<Vec<u8>> {
     let mut plain = Vec::with_capacity(found.len() * 24);
     let mut before = page.as_str();
     for one in found {
         let url = one.url.as_str();
-        let shared = url.bytes().zip(before.bytes()).take_while(|(a, b)| a == b).count();
-        plain.push(tag(one.role, one.kind));
-        put(&mut plain, shared);
-        put(&mut plain, url.len() - shared);
-        plain.extend_from_slice(&url.as_bytes()[shared..]);
+        for role in one.roles.iter() {
+            let shared = url.bytes().zip(before.bytes()).take_while(|(a, b)| a == b).count();
+            plain.push(tag(role, one.way.kind));
+            put(&mut plain, shared);
+            put(&mut plain, url.len() - shared);
+            plain.extend_from_slice(&url.as_bytes()[shared..]);
+            before = url;
+        }
         if plain.len() > MAX_PLAIN_BYTES {
             return None;
         }
-        before = url;
     }
     let packed = COMPRESSOR.with_borrow_mut(|it| it.as_mut()?.compress(&plain).ok())?;
     (packed.len() <= MAX_PACKED_BYTES).then_some(packed)
@@ -132,35 +131,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{address::Canonicalizer, verdict::Verdict};
+    use crate::{address::Canonicalizer, engine::judge::Way};
 
     fn url(text: &str) -> CanonicalUrl {
         Canonicalizer::default().parse(text).expect("valid")
     }
 
-    fn found(role: Role, kind: Kind, text: &str) -> Discovery {
-        let url = url(text);
-        Discovery {
-            fingerprint: url.fingerprint(),
-            url,
-            role,
-            depth: 3,
-            kind,
-            nesting: 0,
-            hops_off_site: 0,
-            via: None,
-            redirects: Vec::new(),
-            verdict: Verdict::Fetch,
-            rule: None,
-            depends_on_way: false,
-        }
+    fn found(role: Role, kind: Kind, text: &str) -> Lead {
+        Lead::new(url(text), role, Way { depth: 3, kind, nesting: 0 })
     }
 
-    fn check(links: &[Discovery]) -> usize {
+    fn check(links: &[Lead]) -> usize {
         let page = url("http://a.example/docs/index.html");
         let packed = pack(&page, links).expect("short enough");
-        let expected: Vec<KeptLink> =
-            links.iter().map(|it| KeptLink { role: it.role, kind: it.kind, url: it.url.clone() }).collect();
+        let expected: Vec<KeptLink> = links
+            .iter()
+            .flat_map(|it| it.roles.iter().map(|role| KeptLink { role, kind: it.way.kind, url: it.url.clone() }))
+            .collect();
         assert_eq!(unpack(&page, &packed), Some(expected));
         packed.len()
     }
@@ -168,10 +155,12 @@ mod tests {
     #[test]
     fn links_come_back_as_they_were() {
         check(&[]);
-        let mut links: Vec<Discovery> = ROLES.map(|role| found(role, Kind::Page, "http://b.example/x?y=\u{fc}")).into();
+        let mut links: Vec<Lead> = ROLES.map(|role| found(role, Kind::Page, "http://b.example/x?y=\u{fc}")).into();
         links.push(found(Role::Sitemap, Kind::Sitemap, "https://a.example/sitemap.xml"));
+        links[1].roles.add(Role::Embedded);
+        links[1].roles.add(Role::Canonical);
         check(&links);
-        let menu: Vec<Discovery> = (0..60)
+        let menu: Vec<Lead> = (0..60)
             .map(|n| found(Role::Link, Kind::Page, &format!("http://a.example/docs/chapter-{}/page-{n}.html", n / 7)))
             .collect();
         let n_bytes = check(&menu);
@@ -187,7 +176,7 @@ mod tests {
             let noise: String = (0..60).map(|i| format!("{:016x}", hash(i))).collect();
             found(Role::Link, Kind::Page, &format!("http://a.example/{noise}"))
         };
-        let links: Vec<Discovery> = (0..400).map(long).collect();
+        let links: Vec<Lead> = (0..400).map(long).collect();
         assert_eq!(pack(&page, &links), None);
     }
 

@@ -19,7 +19,7 @@ use super::{
     book::Book,
     event::{Conclusion, CrawlEvent, Outcome},
     groups::{self, Groups},
-    judge::{Way, discover},
+    judge::{Lead, Source, Way, discover},
     look::LooksIn,
     stats::{self},
     visit::{Keep, Subject, ToDispatcher, ToRecorder, Visit},
@@ -102,8 +102,8 @@ impl Recorder {
     /// Puts the seeds into the frontier, judged like everything else, and commits.
     pub(super) fn seed(&mut self, seeds: Vec<Seed>, scope: &Scope) -> Result<(), EngineError> {
         let found = seeds.into_iter().map(|seed| {
-            let way = Way { depth: 0, kind: seed.kind, nesting: 0, hops_off_site: 0, via: None };
-            discover(scope, seed.url, Role::Seed, &way)
+            let way = Way { depth: 0, kind: seed.kind, nesting: 0 };
+            discover(scope, Lead::new(seed.url, Role::Seed, way), &Source::default())
         });
         let mut news = Vec::new();
         self.sift(found.collect(), &mut news)?;

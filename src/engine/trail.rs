@@ -202,9 +202,14 @@ impl Trail {
         self.step(last, at, ended_at);
     }
 
-    /// What came of it, as the recorder is told.
-    pub fn conclude(&mut self, subject: &Subject, n_found: usize) {
+    /// So many URLs were found, and judged by now.
+    pub fn judged(&mut self, n_found: usize, now: Timestamp) {
         self.n_found = n_found;
+        self.lap("judge", now);
+    }
+
+    /// What came of it, as the recorder is told.
+    pub fn conclude(&mut self, subject: &Subject) {
         match subject {
             Subject::Concluded { conclusion, .. } => {
                 self.outcome = conclusion.outcome.as_str();

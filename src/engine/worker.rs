@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::{
     Options,
     event::{Conclusion, Failure, Outcome},
-    judge::Judge,
+    judge::{Judge, Lead, Source},
     trail::Trail,
     visit::{Keep, Subject, Visit},
 };
@@ -28,7 +28,7 @@ use crate::{
         retry::{self, ForHost},
     },
     frontier::{
-        QueuedUrl, Recent,
+        Discovery, QueuedUrl, Recent,
         workbench::{Lease, Returned, Task},
     },
     politeness::{Conduct, Signal},
@@ -91,10 +91,18 @@ impl Worker {
             Task::Refuse(queued, refused) => (self.refuse(lease.host, &queued, &refused), None),
         };
         if let Some(trail) = &mut visit.trail {
-            trail.conclude(&visit.subject, visit.found.len());
+            trail.conclude(&visit.subject);
         }
-        self.recent.iter().for_each(|recent| recent.drop_known(&mut visit.found));
         (Returned { host: visit.host.id(), ticket, conduct: visit.conduct, errand }, visit)
+    }
+
+    /// What of that may be news to the frontier, judged.
+    fn news(&self, leads: &[Lead], source: &Source) -> Vec<Discovery> {
+        let told = leads.iter().map(|lead| (lead.fingerprint, lead.way.depth));
+        let may_be_news = self.recent.as_ref().map(|recent| recent.may_be_news(told));
+        let is_known = |index: usize| may_be_news.as_ref().is_some_and(|flags| !flags[index]);
+        let news = leads.iter().enumerate().filter(|(index, _)| !is_known(*index));
+        news.map(|(_, lead)| self.judge.judge(lead.clone(), source)).collect()
     }
 
     /// A trail, if the lease is for a request and its URL is followed.

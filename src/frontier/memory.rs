@@ -246,9 +246,14 @@ impl Discovery {
         matches!(seen, Seen::Queued(place) if self.improves(place))
     }
 
+    /// The depth at which it would be asked for.
+    pub(super) fn forward_to(&self) -> u16 {
+        if self.verdict == Verdict::Fetch { self.depth } else { Place::HELD }
+    }
+
     /// Whether this way is shorter than the one by which the URL is queued.
     pub(super) fn improves(&self, place: Place) -> bool {
-        self.depth < place.depth && self.verdict == Verdict::Fetch
+        self.forward_to() < place.depth
     }
 
     /// Refuses it when as many URLs are queued as may be. What would only be held gets no more than

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Discovery, stored::Seen};
+use super::stored::Seen;
 use crate::address::Fingerprint;
 
 /// Sets of a table at first.
@@ -26,18 +26,17 @@ impl Recent {
         Self(Arc::new(Mutex::new(Memory::new(bytes))))
     }
 
-    /// Drops what the frontier knows and would make nothing of. What is left may be news to it.
-    pub fn drop_known(&self, found: &mut Vec<Discovery>) {
-        if found.is_empty() {
-            return;
-        }
+    /// Whether the frontier may make anything of URLs that were found, told by their fingerprints and the depths at which
+    /// they would be asked for ([`Place::HELD`] for one that would not): not of those that it knows to be done, or queued
+    /// for no later.
+    ///
+    /// [`Place::HELD`]: super::Place::HELD
+    pub fn may_be_news(&self, found: impl Iterator<Item = (Fingerprint, u16)>) -> Vec<bool> {
         let mut memory = self.lock();
-        let may_be_news = |it: &Discovery| memory.get(it.fingerprint).is_none_or(|seen| it.is_news_to(seen));
-        let flags: Vec<bool> = found.iter().map(may_be_news).collect();
-        // To let go of hundreds of URLs takes longer than to look for them.
-        drop(memory);
-        let mut flags = flags.into_iter();
-        found.retain(|_| flags.next().unwrap_or(true));
+        let known = found.map(|(fingerprint, depth)| (memory.get(fingerprint), depth));
+        known
+            .map(|(seen, depth)| seen.is_none_or(|seen| matches!(seen, Seen::Queued(place) if depth < place.depth)))
+            .collect()
     }
 
     /// Forgets everything, for all who share it.

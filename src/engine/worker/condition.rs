@@ -11,7 +11,7 @@ use http::{
 
 use super::{
     super::{
-        judge::Way,
+        judge::{Lead, Way},
         kept_links::{self, KeptLink},
         visit::Keep,
     },
@@ -83,20 +83,23 @@ impl Worker {
 
     /// Where a page leads that has not been modified.
     pub(super) fn read_again(&self, queued: &QueuedUrl, known: &Known) -> Reading {
-        let via = queued.url.as_str().into();
-        let page = page_way(queued, &via);
+        let page = page_way(queued);
         let declared = queued.kind == Kind::Sitemap;
         let nesting = queued.nesting.saturating_add(1);
-        let mut found = Vec::with_capacity(known.links.len());
+        let mut found: Vec<Lead> = Vec::with_capacity(known.links.len());
         for link in &known.links {
             let way = match (link.kind, link.role) {
                 (Kind::Sitemap, _) if nesting > self.options.sitemaps.max_nesting => continue,
-                (Kind::Sitemap, _) => Way { kind: Kind::Sitemap, nesting, ..way_from(queued, &via) },
-                (Kind::Page, _) => page.clone(),
+                (Kind::Sitemap, _) => Way { kind: Kind::Sitemap, nesting, ..way_from(queued) },
+                (Kind::Page, _) => page,
             };
             let is_entry = matches!(link.role, Role::Sitemap | Role::SitemapEntry);
             let depth = if is_entry && declared { queued.depth() } else { way.depth };
-            found.push(self.judge.again(link, &Way { depth, ..way }));
+            let way = Way { depth, ..way };
+            match found.last_mut() {
+                Some(last) if last.url == link.url && last.way == way => last.roles.add(link.role),
+                _ => found.push(Lead::new(link.url.clone(), link.role, way)),
+            }
         }
         Reading { found, ..Reading::default() }
     }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use super::{
     super::{
         event::{Conclusion, Failure, Outcome},
+        judge::Source,
         trail::Trail,
         visit::{Keep, Subject, Visit},
     },
     Worker, chance,
     condition::Known,
     conduct, conduct_of,
-    read::NOT_MODIFIED,
+    read::{NOT_MODIFIED, Reading},
     signal_of, write,
 };
 use crate::{
@@ -105,19 +106,20 @@ impl Worker {
     ) -> Ending {
         if let Some(known) = known.filter(|_| response.status == NOT_MODIFIED) {
             let reading = self.read_again(queued, known);
-            trail.iter_mut().for_each(|trail| trail.lap("judge", self.clock.now()));
+            let found = self.discovered(queued, &reading);
+            trail.iter_mut().for_each(|trail| trail.judged(reading.found.len(), self.clock.now()));
             let record = write::not_modified(queued, response, &reading, &known.validators, &self.options.extras);
             let (record, content) = (record.to_line(), content_of(&known.validators.digest));
             trail.iter_mut().for_each(|trail| trail.lap("write", self.clock.now()));
             // What is kept stays as it is: an answer without a body that names another version says
             // nothing of what that one holds, and to ask by its name would be to never learn it.
-            let (outcome, found) = (Outcome::NotModified, reading.found);
-            return Ending { outcome, record, found, content, keep: Keep::AsItIs };
+            return Ending { outcome: Outcome::NotModified, record, found, content, keep: Keep::AsItIs };
         }
         let mut reading = self.read(queued, response, signals);
+        let found = self.discovered(queued, &reading);
         if let Some(trail) = &mut trail {
             reading.parsed_at.iter().for_each(|parsed_at| trail.lap("parse", *parsed_at));
-            trail.lap("judge", self.clock.now());
+            trail.judged(reading.found.len(), self.clock.now());
         }
         if is_spent && !retry::is_success(response.status) {
             let failure = (Failure::Status(response.status), BUDGET_SPENT.to_owned());
@@ -140,7 +142,15 @@ impl Worker {
         let record = record.to_line();
         trail.iter_mut().for_each(|trail| trail.lap("write", self.clock.now()));
         let content = content_of(&digest).filter(|_| !response.body.is_empty());
-        Ending { outcome, record, found: reading.found, content, keep }
+        Ending { outcome, record, found, content, keep }
+    }
+
+    /// What the frontier is told of where an answer leads.
+    fn discovered(&self, queued: &QueuedUrl, reading: &Reading) -> Vec<Discovery> {
+        let source = Source { hops_off_site: queued.hops_off_site, via: Some(queued.url.as_str().into()) };
+        let Some(chain) = &reading.chain else { return self.news(&reading.found, &source) };
+        let targets = reading.found.iter().cloned();
+        targets.map(|target| self.judge.redirect(&queued.url, target, &source, chain.clone())).collect()
     }
 
     fn unanswered(

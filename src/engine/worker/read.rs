@@ -3,8 +3,6 @@
 //! Every reference that was found is judged here, by the rule of its role. It decides nothing about
 //! the URL itself and writes nothing.
 
-use std::sync::Arc;
-
 use http::{
     Method,
     header::{CONTENT_LANGUAGE, CONTENT_TYPE},
@@ -13,7 +11,7 @@ use http::{
 use super::{
     super::{
         event::Failure,
-        judge::{Place, Way},
+        judge::{Lead, Place, Way},
         record::LinkDetail,
     },
     Worker,
@@ -26,7 +24,7 @@ use crate::{
         redirect::{self, Next},
         retry,
     },
-    frontier::{Discovery, Hop, Kind, QueuedUrl},
+    frontier::{Hop, Kind, QueuedUrl},
     parse::{self, HeaderLinks, Page},
     robots::{Directives, Signals},
     scope::Role,
@@ -40,7 +38,9 @@ pub(super) const NOT_MODIFIED: u16 = 304;
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) page: Option<Page>,
-    pub(super) found: Vec<Discovery>,
+    pub(super) found: Vec<Lead>,
+    /// The redirects that lead to the one that was found, if the answer is one.
+    pub(super) chain: Option<Vec<Hop>>,
     pub(super) n_outlinks: Option<usize>,
     pub(super) outlinks_truncated: bool,
     pub(super) redirect: Option<String>,
@@ -65,10 +65,9 @@ pub(super) struct Reading {
 impl Worker {
     /// Reads an answer to the request for `queued`; `signals` are those of its robots.txt.
     pub(super) fn read(&self, queued: &QueuedUrl, response: &Response, signals: Option<&Signals>) -> Reading {
-        let via: Arc<str> = Arc::from(queued.url.as_str());
         match redirect::next(&Method::GET, response.status, &response.headers, &queued.url, &self.judge.canonicalizer) {
             Next::Stay => {}
-            Next::Follow { url, .. } => return self.read_redirect(queued, response.status, url, &via),
+            Next::Follow { url, .. } => return read_redirect(queued, response.status, url),
             Next::Stuck(why) => return failed(Failure::Redirect(why.kind()), why.to_string()),
         }
         if response.status == NOT_MODIFIED {
@@ -78,33 +77,33 @@ impl Worker {
         if !retry::is_success(response.status) {
             return Reading::default();
         }
-        let mut reading = self.read_body(queued, response, &via);
+        let mut reading = self.read_body(queued, response);
         self.hear(&mut reading, response, signals);
         reading
     }
 
-    fn read_body(&self, queued: &QueuedUrl, response: &Response, via: &Arc<str>) -> Reading {
+    fn read_body(&self, queued: &QueuedUrl, response: &Response) -> Reading {
         let content_type = parse::content_type(&response.headers);
         let content_type = content_type.as_deref();
         let body = &response.body;
         // Sitemaps made by scripts often come as text/html.
         if queued.kind == Kind::Sitemap && sitemap::looks_like_sitemap(None, body) {
-            return self.read_sitemap(queued, response, via);
+            return self.read_sitemap(queued, response);
         }
         let sniffed = parse::sniff(content_type, parse::no_sniff(&response.headers), body);
         let max_links = self.options.parse.limits.max_links;
         let nofollow = self.options.obey_nofollow && self.directives(response).nofollow();
         let reading = match sniffed.kind {
-            parse::Kind::Html | parse::Kind::Xhtml => self.read_page(queued, response, content_type, via),
+            parse::Kind::Html | parse::Kind::Xhtml => self.read_page(queued, response, content_type),
             _ if queued.kind == Kind::Sitemap || (!nofollow && sitemap::looks_like_sitemap(content_type, body)) => {
-                self.read_sitemap(queued, response, via)
+                self.read_sitemap(queued, response)
             }
             parse::Kind::Text if self.options.text_links && !nofollow => {
                 let links = parse::text_links(body, content_type, queued.url.as_url(), max_links);
-                self.read_list(queued, &links, via)
+                self.read_list(queued, &links)
             }
             parse::Kind::Pdf if self.options.pdf_links && !nofollow => {
-                self.read_list(queued, &parse::pdf_links(body, max_links), via)
+                self.read_list(queued, &parse::pdf_links(body, max_links))
             }
             _ => Reading::default(),
         };
@@ -117,7 +116,7 @@ impl Worker {
             said.nofollow()
         };
         let nofollow = nofollow || (self.options.obey_nofollow && said_by_page());
-        if header.links.is_empty() || nofollow { reading } else { self.add_header_links(queued, reading, &header, via) }
+        if header.links.is_empty() || nofollow { reading } else { self.add_header_links(queued, reading, &header) }
     }
 
     /// What robots and users of the content are told, by header, page and robots.txt.
@@ -140,21 +139,7 @@ impl Worker {
         Directives::from_headers(values, &self.options.robots.agent)
     }
 
-    fn read_redirect(&self, queued: &QueuedUrl, status: u16, target: CanonicalUrl, via: &Arc<str>) -> Reading {
-        let mut chain = queued.redirects.clone();
-        chain.push(Hop { url: queued.url.as_str().to_owned(), status });
-        let redirect = Some(target.as_str().to_owned());
-        let way = Way { depth: queued.depth(), ..way_from(queued, via) };
-        Reading { redirect, found: vec![self.judge.redirect(&queued.url, target, &way, chain)], ..Reading::default() }
-    }
-
-    fn read_page(
-        &self,
-        queued: &QueuedUrl,
-        response: &Response,
-        content_type: Option<&str>,
-        via: &Arc<str>,
-    ) -> Reading {
+    fn read_page(&self, queued: &QueuedUrl, response: &Response, content_type: Option<&str>) -> Reading {
         let mut page = parse::page(&response.body, content_type, queued.url.as_url(), &self.options.parse);
         let parsed_at = Some(self.clock.now());
         if page.language.is_none() {
@@ -166,7 +151,7 @@ impl Worker {
         let follow = |link: &&parse::Link| !(whole_page || link.rel.says_any_of(self.options.obey_rel));
         let references = page.links.iter().filter(follow).map(|link| (role_of(link), &*link.href));
         let place = Place { base: &page.base, encoding: page.charset.encoding };
-        let (found, cut) = self.judge.links(&place, references, &page_way(queued, via));
+        let (found, cut) = self.judge.leads(&place, references, page_way(queued));
         let link_details = if self.options.extras.link_details { self.link_details(&page, &place) } else { Vec::new() };
         Reading {
             found,
@@ -205,11 +190,11 @@ impl Worker {
     }
 
     /// URLs that stand in a text or a PDF.
-    fn read_list(&self, queued: &QueuedUrl, links: &parse::FoundLinks, via: &Arc<str>) -> Reading {
+    fn read_list(&self, queued: &QueuedUrl, links: &parse::FoundLinks) -> Reading {
         let parsed_at = Some(self.clock.now());
         let references = links.urls.iter().map(|url| (Role::Link, &**url));
         let place = Place::new(queued.url.as_url());
-        let (found, cut) = self.judge.links(&place, references, &page_way(queued, via));
+        let (found, cut) = self.judge.leads(&place, references, page_way(queued));
         Reading {
             n_outlinks: Some(links.urls.len()),
             outlinks_truncated: links.truncated || cut,
@@ -220,13 +205,7 @@ impl Worker {
     }
 
     /// `Link` and `Refresh` headers lead where `<link>` and a meta refresh would.
-    fn add_header_links(
-        &self,
-        queued: &QueuedUrl,
-        mut reading: Reading,
-        header: &HeaderLinks,
-        via: &Arc<str>,
-    ) -> Reading {
+    fn add_header_links(&self, queued: &QueuedUrl, mut reading: Reading, header: &HeaderLinks) -> Reading {
         let kinds = self.options.parse.kinds;
         let is_wanted = |link: &&parse::HeaderLink| {
             link.kind.is_some_and(|kind| kinds.contains(kind)) && !link.rel.says_any_of(self.options.obey_rel)
@@ -239,7 +218,7 @@ impl Worker {
         let wanted: Vec<_> = header.links.iter().filter(is_wanted).collect();
         let references = wanted.iter().map(|link| (role(link), &*link.href));
         let place = Place::new(queued.url.as_url());
-        let (mut found, cut) = self.judge.links(&place, references, &page_way(queued, via));
+        let (mut found, cut) = self.judge.leads(&place, references, page_way(queued));
         reading.found.append(&mut found);
         reading.n_outlinks = Some(reading.n_outlinks.unwrap_or_default() + wanted.len());
         reading.outlinks_truncated |= cut || header.truncated;
@@ -251,7 +230,7 @@ impl Worker {
         reading
     }
 
-    fn read_sitemap(&self, queued: &QueuedUrl, response: &Response, via: &Arc<str>) -> Reading {
+    fn read_sitemap(&self, queued: &QueuedUrl, response: &Response) -> Reading {
         let options = &self.options.sitemaps;
         let origin = sitemap::Origin { url: None, content_type: response.header(CONTENT_TYPE) };
         let mut read = sitemap::parse(&response.body, &origin, &options.limits);
@@ -263,19 +242,19 @@ impl Worker {
         // What a declared sitemap lists is offered as a seed is; a feed that a page links to is a page.
         let declared = queued.kind == Kind::Sitemap;
         let depth = queued.depth().saturating_add(u16::from(!declared));
-        let way = Way { depth, ..page_way(queued, via) };
+        let way = Way { depth, ..page_way(queued) };
         let place = Place::new(queued.url.as_url());
         let pages = read.pages.iter().map(|page| &*page.url);
         let extras = read.pages.iter().filter_map(|page| page.extras.as_ref()).filter(|_| options.alternates);
         let alternates = extras.flat_map(|extras| extras.alternates.iter().map(|alternate| &*alternate.url));
         let references = pages.chain(alternates).map(|url| (Role::SitemapEntry, url));
-        let (mut found, mut cut) = self.judge.links(&place, references, &way);
+        let (mut found, mut cut) = self.judge.leads(&place, references, way);
         // An index of indexes is against the protocol; a few are borne with, an endless chain is not.
         let nesting = queued.nesting.saturating_add(1);
         if nesting <= options.max_nesting {
             let sitemaps = read.sitemaps.iter().map(|sitemap| (Role::Sitemap, &*sitemap.url));
             let way = Way { kind: Kind::Sitemap, nesting, ..way };
-            let (mut sitemaps, cut_too) = self.judge.links(&place, sitemaps, &way);
+            let (mut sitemaps, cut_too) = self.judge.leads(&place, sitemaps, way);
             found.append(&mut sitemaps);
             cut |= cut_too;
         }
@@ -293,20 +272,24 @@ fn failed(failure: Failure, message: String) -> Reading {
     Reading { failure: Some((failure, message)), ..Reading::default() }
 }
 
+/// Where a redirect leads. It is no step away from the seed.
+fn read_redirect(queued: &QueuedUrl, status: u16, target: CanonicalUrl) -> Reading {
+    let mut chain = queued.redirects.clone();
+    chain.push(Hop { url: queued.url.as_str().to_owned(), status });
+    let redirect = Some(target.as_str().to_owned());
+    let way = Way { depth: queued.depth(), ..way_from(queued) };
+    let found = vec![Lead::new(target, Role::Redirect, way)];
+    Reading { redirect, found, chain: Some(chain), ..Reading::default() }
+}
+
 /// How a page is found by a link on `queued`.
-pub(super) fn page_way(queued: &QueuedUrl, via: &Arc<str>) -> Way {
-    Way { kind: Kind::Page, nesting: 0, ..way_from(queued, via) }
+pub(super) fn page_way(queued: &QueuedUrl) -> Way {
+    Way { kind: Kind::Page, nesting: 0, ..way_from(queued) }
 }
 
 /// How something is found by a link on `queued`.
-pub(super) fn way_from(queued: &QueuedUrl, via: &Arc<str>) -> Way {
-    Way {
-        depth: queued.depth().saturating_add(1),
-        kind: queued.kind,
-        nesting: queued.nesting,
-        hops_off_site: queued.hops_off_site,
-        via: Some(via.clone()),
-    }
+pub(super) fn way_from(queued: &QueuedUrl) -> Way {
+    Way { depth: queued.depth().saturating_add(1), kind: queued.kind, nesting: queued.nesting }
 }
 
 /// Which of scope's rules a link is judged by.

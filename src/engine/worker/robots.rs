@@ -7,7 +7,7 @@ use http::Method;
 
 use super::{
     super::{
-        judge::{Place, Way},
+        judge::{Lead, Place, Source, Way},
         trail::Trail,
         visit::{Subject, Visit},
     },
@@ -20,7 +20,7 @@ use crate::{
         redirect::{self, Next},
         retry::{self, ForUrl, Purpose},
     },
-    frontier::{Discovery, Kind, workbench::Errand},
+    frontier::{Kind, workbench::Errand},
     robots::{Answer, Policy},
     scope::Role,
     verdict::Refusal,
@@ -62,8 +62,13 @@ impl Worker {
             Step::Learnt(policy) => (Some(policy), None),
             Step::Next(next) => (None, Some(next)),
         };
-        let found = self.sitemaps(&errand, policy.as_ref());
-        trail.iter_mut().for_each(|trail| trail.lap("parse", self.clock.now()));
+        let leads = self.sitemaps(&errand, policy.as_ref());
+        if let Some(trail) = &mut trail {
+            trail.n_found = leads.len();
+            trail.lap("parse", self.clock.now());
+        }
+        let source = Source { hops_off_site: 0, via: Some(Arc::from(errand.url.as_str())) };
+        let found = self.news(&leads, &source);
         let subject = Subject::Robots { origin: errand.origin, policy };
         (Visit { host, conduct, subject, found, trail }, next)
     }
@@ -114,14 +119,13 @@ impl Worker {
         Step::Learnt(Ok(policy))
     }
 
-    fn sitemaps(&self, errand: &Errand, policy: Option<&Result<Policy, Refusal>>) -> Vec<Discovery> {
+    fn sitemaps(&self, errand: &Errand, policy: Option<&Result<Policy, Refusal>>) -> Vec<Lead> {
         let Some(Ok(policy)) = policy else { return Vec::new() };
         if !self.options.robots.follow_sitemaps {
             return Vec::new();
         }
-        let via = Some(Arc::from(errand.url.as_str()));
-        let way = Way { depth: 0, kind: Kind::Sitemap, nesting: 0, hops_off_site: 0, via };
+        let way = Way { depth: 0, kind: Kind::Sitemap, nesting: 0 };
         let references = policy.sitemaps().iter().map(|sitemap| (Role::Sitemap, &**sitemap));
-        self.judge.links(&Place::new(errand.url.as_url()), references, &way).0
+        self.judge.leads(&Place::new(errand.url.as_url()), references, way).0
     }
 }

@@ -92,13 +92,13 @@ fn what_it_remembers_is_no_news_to_it() {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (random >> 33) % n
         };
-        let (mut n_dropped, mut n_moved) = (0, 0);
+        let told = |it: &Discovery| (it.fingerprint, it.forward_to());
+        let (mut n_known, mut n_moved) = (0, 0);
         for _ in 0..500 {
-            let mut batch: Vec<Discovery> = (0..10)
-                .map(|i| {
+            let batch: Vec<Discovery> = (0..10)
+                .map(|_| {
                     let n = below(60);
                     let it = found(&format!("http://h{}/{n}", n % 3), u16::try_from(below(6)).expect("it is small"));
-                    let it = Discovery { via: Some(i.to_string().into()), ..it };
                     match below(8) {
                         0 => Discovery { verdict: Verdict::Refuse(Refusal::OutOfScope), ..it },
                         1 => Discovery { verdict: Verdict::Refuse(Refusal::TooDeep), depends_on_way: true, ..it },
@@ -106,25 +106,20 @@ fn what_it_remembers_is_no_news_to_it() {
                     }
                 })
                 .collect();
-            let all = batch.clone();
-            recent.drop_known(&mut batch);
-            let mut left = batch.iter().peekable();
-            let dropped =
-                all.into_iter().filter(|it| left.next_if(|kept| kept.via == it.via).is_none()).collect::<Vec<_>>();
-            assert!(left.next().is_none(), "the order is kept");
-            n_dropped += dropped.len();
+            let mut flags = recent.may_be_news(batch.iter().map(told)).into_iter();
+            let (news, known) = batch.into_iter().partition::<Vec<_>, _>(|_| flags.next().expect("one for each"));
+            n_known += known.len();
             if below(2) == 0 {
-                // Whoever drops and whoever tells are two, and time passes in between.
+                // Whoever asks and whoever tells are two, and time passes in between.
                 frontier.conclude(&url(&format!("http://h0/{}", 3 * below(20)))).unwrap();
             }
-            let sifted = frontier.sift(dropped).unwrap();
+            let sifted = frontier.sift(known).unwrap();
             assert_eq!((sifted.admitted.len(), sifted.refused.len(), sifted.moved.len()), (0, 0, 0));
-            n_moved += frontier.sift(batch).unwrap().moved.len();
+            n_moved += frontier.sift(news).unwrap().moved.len();
         }
-        assert!(n_dropped > 4000 && n_moved > 10, "{n_dropped} dropped, {n_moved} moved");
+        assert!(n_known > 4000 && n_moved > 10, "{n_known} known, {n_moved} moved");
         frontier.begin_pass(b"next").unwrap();
-        let mut batch = vec![found("http://h0/0", 0)];
-        recent.drop_known(&mut batch);
-        assert_eq!(batch.len(), 1, "in a new pass nothing is known, whoever had it from before");
+        let flags = recent.may_be_news([found("http://h0/0", 0)].iter().map(told));
+        assert_eq!(flags, [true], "in a new pass nothing is known, whoever had it from before");
     });
 }

@@ -63,7 +63,9 @@ impl DiskFrontier {
 
     /// Looks up by ascending fingerprints what the recent ones don't tell, and leaves only what may be news.
     fn look_up(&mut self, found: &mut Vec<Discovery>) -> Result<(), FrontierError> {
-        self.recent.drop_known(found);
+        let told = found.iter().map(|discovery| (discovery.fingerprint, discovery.forward_to()));
+        let mut may_be_news = self.recent.may_be_news(told).into_iter();
+        found.retain(|_| may_be_news.next().unwrap_or(true));
         let mut order: Vec<Fingerprint> = found.iter().map(|discovery| discovery.fingerprint).collect();
         order.sort_unstable();
         order.dedup();
