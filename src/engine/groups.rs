@@ -29,9 +29,10 @@ use crate::{
 const MAX_CHAINED: usize = 65_536;
 /// Most directories whose pages are held back from the store between two commits.
 const MAX_HELD: usize = 65_536;
-/// Places of a table of bodies at first. It doubles when one in [`FULL`] is taken: a table of full size from the start would
-/// cost a page of memory for nearly every page of a small crawl, since digests lie anywhere.
+/// Places of a table of bodies at first. Of full size from the start it would cost a page of memory for nearly every page
+/// of a small crawl, since digests lie anywhere.
 const FIRST_BODIES: usize = 1024;
+/// The table doubles when one place in so many is taken.
 const FULL: usize = 4;
 
 /// Bounds of what a group of URLs may give.
@@ -174,9 +175,7 @@ impl Bodies {
         if self.n_taken >= self.digests.len() / FULL && self.digests.len() < self.most {
             let grown = self.digests.len().saturating_mul(2).min(self.most);
             // Written, and not only asked for: each page of it is going to be.
-            let mut digests = Vec::with_capacity(grown);
-            digests.resize(grown, 0);
-            let known = std::mem::replace(&mut self.digests, digests);
+            let known = std::mem::replace(&mut self.digests, std::iter::repeat_n(0, grown).collect());
             self.n_taken = 0;
             known.into_iter().filter(|digest| *digest != 0).for_each(|digest| _ = self.put(digest));
         }

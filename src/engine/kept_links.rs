@@ -1,7 +1,8 @@
 //! The links of a page, packed: they are kept so that a page that has not been modified still leads on.
 //!
 //! Each is the URL with a role in which it was found, before scope said anything about it: the next
-//! pass judges it anew. One that was found in several roles follows itself. Bounded: what is too long is not kept, and its page is fetched whole again.
+//! pass judges it anew. One that was found in several roles is there once for each. Bounded: what is too
+//! long is not kept, and its page is fetched whole again.
 //!
 //! The form: a byte for role and kind, the bytes shared with the URL before (the page's own, for the
 //! first), the length of the rest, the rest; all of it one zstd frame.

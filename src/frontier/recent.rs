@@ -90,15 +90,9 @@ impl Memory {
     fn with_sets(n_sets: usize, max_sets: usize) -> Self {
         // Written, and not only asked for, where it is going to be: reading a page of memory and then writing it is two
         // faults, and after the second the processors tell each other.
-        let mut memory = Self {
-            keys: Vec::with_capacity(2 * n_sets),
-            numbers: Vec::with_capacity(2 * n_sets),
-            n_taken: 0,
-            max_sets,
-        };
-        memory.keys.resize(2 * n_sets, 0);
-        memory.numbers.resize(2 * n_sets, 0);
-        memory
+        let (keys, numbers) =
+            (std::iter::repeat_n(0, 2 * n_sets).collect(), std::iter::repeat_n(0, 2 * n_sets).collect());
+        Self { keys, numbers, n_taken: 0, max_sets }
     }
 
     /// Puts all there is into a table of twice the size.

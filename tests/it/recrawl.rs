@@ -236,6 +236,20 @@ async fn the_name_in_a_304_is_not_taken_for_the_name_of_what_is_known() {
 }
 
 #[tokio::test]
+async fn a_url_found_in_two_roles_is_let_in_by_either_in_every_pass() {
+    let (server, ground) = (Server::start().await, Ground::new());
+    // Another host, for scope: as a link it leads too far, as an image it does not.
+    let image = server.url("/behind").replace("127.0.0.1", "localhost");
+    server.change("/", |page| page.body = format!("<a href=\"{image}\">see</a> <img src=\"{image}\">"));
+    let config = Config::new(json!([server.url("/")]));
+    ground.crawl(&config.set("links.kinds", json!(["navigation", "img"])).set("scope.assets", "any")).await.with(0);
+    assert_eq!(outcomes(&ground.reconciled())[&*image], "fetched");
+    let second = recrawl(&ground).await;
+    assert_eq!(outcomes(&second)[&*server.url("/")], "not-modified");
+    assert_eq!(outcomes(&second)[&*image], "not-modified");
+}
+
+#[tokio::test]
 async fn without_validators_everything_is_fetched_again() {
     let (server, ground) = (Server::start().await, Ground::new());
     let config = Config::new(json!([server.url("/")])).set("recrawl.validators", false);

@@ -40,9 +40,10 @@ pub(crate) struct Fetch {
     /// `limits.bandwidth` doesn't count.
     #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
     pub(crate) min_rate_window: Span,
-    /// Connections kept open without a request, all hosts together; each takes some 35 KiB. Each host keeps as many as
-    /// its `per_host` allows or, where many are asked, its share, one at least; for more, those of the host that was not
-    /// asked for longest are closed. If more hosts than this are asked in turn, no connection is used twice.
+    /// Connections kept open without a request, all hosts together; each takes some 35 KiB, up to 450 after large
+    /// bodies. Each host keeps as many as its `per_host` allows or, where many are asked, its share, one at least; for
+    /// more, those of the host that was not asked for longest are closed. If more hosts than this are asked in turn, no
+    /// connection is used twice.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) idle_connections: u32,
     /// Most header fields of a response; one with more fails.
