@@ -48,7 +48,7 @@ pub(crate) enum Series {
     Hosts,
     /// 10,000 to a million pages, all crawled
     Pages,
-    /// URLs known, to more than five million: many links, few pages crawled
+    /// URLs known, to ten million: many links, few pages crawled
     Known,
     /// 10 to 1,000 links a page, in pages of the same size
     Links,
@@ -81,7 +81,7 @@ impl Series {
             Self::Pages => each(&[10_000, 100_000, 1_000_000], &|pages| {
                 step(format!("{pages} pages"), &[("hosts", 1_000), ("pages", pages)], None)
             }),
-            Self::Known => each(&[100, 1_000, 10_000, 60_000], &|pages| {
+            Self::Known => each(&[100, 1_000, 10_000, 60_000, 150_000], &|pages| {
                 let flags = [("hosts", 1_000), ("pages", 20_000_000), ("links", 500), ("page-bytes", 100_000)];
                 step(format!("{pages} of 20,000,000 pages"), &flags, Some(pages))
             }),
