@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Resource, getrlimit};
 use serde_json::Value;
 
 use super::{Served, setup};
@@ -266,8 +267,9 @@ fn start_nginx(folder: &Path, port: u16) -> Child {
 }
 
 /// One process without a master, so that killing it leaves nothing behind. Connections are never closed for having
-/// served many requests; files stay open.
+/// served many requests; files stay open, as many as the system lets a process have beside its connections.
 fn configuration(port: u16) -> String {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX).saturating_sub(4096).clamp(256, 100_000);
     format!(
         r#"daemon off;
 master_process off;
@@ -292,7 +294,7 @@ http {{
     tcp_nopush on;
     keepalive_requests 10000000;
     keepalive_timeout 60s;
-    open_file_cache max=100000 inactive=10m;
+    open_file_cache max={files} inactive=10m;
     open_file_cache_valid 10m;
     log_format hits '$request_method $status $sent_http_content_type http://127.0.0.1:{port}$request_uri';
     access_log access.log hits buffer=256k flush={flush}ms;
