@@ -243,7 +243,7 @@ impl Frontier for MemoryFrontier {
 impl Discovery {
     /// Whether anything changes if the seen-set says this of it.
     pub(super) fn is_news_to(&self, seen: Seen) -> bool {
-        matches!(seen, Seen::Queued(place) if self.improves(place))
+        seen.moves_to(self.forward_to())
     }
 
     /// The depth at which it would be asked for.

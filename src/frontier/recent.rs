@@ -34,9 +34,7 @@ impl Recent {
     pub fn may_be_news(&self, found: impl Iterator<Item = (Fingerprint, u16)>) -> Vec<bool> {
         let mut memory = self.lock();
         let known = found.map(|(fingerprint, depth)| (memory.get(fingerprint), depth));
-        known
-            .map(|(seen, depth)| seen.is_none_or(|seen| matches!(seen, Seen::Queued(place) if depth < place.depth)))
-            .collect()
+        known.map(|(seen, depth)| seen.is_none_or(|seen| seen.moves_to(depth))).collect()
     }
 
     /// Forgets everything, for all who share it.

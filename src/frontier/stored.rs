@@ -39,6 +39,11 @@ pub(super) enum Seen {
 impl Seen {
     const DONE: u64 = 0;
 
+    /// Whether a URL that is asked for at this depth moves forward: one that is done does not.
+    pub(super) fn moves_to(self, depth: u16) -> bool {
+        matches!(self, Self::Queued(place) if depth < place.depth)
+    }
+
     /// A number whose upper bytes are zero as long as they can be, so that they need not be kept.
     pub(super) fn pack(self) -> u64 {
         match self {
